@@ -1,0 +1,131 @@
+//! Identifiers: a `UUIDv7` inside (in order of time), a `TypeID` outside (`lead_01j…`).
+//!
+//! A wrong kind is refused when text is parsed, so a source's id given for a lead's is an error
+//! that says so and not a row that is not found. Source: the `TypeID` specification 0.3.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use type_safe_id::{DynamicType, TypeSafeId};
+use uuid::Uuid;
+
+/// Text that is not an id of the wanted kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an id of kind `{wanted}` (it must look like {wanted}_01jd2wq7x8e0hbrvy3k6m9f4tz)")]
+pub struct InvalidId {
+    /// The prefix that was wanted, such as `lead`.
+    pub wanted: &'static str,
+    /// The text that was given.
+    pub text: String,
+}
+
+fn parse(wanted: &'static str, text: &str) -> Result<Uuid, InvalidId> {
+    let refuse = || InvalidId { wanted, text: text.chars().take(80).collect() };
+    let id = TypeSafeId::<DynamicType>::from_str(text).map_err(|_| refuse())?;
+    if id.type_prefix() == wanted { Ok(id.uuid()) } else { Err(refuse()) }
+}
+
+fn show(prefix: &'static str, uuid: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let kind = DynamicType::new(prefix).map_err(|_| fmt::Error)?;
+    write!(f, "{}", TypeSafeId::from_type_and_uuid(kind, uuid))
+}
+
+macro_rules! id {
+    ($(#[$doc:meta] $name:ident = $prefix:literal;)+) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// The prefix of its text form.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// The `UUID` inside.
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                show($prefix, self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse($prefix, text).map(Self)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+id! {
+    /// A client whose leads Baton runs.
+    TenantId = "tenant";
+    /// Where leads come from.
+    SourceId = "source";
+    /// A lead.
+    LeadId = "lead";
+    /// A step of a lead's journey.
+    LeadEventId = "event";
+    /// A file on its way in.
+    ImportId = "import";
+    /// A record that was refused.
+    FailedRecordId = "failed";
+    /// Where leads are delivered.
+    DestinationId = "dest";
+    /// One lead on its way to one destination.
+    DeliveryId = "delivery";
+    /// A person or service that signs in.
+    UserId = "user";
+    /// An API key.
+    ApiKeyId = "key";
+    /// A browser's session.
+    SessionId = "session";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_round_trips_and_refuses_another_kind() {
+        let id = LeadId(Uuid::from_u128(0x0193_4b5c_8d6e_7f00_8123_4567_89ab_cdef));
+        let text = id.to_string();
+        assert!(text.starts_with("lead_"));
+        assert_eq!(text.parse::<LeadId>(), Ok(id));
+        let refused = text.parse::<SourceId>().unwrap_err();
+        assert_eq!(refused.wanted, "source");
+        assert!(text.to_uppercase().parse::<LeadId>().is_err());
+        assert!("lead_".parse::<LeadId>().is_err());
+        assert!("lead_é".parse::<LeadId>().is_err());
+    }
+}

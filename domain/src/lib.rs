@@ -1,0 +1,10 @@
+//! The rules of Baton, pure: no async, no clock, no database, no randomness.
+//!
+//! Whatever needs the time takes it as an argument; whatever needs an id is given one. So each
+//! rule can be tested by a table or a property, and gives the same answer on replay.
+//!
+//! * [`ids`] – typed identifiers, as every floor uses them.
+//! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
+//! * [`delivery`] – outcomes, retry schedule, circuit rules.
+
+pub mod ids;
