@@ -4,7 +4,9 @@
 //! rule can be tested by a table or a property, and gives the same answer on replay.
 //!
 //! * [`ids`] – typed identifiers, as every floor uses them.
+//! * [`lead`] – what a clean lead is.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 
 pub mod ids;
+pub mod lead;

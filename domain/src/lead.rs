@@ -1,0 +1,85 @@
+//! A lead as the rules make it and as everything after them reads it.
+
+use chrono::NaiveDate;
+use compact_str::CompactString;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// A clean lead: every value is normalised, what could not be read is absent.
+///
+/// Contact data has a field of its own; what a line of business adds (a loan, a vehicle) stands in
+/// [`Lead::details`] under the name of the field catalogue, so that a new field needs no migration.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Lead {
+    /// The source's own id of the lead, trimmed; `LS-1001`.
+    pub external_id: Option<CompactString>,
+    /// The tenant's label: `Refi`, `RDVVQ`, `Referral`.
+    pub lead_type: Option<CompactString>,
+    /// How it arrived when the record itself says so: `sms`, `voice`.
+    pub channel: Option<CompactString>,
+    /// Given names, recased when they came in one case only.
+    pub first_name: Option<CompactString>,
+    /// Family name, recased when it came in one case only.
+    pub last_name: Option<CompactString>,
+    /// Primary phone, E.164: `+13035550101`.
+    pub phone: Option<CompactString>,
+    /// Extension of the primary phone, digits.
+    pub phone_ext: Option<CompactString>,
+    /// Further distinct phones, E.164, in the order of the record.
+    pub alt_phones: Vec<CompactString>,
+    /// Primary e-mail, trimmed, lower case.
+    pub email: Option<CompactString>,
+    /// Further distinct e-mails.
+    pub alt_emails: Vec<CompactString>,
+    /// Street line, USPS Publication 28 abbreviations, title case.
+    pub address: Option<CompactString>,
+    /// City, title case.
+    pub city: Option<CompactString>,
+    /// Two upper-case letters.
+    pub state: Option<CompactString>,
+    /// Five digits.
+    pub zip: Option<CompactString>,
+    /// The four digits after a ZIP's dash.
+    pub zip4: Option<CompactString>,
+    /// Further fields of the catalogue, each at most once, in the order of the mapping; absent when unknown.
+    pub details: Vec<(CompactString, Value)>,
+    /// What the mapping does not name, and the raw text of what could not be read, under the source's own names.
+    pub extra: Vec<(CompactString, CompactString)>,
+}
+
+impl Lead {
+    /// The detail of that name.
+    pub fn detail(&self, name: &str) -> Option<&Value> {
+        self.details.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+}
+
+/// A typed value of a field. Money and rates are exact decimals, never binary floating point.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// Yes or no; an unknown answer is an absent field, not `false`.
+    Boolean(bool),
+    /// A whole number, such as a credit score.
+    Integer(i64),
+    /// An exact decimal, such as a balance in the source's currency or a rate in percent.
+    Decimal(Decimal),
+    /// A calendar day, ISO 8601 in text.
+    Date(NaiveDate),
+    /// Anything else.
+    Text(CompactString),
+}
+
+/// One thing wrong with one field of a record: a reason to refuse it, or a warning beside an accepted lead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// The target field, as in `credit_score`; `record` when it concerns the whole.
+    pub field: CompactString,
+    /// A stable code in upper case, as in `MISSING_CONTACT`.
+    pub code: CompactString,
+    /// One sentence that says what is wrong and what would be right. Never the value itself.
+    pub message: CompactString,
+    /// The text as it was sent, capped at 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<CompactString>,
+}
