@@ -83,3 +83,63 @@ pub struct Issue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<CompactString>,
 }
+
+/// Where a lead stands, derived from its deliveries and stored nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// No destination wants it.
+    Accepted,
+    /// On its way to at least one destination.
+    Pending,
+    /// Every destination has it.
+    Delivered,
+    /// Waits for a person: something that a destination needs is missing.
+    Held,
+    /// A destination refused it, or the attempts are used up.
+    Failed,
+}
+
+impl Status {
+    /// From the states of its deliveries: the one that needs a person most decides.
+    pub fn of<'a>(states: impl IntoIterator<Item = &'a str>) -> Self {
+        states.into_iter().fold(Self::Accepted, |status, state| {
+            let next = match state {
+                "failed" => Self::Failed,
+                "held" => Self::Held,
+                "delivered" => Self::Delivered,
+                _ => Self::Pending,
+            };
+            if next.urgency() > status.urgency() { next } else { status }
+        })
+    }
+
+    fn urgency(self) -> u8 {
+        match self {
+            Self::Accepted => 0,
+            Self::Delivered => 1,
+            Self::Pending => 2,
+            Self::Held => 3,
+            Self::Failed => 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn the_delivery_that_needs_a_person_most_decides() {
+        let table: [(&[&str], Status); 6] = [
+            (&[], Status::Accepted),
+            (&["delivered"], Status::Delivered),
+            (&["delivered", "pending"], Status::Pending),
+            (&["pending", "held", "delivered"], Status::Held),
+            (&["failed", "held"], Status::Failed),
+            (&["delivered", "failed"], Status::Failed),
+        ];
+        for (states, status) in table {
+            assert_eq!(Status::of(states.iter().copied()), status, "{states:?}");
+        }
+    }
+}
