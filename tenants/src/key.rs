@@ -13,7 +13,7 @@ use crate::credential::{Credential, CredentialKind};
 use crate::error::Fault;
 use crate::row::Columns;
 use crate::user::{checked_name, millisecond};
-use crate::{Error, Store, Tenant, random};
+use crate::{Error, Store, Tenant};
 
 /// A key's last use is written at most that often.
 pub const KEY_TOUCH_INTERVAL: Duration = Duration::from_mins(1);
@@ -116,7 +116,7 @@ impl Tenant {
     pub async fn create_key(&self, new: NewKey, now: DateTime<Utc>) -> Result<CreatedKey, Error> {
         let name = checked_name(&new.name)?;
         let scope = checked_scope(new.scope)?;
-        let id = ApiKeyId(random::id(now)?);
+        let id = ApiKeyId(self.new_id(now));
         let credential = Credential::generate(new.kind.credential(), self.id(), id.uuid())?;
         let key = AccessKey {
             id,

@@ -45,7 +45,7 @@ pub use session::{
 };
 pub use sign_in::{SIGN_IN_ATTEMPTS_MAX, SIGN_IN_WINDOW};
 pub use signing::SigningKey;
-pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, Store, StoreOptions};
+pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, NewId, Store, StoreOptions};
 pub use tenant::Tenant;
 pub use token::{AccessToken, CLOCK_SKEW, Claims, TOKEN_LIFETIME_MAX, TokenSettings, Tokens, Verified};
 pub use user::{CreatedUser, NewUser, Role, User};

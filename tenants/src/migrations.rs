@@ -56,3 +56,76 @@ async fn user_version(connection: &Connection) -> Result<usize, Fault> {
     // A negative version is nobody's: too new, rather than a second start from nothing.
     Ok(usize::try_from(version).unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use libsql::{Builder, Database};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const TENANT: TenantId = TenantId(Uuid::from_u128(1));
+
+    async fn database(folder: &tempfile::TempDir) -> Database {
+        Builder::new_local(folder.path().join("tenant.db")).build().await.unwrap()
+    }
+
+    async fn count(connection: &Connection, sql: &str) -> i64 {
+        let mut rows = connection.query(sql, ()).await.unwrap();
+        rows.next().await.unwrap().unwrap().get(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_older_version_comes_up_and_keeps_its_rows() {
+        for version in 0..MIGRATIONS.len() {
+            let folder = tempfile::tempdir().unwrap();
+            let connection = database(&folder).await.connect().unwrap();
+            run(&connection, TENANT, &MIGRATIONS[..version]).await.unwrap();
+            assert_eq!(user_version(&connection).await.unwrap(), version);
+            if version > 0 {
+                let sql = "INSERT INTO user (id, email, name, role, created_at) VALUES ('user_1', 'a@b', 'A', 'admin', 7)";
+                connection.execute(sql, ()).await.unwrap();
+            }
+            migrate(&connection, TENANT, DateTime::UNIX_EPOCH).await.unwrap();
+            assert_eq!(user_version(&connection).await.unwrap(), MIGRATIONS.len());
+            assert_eq!(count(&connection, "SELECT count(*) FROM user").await, i64::from(version > 0));
+            let keys = "SELECT count(*) FROM signing_key WHERE retired_at IS NULL";
+            assert_eq!(count(&connection, keys).await, 1);
+            migrate(&connection, TENANT, DateTime::UNIX_EPOCH).await.unwrap();
+            assert_eq!(count(&connection, keys).await, 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failing_migration_leaves_the_version_before() {
+        const BROKEN: &[&str] = &[MIGRATIONS[0], "CREATE TABLE half (id TEXT); CREATE TABLE half (id TEXT);"];
+        let folder = tempfile::tempdir().unwrap();
+        let connection = database(&folder).await.connect().unwrap();
+        run(&connection, TENANT, &MIGRATIONS[..1]).await.unwrap();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).await.unwrap();
+        run(&transaction, TENANT, BROKEN).await.unwrap_err();
+        drop(transaction);
+        assert_eq!(user_version(&connection).await.unwrap(), 1);
+        assert_eq!(count(&connection, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_newer_database_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = database(&folder).await.connect().unwrap();
+        connection.execute_batch("PRAGMA user_version = 999").await.unwrap();
+        let refused = migrate(&connection, TENANT, DateTime::UNIX_EPOCH).await.unwrap_err();
+        assert!(matches!(refused, Fault::Refused(Error::DatabaseTooNew { version: 999, .. })));
+        assert_eq!(count(&connection, "SELECT count(*) FROM sqlite_schema").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_second_active_signing_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = database(&folder).await.connect().unwrap();
+        migrate(&connection, TENANT, DateTime::UNIX_EPOCH).await.unwrap();
+        let sql =
+            "INSERT INTO signing_key (kid, private_key, public_key, created_at) VALUES ('k', x'', x'', 1)";
+        assert!(connection.execute(sql, ()).await.is_err());
+    }
+}

@@ -17,7 +17,7 @@ use crate::error::Fault;
 use crate::row::Columns;
 use crate::tenant::select;
 use crate::user::{USER_COLUMNS, millisecond, read_user_at};
-use crate::{Error, Store, Tenant, User, random};
+use crate::{Error, Store, Tenant, User};
 
 /// The cookie's name. Browsers accept the prefix `__Host-` only with `Secure`, `Path=/` and without `Domain`, so that
 /// no neighbouring host can set it (RFC 6265bis, 4.1.3.2).
@@ -110,7 +110,7 @@ impl Tenant {
         now: DateTime<Utc>,
     ) -> Result<StartedSession, Error> {
         let now = millisecond(now);
-        let id = SessionId(random::id(now)?);
+        let id = SessionId(self.new_id(now));
         let expires_at = now + limits.absolute;
         let credential = Credential::generate(CredentialKind::Session, self.id(), id.uuid())?;
         let hash = credential.hash().to_vec();

@@ -14,9 +14,11 @@ use lru::LruCache;
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use crate::error::Fault;
 use crate::password::Passwords;
+use crate::tenant::Resources;
 use crate::{Error, Tenant, migrations};
 
 /// How many databases stay open by default: three file descriptors and about 125 KB each.
@@ -31,6 +33,9 @@ const LOG_SWITCH_PAUSE: Duration = Duration::from_millis(10);
 /// Tells the time where no caller can: when a database is created or migrated.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
+/// Makes a new `UUIDv7` of that moment, in rising order.
+pub type NewId = Arc<dyn Fn(DateTime<Utc>) -> Uuid + Send + Sync>;
+
 /// Where the databases are and how many stay open.
 #[derive(Clone)]
 pub struct StoreOptions {
@@ -38,14 +43,25 @@ pub struct StoreOptions {
     pub root: PathBuf,
     /// Tells the time.
     pub clock: Clock,
+    /// Makes the ids of rows and tokens.
+    pub new_id: NewId,
     /// How many databases stay open, besides those in use at that moment.
     pub open_databases_max: NonZeroUsize,
 }
 
 impl StoreOptions {
-    /// That folder, that clock, [`DEFAULT_OPEN_DATABASES_MAX`].
-    pub fn new(root: impl Into<PathBuf>, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
-        Self { root: root.into(), clock: Arc::new(clock), open_databases_max: DEFAULT_OPEN_DATABASES_MAX }
+    /// That folder, clock and generator of ids, [`DEFAULT_OPEN_DATABASES_MAX`].
+    pub fn new(
+        root: impl Into<PathBuf>,
+        clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
+        new_id: impl Fn(DateTime<Utc>) -> Uuid + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            root: root.into(),
+            clock: Arc::new(clock),
+            new_id: Arc::new(new_id),
+            open_databases_max: DEFAULT_OPEN_DATABASES_MAX,
+        }
     }
 }
 
@@ -58,7 +74,7 @@ pub struct Store {
 struct Shared {
     root: PathBuf,
     clock: Clock,
-    passwords: Arc<Passwords>,
+    resources: Arc<Resources>,
     /// A cell is filled once, so that a hundred requests for a cold tenant open its file once.
     open: Mutex<LruCache<TenantId, Arc<OnceCell<Tenant>>>>,
 }
@@ -66,15 +82,15 @@ struct Shared {
 impl Store {
     /// A store over that folder.
     pub fn new(options: StoreOptions) -> Result<Self, Error> {
-        let StoreOptions { root, clock, open_databases_max } = options;
+        let StoreOptions { root, clock, new_id, open_databases_max } = options;
         DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(|source| Error::File {
             attempt: "make the folder",
             path: root.clone(),
             source,
         })?;
         let open = Mutex::new(LruCache::new(open_databases_max));
-        let passwords = Arc::new(Passwords::new());
-        Ok(Self { shared: Arc::new(Shared { root, clock, passwords, open }) })
+        let resources = Arc::new(Resources { passwords: Passwords::new(), new_id });
+        Ok(Self { shared: Arc::new(Shared { root, clock, resources, open }) })
     }
 
     /// Makes the database of a new tenant, with its first signing key.
@@ -175,7 +191,7 @@ impl Store {
         })
         .await
         .map_err(|source| Error::Interrupted { attempt, source })??;
-        Ok(Tenant::new(tenant, connection, Arc::clone(&self.shared.passwords)))
+        Ok(Tenant::new(tenant, connection, Arc::clone(&self.shared.resources)))
     }
 }
 

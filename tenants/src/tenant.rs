@@ -7,17 +7,19 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use domain::ids::TenantId;
 use libsql::params::IntoParams;
 use libsql::{Connection, Row, Transaction, TransactionBehavior};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
-use crate::Error;
 use crate::error::Fault;
 use crate::password::Passwords;
 use crate::signing::KeyRing;
+use crate::{Error, NewId};
 
 /// One tenant's open database; a clone is the same handle.
 #[derive(Clone)]
@@ -28,8 +30,14 @@ pub struct Tenant {
 struct Inner {
     id: TenantId,
     connection: Option<Arc<Mutex<Connection>>>,
-    passwords: Arc<Passwords>,
+    resources: Arc<Resources>,
     keys: KeyRing,
+}
+
+/// What all open databases of a store share.
+pub(crate) struct Resources {
+    pub(crate) passwords: Passwords,
+    pub(crate) new_id: NewId,
 }
 
 impl Tenant {
@@ -38,13 +46,17 @@ impl Tenant {
         self.inner.id
     }
 
-    pub(crate) fn new(id: TenantId, connection: Connection, passwords: Arc<Passwords>) -> Self {
+    pub(crate) fn new(id: TenantId, connection: Connection, resources: Arc<Resources>) -> Self {
         let connection = Some(Arc::new(Mutex::new(connection)));
-        Self { inner: Arc::new(Inner { id, connection, passwords, keys: KeyRing::default() }) }
+        Self { inner: Arc::new(Inner { id, connection, resources, keys: KeyRing::default() }) }
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
+        &self.inner.resources.passwords
+    }
+
+    pub(crate) fn new_id(&self, now: DateTime<Utc>) -> Uuid {
+        (self.inner.resources.new_id)(now)
     }
 
     pub(crate) fn keys(&self) -> &KeyRing {

@@ -14,7 +14,7 @@ use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode}
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Role, Store, Tenant, TokenFault, User, random};
+use crate::{Error, Role, Store, Tenant, TokenFault, User};
 
 /// The longest that a token may live.
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_mins(15);
@@ -122,7 +122,7 @@ impl Tokens {
             iat: issued,
             nbf: issued,
             exp: expires_at.timestamp(),
-            jti: random::id(now)?.to_string(),
+            jti: tenant.new_id(now).to_string(),
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TOKEN_TYPE.to_owned());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Fault;
 use crate::row::Columns;
 use crate::tenant::select;
-use crate::{Email, Error, NewPassword, Tenant, random};
+use crate::{Email, Error, NewPassword, Tenant};
 
 /// The most users of one page.
 const PAGE_MAX: u32 = 200;
@@ -76,7 +76,7 @@ pub struct User {
 }
 
 /// A user to be made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewUser {
     /// The address to sign in with; normalised here.
     pub email: String,
@@ -107,7 +107,7 @@ impl Tenant {
         let email = Email::parse(&new.email)?;
         let name = checked_name(&new.name)?;
         let password = self.passwords().prepare(new.password).await?;
-        let id = UserId(random::id(now)?);
+        let id = UserId(self.new_id(now));
         let user = User {
             id,
             email,
