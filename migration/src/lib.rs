@@ -17,7 +17,11 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![sql("m20261120_000001_leads", include_str!("sql/000001_leads.up.sql"), include_str!("sql/000001_leads.down.sql"))]
+        vec![sql(
+            "m20261120_000001_leads",
+            include_str!("sql/000001_leads.up.sql"),
+            include_str!("sql/000001_leads.down.sql"),
+        )]
     }
 }
 

@@ -1,1 +1,3 @@
-//! service
+//! What Baton does: one folder a capability; transactions, outbound calls, jobs.
+
+pub mod runtime;

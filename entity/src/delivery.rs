@@ -1,0 +1,46 @@
+//! One lead on its way to one destination.
+
+use sea_orm::entity::prelude::*;
+
+/// One lead on its way to one destination. Columns and their meaning: the first migration.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "delivery")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    /// Primary key within the tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Lead id.
+    pub lead_id: Uuid,
+    /// Destination id.
+    pub destination_id: Uuid,
+    /// State.
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    /// Attempts.
+    pub attempts: i16,
+    /// Not before this; while a worker has it, the end of that worker's lease.
+    pub due_at: DateTimeUtc,
+    /// Lease.
+    pub lease: Option<Uuid>,
+    /// Why it is held or failed.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub reason: Option<String>,
+    /// Remote id.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub remote_id: Option<String>,
+    /// Finished at.
+    pub finished_at: Option<DateTimeUtc>,
+}
+
+/// None: rows are read by their tenant and key, joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl crate::Tenanted for Entity {
+    const TENANT: Column = Column::TenantId;
+}

@@ -1,0 +1,46 @@
+//! One request to a destination and what came of it.
+
+use sea_orm::entity::prelude::*;
+
+/// One request to a destination and what came of it. Columns and their meaning: the first migration.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "delivery_attempt")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    /// Delivery id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub delivery_id: Uuid,
+    /// Number.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i16,
+    /// Started at.
+    pub started_at: DateTimeUtc,
+    /// Duration us.
+    pub duration_us: i32,
+    /// Outcome.
+    #[sea_orm(column_type = "Text")]
+    pub outcome: String,
+    /// Http status.
+    pub http_status: Option<i16>,
+    /// Error kind.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error_kind: Option<String>,
+    /// The headers of interest, secrets redacted.
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub response_headers: Option<Json>,
+    /// Capped, decoded as UTF-8 with replacements.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub response_body: Option<String>,
+}
+
+/// None: rows are read by their tenant and key, joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl crate::Tenanted for Entity {
+    const TENANT: Column = Column::TenantId;
+}

@@ -1,0 +1,48 @@
+//! Where leads are delivered.
+
+use sea_orm::entity::prelude::*;
+
+/// Where leads are delivered. Columns and their meaning: the first migration.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "destination")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    /// Primary key within the tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Short name in addresses and commands.
+    #[sea_orm(column_type = "Text")]
+    pub slug: String,
+    /// As people see it.
+    #[sea_orm(column_type = "Text")]
+    pub name: String,
+    /// Kind.
+    #[sea_orm(column_type = "Text")]
+    pub kind: String,
+    /// Sealed: the address of a webhook is a secret that lets anybody post leads.
+    pub url_sealed: Vec<u8>,
+    /// What a person may see of it.
+    #[sea_orm(column_type = "Text")]
+    pub url_masked: String,
+    /// Sealed: the secret that signs requests (Standard Webhooks); null where the kind has none.
+    pub signing_sealed: Option<Vec<u8>>,
+    /// What stands for a missing first name; null holds such a lead.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub first_name_fallback: Option<String>,
+    /// Enabled.
+    pub enabled: bool,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+}
+
+/// None: rows are read by their tenant and key, joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl crate::Tenanted for Entity {
+    const TENANT: Column = Column::TenantId;
+}

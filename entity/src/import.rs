@@ -1,0 +1,59 @@
+//! A file on its way in.
+
+use sea_orm::entity::prelude::*;
+
+/// A file on its way in. Columns and their meaning: the first migration.
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "import")]
+pub struct Model {
+    /// The tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tenant_id: Uuid,
+    /// Primary key within the tenant.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// Source id.
+    pub source_id: Uuid,
+    /// File name.
+    #[sea_orm(column_type = "Text")]
+    pub file_name: String,
+    /// File bytes.
+    pub file_bytes: i64,
+    /// SHA-256 of the file as it was sent: the same file is recognised, an interrupted import is found again.
+    pub file_hash: Vec<u8>,
+    /// Where the file waits, relative to the data folder; null when a command reads it where it lies.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub stored_as: Option<String>,
+    /// State.
+    #[sea_orm(column_type = "Text")]
+    pub state: String,
+    /// Error.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub error: Option<String>,
+    /// Encoding.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub encoding: Option<String>,
+    /// Format.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub format: Option<String>,
+    /// The header of a CSV file, for the export and the correction of refused records.
+    pub columns: Option<Vec<String>>,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+    /// Finished at.
+    pub finished_at: Option<DateTimeUtc>,
+    /// Who works on it and until when that holds; another may take over after that.
+    pub leased_until: Option<DateTimeUtc>,
+    /// Lease.
+    pub lease: Option<Uuid>,
+}
+
+/// None: rows are read by their tenant and key, joins are written where they are needed.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl crate::Tenanted for Entity {
+    const TENANT: Column = Column::TenantId;
+}
