@@ -1,3 +1,4 @@
 //! What Baton does: one folder a capability; transactions, outbound calls, jobs.
 
+pub mod database;
 pub mod runtime;
