@@ -117,7 +117,9 @@ impl Secrets {
         let at = |source| Error::File { path: path.clone(), source };
         match fs::metadata(&path) {
             Ok(_) => {}
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => create(data_dir, &path).map_err(at)?,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+                create(data_dir, &path).map_err(at)?
+            }
             Err(other) => return Err(at(other)),
         }
         if fs::metadata(&path).map_err(at)?.mode() & 0o077 != 0 {
@@ -191,7 +193,8 @@ fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
     fs::create_dir_all(data_dir)?;
     let unfinished = data_dir.join(format!("{FILE_NAME}.{}", std::process::id()));
     let made = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         writeln!(file, "{}", BASE64.encode(random_bytes()))?;
         file.sync_all()?;
         match fs::hard_link(&unfinished, path) {
@@ -230,7 +233,9 @@ mod tests {
         let here = context(1, 2, Purpose::Url);
         let sealed = secrets.seal(here, "https://example.com/hook/abc");
         assert_eq!(secrets.open(here, &sealed).unwrap().expose_secret(), "https://example.com/hook/abc");
-        for elsewhere in [context(9, 2, Purpose::Url), context(1, 9, Purpose::Url), context(1, 2, Purpose::Signing)] {
+        for elsewhere in
+            [context(9, 2, Purpose::Url), context(1, 9, Purpose::Url), context(1, 2, Purpose::Signing)]
+        {
             assert!(matches!(secrets.open(elsewhere, &sealed), Err(Error::Tampered)));
         }
         assert_ne!(sealed, secrets.seal(here, "https://example.com/hook/abc"), "a nonce is never used twice");

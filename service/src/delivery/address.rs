@@ -130,7 +130,11 @@ pub fn mask(url: &Url) -> String {
     let origin = url.origin().ascii_serialization();
     let secret = &url[url::Position::BeforePath..];
     let tail: Vec<char> = secret.chars().rev().take(4).collect();
-    if secret.chars().count() < 12 { format!("{origin}/…") } else { format!("{origin}/…{}", tail.iter().rev().collect::<String>()) }
+    if secret.chars().count() < 12 {
+        format!("{origin}/…")
+    } else {
+        format!("{origin}/…{}", tail.iter().rev().collect::<String>())
+    }
 }
 
 /// Resolves names with the system's resolver and refuses those that lead to special addresses.
@@ -170,16 +174,55 @@ mod tests {
     #[test]
     fn special_addresses_are_known_in_every_disguise() {
         let special = [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.255.255.254", "169.254.169.254", "172.16.0.1",
-            "172.31.255.255", "192.0.0.8", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1",
-            "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1",
-            "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "fe80::1", "febf::1", "fc00::1", "fdff::1", "ff02::1",
-            "2001:db8::1", "3fff::1", "100::1", "2002:7f00:1::", "64:ff9b::7f00:1", "64:ff9b:1::1", "5f00::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "239.255.255.255",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "fe80::1",
+            "febf::1",
+            "fc00::1",
+            "fdff::1",
+            "ff02::1",
+            "2001:db8::1",
+            "3fff::1",
+            "100::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "5f00::1",
         ];
         for text in special {
             assert!(is_special(text.parse().unwrap()), "{text} must be refused");
         }
-        let public = ["1.1.1.1", "8.8.8.8", "172.15.0.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "::ffff:8.8.8.8"];
+        let public = [
+            "1.1.1.1",
+            "8.8.8.8",
+            "172.15.0.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+        ];
         for text in public {
             assert!(!is_special(text.parse().unwrap()), "{text} is public");
         }
@@ -193,7 +236,9 @@ mod tests {
         assert_eq!(read("ftp://crm.example.com/"), Err(UrlError::Scheme));
         assert_eq!(read("crm.example.com"), Err(UrlError::Invalid));
         assert_eq!(read("https://user:pass@crm.example.com/"), Err(UrlError::Credentials));
-        for literal in ["127.0.0.1", "0x7f.1", "2130706433", "017700000001", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"] {
+        for literal in
+            ["127.0.0.1", "0x7f.1", "2130706433", "017700000001", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1"]
+        {
             assert_eq!(read(&format!("https://{literal}/")), Err(UrlError::PrivateAddress), "{literal}");
         }
         assert!(read_url("http://127.0.0.1:4000/", true).is_ok());

@@ -138,8 +138,13 @@ impl Client {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .headers(headers)
             .body(body);
-        let mut answer =
-            Answer { duration: Duration::ZERO, status: None, failure: None, headers: BTreeMap::new(), body: String::new() };
+        let mut answer = Answer {
+            duration: Duration::ZERO,
+            status: None,
+            failure: None,
+            headers: BTreeMap::new(),
+            body: String::new(),
+        };
         match tokio::time::timeout_at(deadline, request.send()).await {
             Err(_) => answer.failure = Some(Failure::Timeout),
             Ok(Err(error)) => answer.failure = Some(classify(&error)),
@@ -186,7 +191,8 @@ fn kept_body(bytes: &[u8], to: &Endpoint) -> String {
 }
 
 fn kept_headers(headers: &HeaderMap, to: &Endpoint) -> BTreeMap<String, String> {
-    let rates = headers.keys().filter(|name| is_rate_limit(name)).take(RATE_HEADERS_MAX).map(HeaderName::as_str);
+    let rates =
+        headers.keys().filter(|name| is_rate_limit(name)).take(RATE_HEADERS_MAX).map(HeaderName::as_str);
     let names = HEADERS_OF_INTEREST.into_iter().chain(rates);
     names
         .filter_map(|name| {
@@ -209,7 +215,8 @@ fn classify(error: &reqwest::Error) -> Failure {
             return Failure::PrivateAddress;
         }
         // The TLS library reports a wrong certificate or handshake as invalid data of the stream.
-        invalid_data |= cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData);
+        invalid_data |=
+            cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData);
         source = cause.source();
     }
     if error.is_dns() {
@@ -228,8 +235,12 @@ mod tests {
     use super::*;
 
     fn endpoint() -> Endpoint {
-        Endpoint::new("https://crm.example.com/api/webhook/0123456789abcdef?token=letmein99", &["whsec_secret"], false)
-            .unwrap()
+        Endpoint::new(
+            "https://crm.example.com/api/webhook/0123456789abcdef?token=letmein99",
+            &["whsec_secret"],
+            false,
+        )
+        .unwrap()
     }
 
     #[test]
@@ -259,7 +270,11 @@ mod tests {
         headers.insert("set-cookie", HeaderValue::from_static("session=1"));
         headers.insert("server", HeaderValue::from_static("edge/0123456789abcdef"));
         let kept = kept_headers(&headers, &endpoint());
-        let kept: Vec<(&str, &str)> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(kept, [("retry-after", "7"), ("server", "edge/[REDACTED]"), ("x-ratelimit-remaining", "0")]);
+        let kept: Vec<(&str, &str)> =
+            kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(
+            kept,
+            [("retry-after", "7"), ("server", "edge/[REDACTED]"), ("x-ratelimit-remaining", "0")]
+        );
     }
 }

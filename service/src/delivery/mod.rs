@@ -19,7 +19,7 @@
 //! (that is intake's, in the lead's own statement).
 //!
 //! * [`Worker`] – runs until told to stop, or does what is due now and returns.
-//! * [`retry`], [`retry_all_failed`] – a person's second chance for what failed or is held.
+//! * [`Retries`] – a person's second chance for what failed or is held.
 //! * [`address`] – which URLs and addresses a destination may have.
 
 use sea_orm::{DbErr, RuntimeErr};
@@ -36,7 +36,7 @@ pub mod testing;
 mod worker;
 
 pub use engine::{Settings, Tally};
-pub use retries::{retry, retry_all_failed};
+pub use retries::Retries;
 pub use worker::{Wake, Worker};
 
 /// What can go wrong around deliveries. What goes wrong *with* one is its outcome and no error.
@@ -80,9 +80,9 @@ impl Error {
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         // Connection, resources, operator intervention, serialisation and deadlock.
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class)))
-        }
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))),
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)

@@ -245,7 +245,9 @@ impl<'a> Columns<'a> {
         let done_at = finished.at;
         let (state, due_at, reason, remote_id, finished_at) = match &finished.state {
             State::Pending(due_at) => ("pending", *due_at, None, None, None),
-            State::Delivered { remote_id } => ("delivered", done_at, None, remote_id.as_deref(), Some(done_at)),
+            State::Delivered { remote_id } => {
+                ("delivered", done_at, None, remote_id.as_deref(), Some(done_at))
+            }
             State::Failed { reason } => ("failed", done_at, Some(reason.as_str()), None, Some(done_at)),
             State::Held { reason } => ("held", done_at, Some(reason.as_str()), None, None),
         };
@@ -262,7 +264,8 @@ impl<'a> Columns<'a> {
         self.outcomes.push(attempt.map(|attempt| attempt.outcome));
         self.statuses.push(attempt.and_then(|attempt| attempt.http_status));
         self.error_kinds.push(attempt.and_then(|attempt| attempt.error_kind));
-        self.headers.push(attempt.map(|attempt| &attempt.headers).filter(|headers| !headers.is_empty()).map(Json));
+        self.headers
+            .push(attempt.map(|attempt| &attempt.headers).filter(|headers| !headers.is_empty()).map(Json));
         self.bodies.push(attempt.map(|attempt| attempt.body.as_str()).filter(|body| !body.is_empty()));
     }
 }
