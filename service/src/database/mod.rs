@@ -14,10 +14,13 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 pub mod cluster;
+pub mod doctor;
 pub mod roles;
 mod settings;
 mod system;
 mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use settings::{GivenServer, PoolSettings, Settings, Target};
 pub use tenant::{ConnectionGuard, Mode, TenantTx};
@@ -82,13 +85,18 @@ impl Database {
     /// Connects: starts the private cluster if it is wanted and not running, makes sure of the restricted role and
     /// its rights, and refuses a role that could bypass row-level security. Runs no migration.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        let database = match settings.target()? {
-            Target::Private(options) => Self::open_private(settings, options).await?,
-            Target::Given(server) => Self::open_given(settings, *server).await?,
-        };
+        let database = Self::connect(settings).await?;
         roles::refuse_if_bypassing(&database.app).await?;
         tracing::info!(server = %database.server, "Postgres is {}", database.server);
         Ok(database)
+    }
+
+    /// As [`Database::open`], without the refusal.
+    async fn connect(settings: &Settings) -> Result<Self> {
+        match settings.target()? {
+            Target::Private(options) => Self::open_private(settings, options).await,
+            Target::Given(server) => Self::open_given(settings, *server).await,
+        }
     }
 
     async fn open_private(settings: &Settings, options: cluster::Options) -> Result<Self> {
