@@ -204,6 +204,8 @@ CREATE TABLE delivery (
     destination_id uuid        NOT NULL,
     state          text        NOT NULL CHECK (state IN ('pending', 'delivered', 'failed', 'held')),
     attempts       smallint    NOT NULL DEFAULT 0,
+    -- Attempts made before a person last retried it: numbers go on counting, the budget starts afresh.
+    budget_from    smallint    NOT NULL DEFAULT 0,
     -- Not before this; while a worker has it, the end of that worker's lease.
     due_at         timestamptz NOT NULL,
     lease          uuid,
