@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::ids::TenantId;
+use migration::{Migrator, MigratorTrait};
+use tenants::{StoreOptions, TokenSettings, Tokens};
 use tokio::sync::{Notify, watch};
 
-use crate::database::{Database, Mode, TenantTx};
+use crate::database::{self, Database, Mode, TenantTx};
+use crate::delivery;
 use crate::error::Error;
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
@@ -21,8 +24,10 @@ pub struct App {
     pub database: Database,
     /// One libSQL database a tenant.
     pub tenants: tenants::Store,
+    /// Issues and checks access tokens.
+    pub tokens: Tokens,
     /// Seals what must be read back.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -42,6 +47,10 @@ pub struct Settings {
     pub allow_private_addresses: bool,
     /// Imports that one process runs at the same time.
     pub imports_at_once: usize,
+    /// Who issues access tokens: the public address of this deployment.
+    pub issuer: String,
+    /// The delivery worker.
+    pub delivery: delivery::Settings,
 }
 
 impl Settings {
@@ -53,6 +62,8 @@ impl Settings {
             record_bytes_max: 1 << 20,
             allow_private_addresses: false,
             imports_at_once: 2,
+            issuer: "http://localhost:8080".to_owned(),
+            delivery: delivery::Settings::default(),
         }
     }
 }
@@ -60,7 +71,7 @@ impl Settings {
 /// Wake-ups within the process. Whoever waits also polls: another process may have done the work.
 #[derive(Clone)]
 pub struct Wake {
-    delivery: Arc<Notify>,
+    delivery: delivery::Wake,
     imports: Arc<Notify>,
     progress: watch::Sender<u64>,
 }
@@ -68,7 +79,7 @@ pub struct Wake {
 impl Default for Wake {
     fn default() -> Self {
         Self {
-            delivery: Arc::new(Notify::new()),
+            delivery: delivery::Wake::default(),
             imports: Arc::new(Notify::new()),
             progress: watch::Sender::new(0),
         }
@@ -78,12 +89,12 @@ impl Default for Wake {
 impl Wake {
     /// There are deliveries to make.
     pub fn delivery(&self) {
-        self.delivery.notify_one();
+        self.delivery.wake();
     }
 
     /// What the delivery worker waits on.
-    pub fn delivery_notified(&self) -> Arc<Notify> {
-        Arc::clone(&self.delivery)
+    pub fn delivery_wake(&self) -> &delivery::Wake {
+        &self.delivery
     }
 
     /// There is a file to import.
@@ -108,6 +119,54 @@ impl Wake {
 }
 
 impl App {
+    /// Opens everything: the database (migrated when its owner is known), the tenants' store, the secrets.
+    pub async fn open(
+        database: &database::Settings,
+        settings: Settings,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Self, Error> {
+        let unavailable = |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
+        let database = Database::open(database).await.map_err(unavailable)?;
+        if database.owner.is_some() {
+            migrate(&database).await?;
+        }
+        let secrets = Secrets::load_or_create(&settings.data_dir)
+            .map_err(|error| Error::internal("opening the key that seals secrets", error))?;
+        Self::with(database, settings, secrets, clock, ids)
+    }
+
+    /// From parts that are open already.
+    pub fn with(
+        database: Database,
+        settings: Settings,
+        secrets: Secrets,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Self, Error> {
+        let (store_clock, store_ids) = (clock.clone(), ids.clone());
+        let tenants = tenants::Store::new(StoreOptions::new(
+            settings.data_dir.join("tenants"),
+            move || store_clock.now(),
+            move |now| store_ids.next(now),
+        ))?;
+        let tokens = Tokens::new(TokenSettings {
+            issuer: settings.issuer.clone(),
+            audience: "baton".to_owned(),
+            lifetime: tenants::TOKEN_LIFETIME_MAX,
+        })?;
+        Ok(Self {
+            clock,
+            ids,
+            database,
+            tenants,
+            tokens,
+            secrets: Arc::new(secrets),
+            wake: Wake::default(),
+            settings,
+        })
+    }
+
     /// A transaction that sees and writes that tenant's rows only.
     pub async fn begin(&self, tenant: TenantId, mode: Mode) -> Result<TenantTx, Error> {
         Ok(TenantTx::begin(&self.database.app, tenant, mode).await?)
@@ -115,6 +174,53 @@ impl App {
 
     /// What the intake rules need to know beside the record.
     pub fn intake_settings(&self) -> domain::intake::Settings {
-        domain::intake::Settings { today: self.clock.now().date_naive(), phone_regions: Default::default() }
+        domain::intake::Settings {
+            today: self.clock.now().date_naive(),
+            phone_regions: domain::intake::Regions::default(),
+        }
+    }
+
+    /// The worker that delivers; it does nothing until it is run.
+    pub fn delivery_worker(&self) -> Result<delivery::Worker, Error> {
+        let mut settings = self.settings.delivery.clone();
+        settings.client.allow_private_addresses = self.settings.allow_private_addresses;
+        delivery::Worker::new(
+            self.database.app.clone(),
+            Arc::clone(&self.secrets),
+            (self.clock.clone(), self.ids.clone()),
+            self.wake.delivery.clone(),
+            settings,
+        )
+        .map_err(|error| Error::internal("making the delivery worker", error))
+    }
+
+    /// A person's second chance for deliveries that failed or are held.
+    pub fn retries(&self) -> delivery::Retries<'_> {
+        delivery::Retries {
+            pool: &self.database.app,
+            clock: &self.clock,
+            ids: &self.ids,
+            wake: &self.wake.delivery,
+        }
+    }
+}
+
+/// Brings the schema up to date and gives the restricted role its rights on what is new.
+pub async fn migrate(database: &Database) -> Result<(), Error> {
+    let unavailable = |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
+    let owner = database.owner_connection().map_err(unavailable)?;
+    Migrator::up(&owner, None).await?;
+    database.ensure_roles().await.map_err(unavailable)
+}
+
+impl From<delivery::Error> for Error {
+    fn from(error: delivery::Error) -> Self {
+        match error {
+            delivery::Error::Transaction(error) => error.into(),
+            delivery::Error::Statement(error) => error.into(),
+            delivery::Error::NotFound => Self::not_found("delivery", "of that id"),
+            refused @ delivery::Error::NotRetryable { .. } => Self::Conflict(refused.to_string().into()),
+            other => Self::internal("delivery", other),
+        }
     }
 }
