@@ -9,4 +9,5 @@
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 
 pub mod ids;
+pub mod intake;
 pub mod lead;
