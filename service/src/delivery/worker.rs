@@ -138,13 +138,12 @@ impl Worker {
                 deliveries = run.load.held(),
                 "requests on their way are abandoned; their leases will end"
             );
+            run.abandon.cancel();
         }
-        // The outcomes are in the channel by now; committing them has a limit of its own.
-        let give_up = run.give_up.clone();
-        let committed = async { commits.await.is_ok() };
-        drop(run);
-        if timeout(settings.stop_limit, committed).await.is_err() {
+        // Every outcome is in the channel by now or never will be; committing them has a limit of its own.
+        if timeout(settings.stop_limit, commits).await.is_err() {
             tracing::warn!("the database did not take the last outcomes in time; their leases will end");
+            run.give_up.cancel();
         }
     }
 
