@@ -156,7 +156,7 @@ fn is_request_error(response: &Response) -> bool {
 }
 
 fn finish_error(mut error: ServerError, refused: bool, id: &RequestId) -> ServerError {
-    if let Some(at) = error.message.find(" Did you mean ") {
+    if let Some(at) = error.message.find(" Did you mean") {
         error.message.truncate(at);
     }
     if code(&error).is_none() {

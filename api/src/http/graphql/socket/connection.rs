@@ -28,10 +28,10 @@ type Flow = ControlFlow<Option<Close>>;
 
 /// Where a socket stands with its `connection_init`.
 enum Phase {
-    /// Connected; by then it must have come.
+    /// Connected; by then it must have come and been answered.
     Waiting { until: Instant },
     /// It has come, and its caller is being recognised.
-    Recognising(BoxFuture<'static, Result<Caller, Refusal>>),
+    Recognising { caller: BoxFuture<'static, Result<Caller, Refusal>>, until: Instant },
     /// Acknowledged.
     Open { caller: Caller, until: Instant },
 }
@@ -85,9 +85,7 @@ impl Connection {
                 Some(Close::internal())
             }
         };
-        if let Some(close) = close {
-            self.close(close).await;
-        }
+        self.close(close).await;
     }
 
     async fn run(&mut self) -> Option<Close> {
@@ -103,7 +101,7 @@ impl Connection {
         let idle = sleep_until(self.heard + self.edge.limits.idle_time * if self.asked { 2 } else { 1 });
         let (recognising, deadline) = match &mut self.phase {
             Phase::Waiting { until } => (None, *until),
-            Phase::Recognising(future) => (Some(future), Instant::now() + FAR_AWAY),
+            Phase::Recognising { caller, until } => (Some(caller), *until),
             Phase::Open { until, .. } => (None, *until),
         };
         let recognising = async {
@@ -149,7 +147,7 @@ impl Connection {
             Occurrence::Recognised(Err(refusal)) => Flow::Break(Some(Close::forbidden(&refusal.message))),
             Occurrence::Deadline => Flow::Break(Some(match self.phase {
                 Phase::Open { .. } => Close::forbidden("the credentials have expired"),
-                Phase::Waiting { .. } | Phase::Recognising(_) => Close::init_timeout(),
+                Phase::Waiting { .. } | Phase::Recognising { .. } => Close::init_timeout(),
             })),
             Occurrence::Idle if self.asked => Flow::Break(Some(Close::normal())),
             Occurrence::Idle => {
@@ -174,11 +172,10 @@ impl Connection {
     }
 
     fn init(&mut self, payload: Map<String, Value>) -> Flow {
-        if !matches!(self.phase, Phase::Waiting { .. }) {
-            return Flow::Break(Some(Close::too_many_inits()));
-        }
+        let Phase::Waiting { until } = self.phase else { return Flow::Break(Some(Close::too_many_inits())) };
         let (edge, parts) = (Arc::clone(&self.edge), Arc::clone(&self.parts));
-        self.phase = Phase::Recognising(async move { edge.auth.socket(&parts, &payload).await }.boxed());
+        let caller = async move { edge.auth.socket(&parts, &payload).await }.boxed();
+        self.phase = Phase::Recognising { caller, until };
         Flow::Continue(())
     }
 
@@ -239,17 +236,20 @@ impl Connection {
     /// Why reading failed: of a broken connection nobody needs to be told.
     fn read_failed(&self, error: &axum::Error) -> Option<Close> {
         let text = error.to_string();
-        if text.contains("too long") || text.contains("too big") {
+        if text.contains("Space limit exceeded") {
             return Some(Close::message_too_big(self.edge.limits.socket_message_bytes_max));
         }
         text.contains("UTF-8").then(|| Close::bad_request("a message is UTF-8"))
     }
 
-    async fn close(&mut self, close: Close) {
-        if self.send_message(Message::Close(Some(close.into_frame()))).await.is_continue() {
-            // The client's own close frame ends the handshake; without it the last bytes may be lost.
-            let farewell = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            drop(tokio::time::timeout(self.edge.limits.socket_send_time_max, farewell).await);
+    /// Sends the close frame, if it is for us to begin, and waits for the client's: without it the last bytes may be lost.
+    async fn close(&mut self, close: Option<Close>) {
+        if let Some(close) = close
+            && self.send_message(Message::Close(Some(close.into_frame()))).await.is_break()
+        {
+            return;
         }
+        let farewell = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+        drop(tokio::time::timeout(self.edge.limits.socket_send_time_max, farewell).await);
     }
 }
