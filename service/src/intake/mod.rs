@@ -6,6 +6,7 @@
 pub mod copy;
 pub mod failed;
 pub mod imports;
+pub mod leads;
 pub mod merge;
 pub mod prepare;
 pub mod raw;
