@@ -73,15 +73,28 @@ impl Numbers {
         const FIRST: [&str; 9] =
             ["ALMA", "JOSÉ", "Mary Ann", "WILLIAM", "anne-marie", "LI", "ROBERT", "CHRISTOPHER", "KAREN"];
         const LAST: [&str; 10] = [
-            "REYES", "MCDONALD", "O'BRIEN", "VAN DER BERG", "SMITH JR", "Garcia", "LEFEBVRE-O'NEIL", "JOHNSON",
-            "NGUYEN", "WILLIAMS",
+            "REYES",
+            "MCDONALD",
+            "O'BRIEN",
+            "VAN DER BERG",
+            "SMITH JR",
+            "Garcia",
+            "LEFEBVRE-O'NEIL",
+            "JOHNSON",
+            "NGUYEN",
+            "WILLIAMS",
         ];
         (self.pick(&FIRST), self.pick(&LAST))
     }
 
     fn street(&mut self) -> &'static str {
         self.pick(&[
-            "MAIN ST", "N PINE ST APT 4B", "Oak Avenue", "LAKE SHORE DRIVE EAST", "ELM STREET NORTHWEST", "MARTIN LUTHER KING BLVD",
+            "MAIN ST",
+            "N PINE ST APT 4B",
+            "Oak Avenue",
+            "LAKE SHORE DRIVE EAST",
+            "ELM STREET NORTHWEST",
+            "MARTIN LUTHER KING BLVD",
             "WASHINGTON AVE UNIT 12",
         ])
     }
@@ -109,17 +122,39 @@ impl Numbers {
 }
 
 const EXPERIAN: [&str; 17] = [
-    "First Name", "Middle Name", "Surname", "Primary Street ID (House number)", "Street Name/Apartment", "City", "State ",
-    " Zip Code", "Telephone # 1", "Telephone # 2", "Telephone # 3", "FICO_V30A_PSCRN_SCORE_VALUE",
+    "First Name",
+    "Middle Name",
+    "Surname",
+    "Primary Street ID (House number)",
+    "Street Name/Apartment",
+    "City",
+    "State ",
+    " Zip Code",
+    "Telephone # 1",
+    "Telephone # 2",
+    "Telephone # 3",
+    "FICO_V30A_PSCRN_SCORE_VALUE",
     "Total balance on open first mortgage trades reported in the last 3 months",
     "Estimated interest rate on open with balance first mortgage loans with the largest current balance reported in the last 6 months",
-    "Telephone # 1", "Telephone # 2", "Telephone # 3",
+    "Telephone # 1",
+    "Telephone # 2",
+    "Telephone # 3",
 ];
 
 const TRANSUNION: [&str; 13] = [
-    "First_Name", "Last_Name", "Address", "City", "State", "Zipcode", "Phone_Number", "FICO04 Score",
-    "Current Balance of Most Recent Mortgage", "Monthly Payment Amount of Most Recent Mortgage",
-    "Open Date of Most Recent Mortgage", "Perm_ID", "Trigger_Date",
+    "First_Name",
+    "Last_Name",
+    "Address",
+    "City",
+    "State",
+    "Zipcode",
+    "Phone_Number",
+    "FICO04 Score",
+    "Current Balance of Most Recent Mortgage",
+    "Monthly Payment Amount of Most Recent Mortgage",
+    "Open Date of Most Recent Mortgage",
+    "Perm_ID",
+    "Trigger_Date",
 ];
 
 fn experian(numbers: &mut Numbers) -> Row {
@@ -128,7 +163,12 @@ fn experian(numbers: &mut Numbers) -> Row {
     let house = format!("{}{}", 1 + numbers.below(9_999), if numbers.one_in(20) { ".0" } else { "" });
     let first_group = if numbers.one_in(4) { numbers.phone() } else { String::new() };
     let second = if numbers.one_in(5) { numbers.phone() } else { String::new() };
-    let rate = format!("{}.{}{}", 2 + numbers.below(6), numbers.below(1_000), if numbers.one_in(10) { "%" } else { "" });
+    let rate = format!(
+        "{}.{}{}",
+        2 + numbers.below(6),
+        numbers.below(1_000),
+        if numbers.one_in(10) { "%" } else { "" }
+    );
     Row::new(&[
         first.to_owned(),
         String::new(),
@@ -204,7 +244,8 @@ fn measure(plan: &Plan, rows: &[Row]) -> (f64, usize) {
 }
 
 fn main() {
-    let count: usize = std::env::args().nth(1).map_or(100_000, |text| text.parse().expect("a number of rows"));
+    let count: usize =
+        std::env::args().nth(1).map_or(100_000, |text| text.parse().expect("a number of rows"));
     let today = NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day");
     let settings = Settings { today, phone_regions: Regions::default() };
     let plan = |kind: SourceKind, header: &[&str]| {

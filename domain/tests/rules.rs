@@ -61,7 +61,11 @@ fn extensions_are_split_off() {
     ];
     for (given, wanted) in table {
         let found = phone::normalise(given, &Regions::default()).expect(given);
-        assert_eq!((found.number.as_str(), found.extension.as_deref()), ("+13035550111", Some(wanted)), "{given}");
+        assert_eq!(
+            (found.number.as_str(), found.extension.as_deref()),
+            ("+13035550111", Some(wanted)),
+            "{given}"
+        );
     }
 }
 
@@ -69,7 +73,8 @@ fn extensions_are_split_off() {
 fn phones_of_other_regions_need_to_be_accepted() {
     let france = Regions::from_codes(&["FR"]).expect("a region");
     let both = Regions::from_codes(&["us", "FR"]).expect("regions");
-    let number = |text: &str, regions: &Regions| phone::normalise(text, regions).ok().map(|phone| phone.number);
+    let number =
+        |text: &str, regions: &Regions| phone::normalise(text, regions).ok().map(|phone| phone.number);
     assert_eq!(number("06 12 34 56 78", &france).as_deref(), Some("+33612345678"));
     assert_eq!(number("+33 6 12 34 56 78", &both).as_deref(), Some("+33612345678"));
     assert_eq!(number("+33612345678", &both).as_deref(), Some("+33612345678"));
@@ -107,9 +112,22 @@ fn emails() {
         assert_eq!(email::normalise(given).as_deref(), Ok(wanted));
     }
     let bad = [
-        "", "bob[at]example.com", "bob@@example", "bob@example", "@example.com", "a@.com", "a@-x.com", "a..b@example.com",
-        ".a@example.com", "a.@example.com", "a b@example.com", "a@exam_ple.com", "a@example.c", "a@example.123",
-        "Jane <a@example.com>", "a@example.com.",
+        "",
+        "bob[at]example.com",
+        "bob@@example",
+        "bob@example",
+        "@example.com",
+        "a@.com",
+        "a@-x.com",
+        "a..b@example.com",
+        ".a@example.com",
+        "a.@example.com",
+        "a b@example.com",
+        "a@exam_ple.com",
+        "a@example.c",
+        "a@example.123",
+        "Jane <a@example.com>",
+        "a@example.com.",
     ];
     for given in bad {
         assert_eq!(email::normalise(given).map_err(|fault| fault.code), Err(codes::INVALID_EMAIL), "{given}");
@@ -211,7 +229,8 @@ fn zips() {
             zip.map(|zip| (zip.five.to_string(), zip.four.map(|four| four.to_string()), zip.note.is_some()))
         })
     };
-    let found = |five: &str, four: Option<&str>, note| Ok(Some((five.to_owned(), four.map(str::to_owned), note)));
+    let found =
+        |five: &str, four: Option<&str>, note| Ok(Some((five.to_owned(), four.map(str::to_owned), note)));
     assert_eq!(shown("80202"), found("80202", None, false));
     assert_eq!(shown(" 80202-1234 "), found("80202", Some("1234"), false));
     assert_eq!(shown("802021234"), found("80202", Some("1234"), false));
@@ -223,7 +242,8 @@ fn zips() {
     assert_eq!(shown("21391234"), found("02139", Some("1234"), true));
     assert_eq!(shown("00901"), found("00901", None, false));
     assert_eq!(shown(""), Ok(None));
-    for given in ["12", "123456", "80202-12", "K1A 0B1", "0000", "00000", "8020O", "-1234", "80202-", "ééééé"] {
+    for given in ["12", "123456", "80202-12", "K1A 0B1", "0000", "00000", "8020O", "-1234", "80202-", "ééééé"]
+    {
         let wanted = if given == "80202-" { found("80202", None, false) } else { Err(codes::INVALID_ZIP) };
         assert_eq!(shown(given), wanted, "{given}");
     }
@@ -354,7 +374,11 @@ fn answers() {
     }
     assert_eq!(boolean::boolean(" "), Ok(None));
     for given in ["Maybe", "2", "yess", "nein", "é", "unknown"] {
-        assert_eq!(boolean::boolean(given).map_err(|fault| fault.code), Err(codes::INVALID_BOOLEAN), "{given}");
+        assert_eq!(
+            boolean::boolean(given).map_err(|fault| fault.code),
+            Err(codes::INVALID_BOOLEAN),
+            "{given}"
+        );
     }
     let either = |text| boolean::boolean_or_amount(text).map_err(|fault| fault.code);
     assert_eq!(either("$45,000"), Ok(Some((true, Some(decimal("45000"))))));
@@ -367,9 +391,24 @@ fn answers() {
 fn dates() {
     let ides = NaiveDate::from_ymd_opt(2019, 3, 15);
     for given in [
-        "2019-03-15", "2019-3-15", "2019/03/15", "2019-03-15T10:00:00Z", "2019-03-15 00:00:00", "2019-03-15T01:02:03.004+02:00",
-        "03/15/2019", "3/15/2019", "03-15-2019", "3/15/2019 12:00 AM", "20190315", "43539", "43539.0", "43539.75",
-        "15-Mar-2019", "15 March 2019", "Mar 15, 2019", "March 15 2019",
+        "2019-03-15",
+        "2019-3-15",
+        "2019/03/15",
+        "2019-03-15T10:00:00Z",
+        "2019-03-15 00:00:00",
+        "2019-03-15T01:02:03.004+02:00",
+        "03/15/2019",
+        "3/15/2019",
+        "03-15-2019",
+        "3/15/2019 12:00 AM",
+        "20190315",
+        "43539",
+        "43539.0",
+        "43539.75",
+        "15-Mar-2019",
+        "15 March 2019",
+        "Mar 15, 2019",
+        "March 15 2019",
     ] {
         assert_eq!(date::date(given), Ok(ides), "{given}");
     }
@@ -378,8 +417,21 @@ fn dates() {
         assert_eq!(date::date(given).map_err(|fault| fault.code), Err(codes::AMBIGUOUS_DATE), "{given}");
     }
     for given in [
-        "31/12/2019", "2019-02-29", "2019-13-01", "03/15/19", "0000-00-00", "1", "123456", "2019-03-15x", "15.03.2019",
-        "soon", "12-2019", "2019-03-15-01", "99999999", "éééééééé", "1/2/3/4",
+        "31/12/2019",
+        "2019-02-29",
+        "2019-13-01",
+        "03/15/19",
+        "0000-00-00",
+        "1",
+        "123456",
+        "2019-03-15x",
+        "15.03.2019",
+        "soon",
+        "12-2019",
+        "2019-03-15-01",
+        "99999999",
+        "éééééééé",
+        "1/2/3/4",
     ] {
         assert_eq!(date::date(given).map_err(|fault| fault.code), Err(codes::INVALID_DATE), "{given}");
     }
@@ -392,7 +444,11 @@ fn years_and_whole_numbers() {
     assert_eq!(number::year("1900.0", 2026), Ok(Some(1900)));
     assert_eq!(number::year("", 2026), Ok(None));
     for given in ["2028", "2099", "1899", "twenty twenty", "20", "20200"] {
-        assert_eq!(number::year(given, 2026).map_err(|fault| fault.code), Err(codes::INVALID_YEAR), "{given}");
+        assert_eq!(
+            number::year(given, 2026).map_err(|fault| fault.code),
+            Err(codes::INVALID_YEAR),
+            "{given}"
+        );
     }
     assert_eq!(number::integer("1,234.0"), Ok(Some(1234)));
     assert_eq!(number::integer("-7"), Ok(Some(-7)));
