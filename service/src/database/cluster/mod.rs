@@ -223,10 +223,10 @@ impl Cluster {
         drop(start);
         let major = folders.major()?.unwrap_or_default();
         let (stop, stopped) = mpsc::channel();
-        let watched = (folders.clone(), options.clone());
+        let place = (folders.clone(), options.clone());
         let watcher = std::thread::Builder::new()
             .name("postgres-watcher".to_owned())
-            .spawn(move || watch(&watched.0, &watched.1, &stopped))
+            .spawn(move || watch(&place.0, &place.1, &stopped))
             .map_err(|source| folders.failed("watch", folders.data(), source))?;
         let membership = Mutex::new(Some(Membership { users, stop, watcher }));
         Ok(Self(Arc::new(Shared { folders, options, major, socket, membership })))
@@ -242,9 +242,13 @@ impl Cluster {
             let created = connection.execute("CREATE DATABASE baton").await;
             // 42P04 and 23505: another process that joined at the same time was first.
             let first = |code: &str| code == "42P04" || code == "23505";
-            match created {
-                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| first(&code)) => {}
-                other => drop(other?),
+            if let Err(error) = created
+                && !error
+                    .as_database_error()
+                    .and_then(sqlx::error::DatabaseError::code)
+                    .is_some_and(|code| first(&code))
+            {
+                return Err(error);
             }
         }
         connection.close().await

@@ -126,10 +126,10 @@ impl Watch {
             prepare_signals();
             let mut unused_ms = 0;
             loop {
-                self.end_with(server);
+                end_with(server);
                 if self.unused(unused_ms >= self.linger_ms) {
                     if unused_ms >= self.linger_ms {
-                        self.stop(server);
+                        stop(server);
                     }
                     unused_ms += LOOK_MS;
                 } else {
@@ -157,35 +157,6 @@ impl Watch {
         }
     }
 
-    /// Stops the server: in good order, else at once, else by force. Then ends.
-    unsafe fn stop(self, server: libc::pid_t) -> ! {
-        // SAFETY: the server is this process's child and not yet waited for, so the number is still its own.
-        unsafe {
-            for (signal, patience) in [(libc::SIGINT, FAST_MS), (libc::SIGQUIT, IMMEDIATE_MS)] {
-                libc::kill(server, signal);
-                let mut waited = 0;
-                while waited < patience {
-                    self.end_with(server);
-                    sleep(LOOK_MS);
-                    waited += LOOK_MS;
-                }
-            }
-            libc::kill(server, libc::SIGKILL);
-            libc::waitpid(server, std::ptr::null_mut(), 0);
-            libc::_exit(0)
-        }
-    }
-
-    /// Ends this process if the server has ended.
-    unsafe fn end_with(self, server: libc::pid_t) {
-        // SAFETY: system calls over plain integers; no status is asked for.
-        unsafe {
-            if libc::waitpid(server, std::ptr::null_mut(), libc::WNOHANG) != 0 {
-                libc::_exit(0);
-            }
-        }
-    }
-
     /// Closes every descriptor but the three locks and the standard ones: sockets, files and the handles that hold
     /// the starting program's own locks came with the fork.
     unsafe fn close_others(self) {
@@ -199,6 +170,35 @@ impl Watch {
         }
         // SAFETY: as above.
         unsafe { close_from(first, RawFd::MAX) };
+    }
+}
+
+/// Stops the server: in good order, else at once, else by force. Then ends.
+unsafe fn stop(server: libc::pid_t) -> ! {
+    // SAFETY: the server is this process's child and not yet waited for, so the number is still its own.
+    unsafe {
+        for (signal, patience) in [(libc::SIGINT, FAST_MS), (libc::SIGQUIT, IMMEDIATE_MS)] {
+            libc::kill(server, signal);
+            let mut waited = 0;
+            while waited < patience {
+                end_with(server);
+                sleep(LOOK_MS);
+                waited += LOOK_MS;
+            }
+        }
+        libc::kill(server, libc::SIGKILL);
+        libc::waitpid(server, std::ptr::null_mut(), 0);
+        libc::_exit(0)
+    }
+}
+
+/// Ends this process if the server has ended.
+unsafe fn end_with(server: libc::pid_t) {
+    // SAFETY: system calls over plain integers; no status is asked for.
+    unsafe {
+        if libc::waitpid(server, std::ptr::null_mut(), libc::WNOHANG) != 0 {
+            libc::_exit(0);
+        }
     }
 }
 
