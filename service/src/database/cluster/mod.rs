@@ -4,7 +4,7 @@
 //! way, so none of them can be stale:
 //! * `users.lock`: each process that uses the cluster holds it shared;
 //! * `start.lock`: whoever starts or stops the server holds it exclusively, so the two never overlap;
-//! * `supervisor.lock`: held by the server's parent, a small process of its own ([`supervisor`]) that outlives the
+//! * `supervisor.lock`: held by the server's parent, a small process of its own (see `supervisor.rs`) that outlives the
 //!   `baton` that started it and stops the server once `users.lock` is free.
 //!
 //! Locks are taken in one order, start before users, so nobody waits in a circle. If the supervisor is killed, the

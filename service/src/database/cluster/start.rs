@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -172,10 +172,13 @@ fn open_log(folders: &Folders) -> Result<fs::File> {
     let path = folders.log();
     let too_long = fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX);
     let mut options = OpenOptions::new();
-    options.create(true).append(true);
+    options.create(true).append(true).mode(0o600);
     if too_long {
-        options = OpenOptions::new();
-        options.create(true).write(true).truncate(true);
+        fs::remove_file(&path).map_err(|source| Error::File {
+            what: "begin anew",
+            path: path.clone(),
+            source,
+        })?;
     }
     options.open(&path).map_err(|source| Error::File { what: "open", path, source })
 }
