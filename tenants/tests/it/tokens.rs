@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tenants::{Error, Role, Store, Tenant, TokenFault, TokenSettings, Tokens, User};
 
-use crate::{Fixture, after, altered, new_id, start, whole_text};
+use crate::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
 
 fn settings() -> TokenSettings {
     TokenSettings {
@@ -314,5 +314,8 @@ fn any_altered_byte_and_any_other_text_is_refused() {
         runtime.block_on(fault(&fixture.store, &text[..place], after(1)));
         runtime.block_on(fault(&fixture.store, &format!("{text}{}", char::from(byte)), after(1)));
     });
+    for changed in altered_everywhere(&text) {
+        runtime.block_on(fault(&fixture.store, &changed, after(1)));
+    }
     runtime.block_on(tokens().verify(&fixture.store, &text, after(1))).unwrap();
 }
