@@ -147,6 +147,10 @@ impl Store {
         self.shared.root.join(format!("{}.db", tenant.uuid()))
     }
 
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.shared.resources.passwords
+    }
+
     fn cached(&self, tenant: TenantId) -> Option<Tenant> {
         self.lock().get(&tenant)?.get().cloned()
     }

@@ -37,6 +37,8 @@ async fn wrong_password_unknown_person_and_no_password_are_the_same_refusal() {
         assert!(matches!(refused, Error::InvalidCredentials), "{refused:?}");
         assert!(!whole_text(&refused).contains("horse"));
     }
+    let nowhere = fixture.store.refuse_sign_in(&PASSWORD.into()).await;
+    assert!(matches!(nowhere, Error::InvalidCredentials));
     let other = fixture.other_tenant().await;
     assert!(matches!(
         other.sign_in(ADDRESS, &PASSWORD.into(), after(0)).await,
