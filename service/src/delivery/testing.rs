@@ -95,6 +95,7 @@ pub struct FakeCrm {
 #[derive(Debug)]
 struct Shared {
     records: bool,
+    arrivals: Mutex<Vec<(String, Instant)>>,
     inner: Mutex<Inner>,
     count: watch::Sender<usize>,
 }
@@ -113,7 +114,7 @@ impl FakeCrm {
         Self::listen(script.into_iter().collect(), true).await
     }
 
-    /// The same without script and records: it only counts, and leaves the machine to what is measured.
+    /// The same without script and bodies: it keeps ids and times, and leaves the machine to what is measured.
     pub async fn counting() -> Self {
         Self::listen(VecDeque::new(), false).await
     }
@@ -122,7 +123,8 @@ impl FakeCrm {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let inner = Mutex::new(Inner { script, ..Inner::default() });
-        let shared = Arc::new(Shared { records, inner, count: watch::Sender::new(0) });
+        let shared =
+            Arc::new(Shared { records, arrivals: Mutex::default(), inner, count: watch::Sender::new(0) });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared, task }
     }
@@ -147,15 +149,22 @@ impl FakeCrm {
         *self.shared.count.borrow()
     }
 
+    /// Of a counting receiver: each request's `webhook-id` and time of arrival.
+    pub fn arrivals(&self) -> Vec<(String, Instant)> {
+        self.shared.arrivals.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How often a request arrived while another with the same `webhook-id` was not yet answered.
     pub fn overlaps(&self) -> usize {
         self.shared.inner().overlaps
     }
 
-    /// Waits until so many requests have arrived.
+    /// Waits until so many requests have arrived, at most half a minute.
     pub async fn wait_for(&self, count: usize) {
         let mut arrived = self.shared.count.subscribe();
-        arrived.wait_for(|&arrived| arrived >= count).await.expect("the receiver lives");
+        let enough = arrived.wait_for(|&arrived| arrived >= count);
+        let waited = tokio::time::timeout(Duration::from_secs(30), enough).await;
+        waited.unwrap_or_else(|_| panic!("{count} requests never came")).expect("the receiver lives");
     }
 }
 
@@ -173,6 +182,9 @@ impl Shared {
     /// Records a request and says what to do with it.
     fn arrive(&self, request: Received) -> Step {
         if !self.records {
+            let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            arrivals.push((request.webhook_id().to_owned(), request.at));
+            drop(arrivals);
             self.count.send_modify(|count| *count += 1);
             return Step::status(200);
         }

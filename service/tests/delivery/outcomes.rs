@@ -97,6 +97,8 @@ async fn a_429_waits_as_long_as_it_was_asked_to() {
     let id = world.kara(ACME, to).await;
     let worker = world.worker();
     assert_eq!(worker.run_due_work().await.expect("it runs").again, 1);
+    let pause = world.delivery(ACME, id).await.due_at - world.clock.now();
+    assert!(pause >= TimeDelta::seconds(120) && pause <= TimeDelta::seconds(132), "{pause}");
     world.clock.advance(TimeDelta::seconds(119));
     worker.run_due_work().await.expect("it runs");
     assert_eq!(crm.count(), 1, "not before the time");

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use service::database::testing::Cluster;
 use service::delivery::Tally;
 use service::delivery::testing::{FakeCrm, Step};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tokio_util::sync::CancellationToken;
 
 use super::world::{ACME, GLOBEX, World};
@@ -127,7 +129,7 @@ async fn a_running_worker_is_woken_delivers_and_stops_with_everything_committed(
     let crm = FakeCrm::start([]).await;
     let to = world.destination(ACME, "webhook", &crm.url(), None).await;
     // Its own poll would come long after the test has failed.
-    let worker = world.worker_with(|settings| settings.poll = Duration::from_secs(600));
+    let worker = world.worker_with(|settings| settings.poll = Duration::from_mins(10));
     let stop = CancellationToken::new();
     let running = tokio::spawn({
         let (worker, stop) = (worker.clone(), stop.clone());
@@ -200,15 +202,16 @@ async fn outcomes_wait_for_a_database_that_goes_away() {
         async move { worker.run(stop).await }
     });
     crm.wait_for(1).await;
-    let owner = world.fresh.database.owner.as_ref().expect("the owner's pool");
+    let mut elsewhere =
+        Cluster::shared().await.owner_options("postgres").connect().await.expect("it connects");
     let database = world.fresh.name();
-    let set = |allowed: bool| format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS {allowed}");
-    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND usename = 'baton_app'";
-    sqlx::query(sqlx::AssertSqlSafe(set(false))).execute(owner).await.expect("it closes");
-    sqlx::query(kill).execute(owner).await.expect("it cuts");
+    let open = |allowed: bool| format!("ALTER DATABASE {database} WITH ALLOW_CONNECTIONS {allowed}");
+    elsewhere.execute(AssertSqlSafe(open(false))).await.expect("it closes");
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+    sqlx::query(cut).bind(database).execute(&mut elsewhere).await.expect("it cuts");
     tokio::time::sleep(Duration::from_millis(700)).await;
-    sqlx::query(sqlx::AssertSqlSafe(set(true))).execute(owner).await.expect("it opens");
+    assert_eq!(crm.count(), 1);
+    elsewhere.execute(AssertSqlSafe(open(true))).await.expect("it opens");
     until(async || world.delivery(ACME, id).await.state == "delivered").await;
     stop.cancel();
     running.await.expect("it ends well");
