@@ -1,1 +1,3 @@
-//! api
+//! The edges of Baton: GraphQL and HTTP.
+
+pub mod http;

@@ -10,4 +10,5 @@
 
 pub mod delivery;
 pub mod ids;
+pub mod intake;
 pub mod lead;

@@ -29,6 +29,8 @@ pub mod client;
 mod destinations;
 mod engine;
 mod load;
+pub mod manage;
+pub mod reads;
 mod retries;
 mod store;
 #[cfg(feature = "testing")]
