@@ -141,8 +141,10 @@ impl Documents {
             .map_err(|error| Fault::invalid(error.message().to_string()))?;
         inputs::check_variables(&self.schema, operation, variables).map_err(Fault::invalid)?;
         for (name, value) in coerced.into_inner() {
-            if !variables.contains_key(name.as_str()) {
-                variables.insert(name.as_str().to_owned(), value.into());
+            if !variables.contains_key(name.as_str())
+                && let Ok(value) = serde_json::to_value(value)
+            {
+                variables.insert(name.as_str().to_owned(), value);
             }
         }
         Ok(())
