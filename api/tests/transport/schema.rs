@@ -1,4 +1,5 @@
 //! A schema that can do everything that the edge has to cope with.
+#![expect(clippy::unused_async, reason = "the framework's resolvers are async functions")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -121,8 +122,8 @@ impl Query {
     }
 
     async fn panics(&self) -> Option<bool> {
-        let nothing: Option<bool> = None;
-        Some(nothing.expect("a resolver's own fault"))
+        assert!(std::hint::black_box(false), "a resolver's own fault");
+        Some(true)
     }
 
     async fn leaks(&self) -> Option<Result<bool>> {

@@ -27,7 +27,7 @@ pub struct Limits {
     pub aliases_max: u64,
     /// Directives of an operation once its fragments are expanded.
     pub directives_max: u64,
-    /// Levels of fields of an operation once its fragments are expanded. GraphiQL's introspection needs 15.
+    /// Levels of fields of an operation once its fragments are expanded. The introspection of `GraphiQL` needs 15.
     pub depth_max: u64,
     /// Operations in one batch; 0 refuses batches altogether.
     pub batch_max: usize,
