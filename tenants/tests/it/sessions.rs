@@ -3,15 +3,9 @@ use std::time::Duration;
 use domain::ids::SessionId;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
-<<<<<<< HEAD
-use tenants::{Error, Role, Session, SessionLimits};
-
-use crate::{Fixture, after, altered, new_id, start};
-=======
 use tenants::{Error, Role, SESSIONS_PER_USER_MAX, Session, SessionLimits};
 
 use crate::{Fixture, after, altered, altered_everywhere, new_id, start};
->>>>>>> refs/heads/tenants
 
 const LIMITS: SessionLimits =
     SessionLimits { absolute: Duration::from_hours(12), idle: Duration::from_hours(2) };
@@ -153,8 +147,6 @@ async fn ended_sessions_do_not_pile_up() {
     assert_eq!(rows.next().await.unwrap().unwrap().get::<i64>(0).unwrap(), 1);
 }
 
-<<<<<<< HEAD
-=======
 #[tokio::test]
 async fn one_session_too_many_ends_the_oldest() {
     let fixture = Fixture::new().await;
@@ -175,7 +167,6 @@ async fn one_session_too_many_ends_the_oldest() {
     assert_eq!(listed.len(), usize::try_from(SESSIONS_PER_USER_MAX).unwrap());
 }
 
->>>>>>> refs/heads/tenants
 #[test]
 fn any_altered_byte_is_refused() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -189,12 +180,9 @@ fn any_altered_byte_is_refused() {
         let refused = runtime.block_on(resume(&fixture, &altered(&cookie, place, byte), 1));
         prop_assert!(matches!(refused, Err(Error::InvalidSession)));
     });
-<<<<<<< HEAD
-=======
     for changed in altered_everywhere(&cookie) {
         let refused = runtime.block_on(resume(&fixture, &changed, 1));
         assert!(matches!(refused, Err(Error::InvalidSession)), "{changed}");
     }
->>>>>>> refs/heads/tenants
     runtime.block_on(resume(&fixture, &cookie, 1)).unwrap();
 }
