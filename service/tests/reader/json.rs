@@ -5,7 +5,7 @@ use std::io;
 use proptest::prelude::*;
 use service::intake::reader::{Format, Options, code};
 
-use crate::support::{Owned, WholeFile, read_all, read_bytes};
+use crate::support::{Owned, Record, WholeFile, read_all, read_bytes};
 
 fn texts(file: &WholeFile) -> Vec<&str> {
     let mut texts = Vec::new();
@@ -50,7 +50,7 @@ fn deep_nesting_costs_one_record() {
         let values = ["{}", &deep, &objects, &permitted, "{\"b\":1}"].join(separator);
         let text = if separator == "," { format!("[{values}]") } else { values };
         let file = read_bytes(&text).unwrap();
-        let codes: Vec<_> = file.records.iter().map(|record| record.code()).collect();
+        let codes: Vec<_> = file.records.iter().map(Record::code).collect();
         assert_eq!(codes, [None, Some(code::JSON_TOO_DEEP), Some(code::JSON_TOO_DEEP), None, None]);
         assert_eq!(file.fault, None);
     }
@@ -73,7 +73,7 @@ fn what_ends_an_array_early_comes_after_its_records() {
         let fault = file.fault.unwrap();
         assert_eq!(
             (file.records.len(), fault.code, fault.records_read),
-            (records, expected, file.records.len() as u32)
+            (records, expected, u32::try_from(file.records.len()).unwrap())
         );
         assert!(fault.line.is_some());
     }
