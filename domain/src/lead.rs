@@ -3,7 +3,8 @@
 use chrono::NaiveDate;
 use compact_str::CompactString;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 /// A clean lead: every value is normalised, what could not be read is absent.
 ///
@@ -41,9 +42,10 @@ pub struct Lead {
     pub zip: Option<CompactString>,
     /// The four digits after a ZIP's dash.
     pub zip4: Option<CompactString>,
-    /// Further fields of the catalogue, each at most once, in the order of the mapping; absent when unknown.
+    /// Further fields of the catalogue, each at most once, in the order of their names; absent when unknown.
     pub details: Vec<(CompactString, Value)>,
-    /// What the mapping does not name, and the raw text of what could not be read, under the source's own names.
+    /// What the mapping does not name, and the raw text of what could not be read, under the source's own names and in
+    /// their order. Of two equal names in a header, the second is `Name (2)`.
     pub extra: Vec<(CompactString, CompactString)>,
 }
 
@@ -55,8 +57,7 @@ impl Lead {
 }
 
 /// A typed value of a field. Money and rates are exact decimals, never binary floating point.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Yes or no; an unknown answer is an absent field, not `false`.
     Boolean(bool),
@@ -68,6 +69,22 @@ pub enum Value {
     Date(NaiveDate),
     /// Anything else.
     Text(CompactString),
+}
+
+impl Serialize for Value {
+    /// As plain JSON; a decimal is a number with exactly its digits when it is written as text by `serde_json`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Boolean(value) => serializer.serialize_bool(*value),
+            Self::Integer(value) => serializer.serialize_i64(*value),
+            Self::Decimal(value) => {
+                let digits = RawValue::from_string(value.to_string()).map_err(serde::ser::Error::custom)?;
+                digits.serialize(serializer)
+            }
+            Self::Date(value) => serializer.collect_str(value),
+            Self::Text(value) => serializer.serialize_str(value),
+        }
+    }
 }
 
 /// One thing wrong with one field of a record: a reason to refuse it, or a warning beside an accepted lead.
@@ -82,4 +99,64 @@ pub struct Issue {
     /// The text as it was sent, capped at 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<CompactString>,
+}
+
+/// Where a lead stands, derived from its deliveries and stored nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// No destination wants it.
+    Accepted,
+    /// On its way to at least one destination.
+    Pending,
+    /// Every destination has it.
+    Delivered,
+    /// Waits for a person: something that a destination needs is missing.
+    Held,
+    /// A destination refused it, or the attempts are used up.
+    Failed,
+}
+
+impl Status {
+    /// From the states of its deliveries: the one that needs a person most decides.
+    pub fn of<'a>(states: impl IntoIterator<Item = &'a str>) -> Self {
+        states.into_iter().fold(Self::Accepted, |status, state| {
+            let next = match state {
+                "failed" => Self::Failed,
+                "held" => Self::Held,
+                "delivered" => Self::Delivered,
+                _ => Self::Pending,
+            };
+            if next.urgency() > status.urgency() { next } else { status }
+        })
+    }
+
+    fn urgency(self) -> u8 {
+        match self {
+            Self::Accepted => 0,
+            Self::Delivered => 1,
+            Self::Pending => 2,
+            Self::Held => 3,
+            Self::Failed => 4,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn the_delivery_that_needs_a_person_most_decides() {
+        let table: [(&[&str], Status); 6] = [
+            (&[], Status::Accepted),
+            (&["delivered"], Status::Delivered),
+            (&["delivered", "pending"], Status::Pending),
+            (&["pending", "held", "delivered"], Status::Held),
+            (&["failed", "held"], Status::Failed),
+            (&["delivered", "failed"], Status::Failed),
+        ];
+        for (states, status) in table {
+            assert_eq!(Status::of(states.iter().copied()), status, "{states:?}");
+        }
+    }
 }

@@ -8,5 +8,7 @@
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 
+pub mod delivery;
 pub mod ids;
+pub mod intake;
 pub mod lead;

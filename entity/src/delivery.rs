@@ -21,6 +21,8 @@ pub struct Model {
     pub state: String,
     /// Attempts.
     pub attempts: i16,
+    /// Attempts made before a person last retried it.
+    pub budget_from: i16,
     /// Not before this; while a worker has it, the end of that worker's lease.
     pub due_at: DateTimeUtc,
     /// Lease.

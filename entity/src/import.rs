@@ -38,6 +38,9 @@ pub struct Model {
     pub format: Option<String>,
     /// The header of a CSV file, for the export and the correction of refused records.
     pub columns: Option<Vec<String>>,
+    /// The character between the cells of a CSV file.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub delimiter: Option<String>,
     /// When it was made.
     pub created_at: DateTimeUtc,
     /// Finished at.

@@ -24,8 +24,10 @@ pub struct Model {
     pub identity: Uuid,
     /// 128-bit hash of all normalised content: the same record again changes nothing.
     pub fingerprint: Uuid,
-    /// Within this a phone or an e-mail names one lead: the source, the tenant, or (no such rule) the lead itself.
-    pub contact_scope: Uuid,
+    /// Within these the phone, the e-mail names one lead: the source, the tenant, or (no such rule) the lead itself.
+    pub phone_scope: Option<Uuid>,
+    /// Email scope.
+    pub email_scope: Option<Uuid>,
     /// External id.
     #[sea_orm(column_type = "Text", nullable)]
     pub external_id: Option<String>,

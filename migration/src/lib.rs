@@ -9,6 +9,7 @@
 //! * every table has row-level security enabled *and forced*, with a policy that compares
 //!   `tenant_id` with the setting `app.tenant_id`; without that setting it shows no row.
 
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 /// The migrations in order.

@@ -1,1 +1,13 @@
-//! service
+//! What Baton does: one folder a capability; transactions, outbound calls, jobs.
+
+pub mod access;
+pub mod app;
+pub mod database;
+pub mod delivery;
+pub mod error;
+pub mod intake;
+pub mod runtime;
+pub mod secrets;
+
+pub use app::App;
+pub use error::Error;

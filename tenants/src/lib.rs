@@ -1,1 +1,52 @@
-//! tenants
+//! What belongs to one tenant alone, in one libSQL database a tenant: users, passwords, API keys, source tokens,
+//! signing keys and browser sessions.
+//!
+//! A [`Store`] holds the folder of these databases and keeps the most recently used ones open; a [`Tenant`] is one
+//! open database. Every credential names its tenant, so that the right database is opened, and is then proven by that
+//! database alone: another tenant's key cannot speak for it.
+//!
+//! * [`Tenant::sign_in`] – e-mail and password, throttled, the same time for an unknown person.
+//! * [`Tokens`] – access tokens (`EdDSA`) signed with the tenant's own key, at most 15 minutes long.
+//! * [`Store::resume_session`] – a browser's cookie; [`Session::csrf_matches`] – its defence against forged requests.
+//! * [`Store::authenticate_key`] – an API key or a source's token.
+//!
+//! Invariants
+//! * Nothing here reads a clock: `now` is an argument, or the function that the store was opened with.
+//! * Whoever steals a database's file cannot sign in with it: passwords are argon2id, every other credential is
+//!   stored as SHA-256 of 256 random bits. The signing key is the exception, hence the file's mode 0600.
+//! * No secret, and nothing that a person typed, is in an error's text or in a log line.
+//! * Reads are microseconds and run where they are asked for; what may wait for a disk or a lock does so off the
+//!   async threads, in one transaction.
+//!
+//! Deliberately absent: what a role may do (`service::access`), cookies' headers and HTTP statuses (`api`).
+
+mod credential;
+mod email;
+mod error;
+mod key;
+mod migrations;
+mod password;
+mod random;
+mod row;
+mod session;
+mod sign_in;
+mod signing;
+mod store;
+mod tenant;
+mod token;
+mod user;
+
+pub use email::Email;
+pub use error::{Error, TokenFault};
+pub use key::{AccessKey, CreatedKey, KEY_TOUCH_INTERVAL, KeyKind, NewKey};
+pub use password::{NewPassword, PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
+pub use session::{
+    COOKIE_NAME, CSRF_HEADER, SESSION_TOUCH_INTERVAL, SESSIONS_PER_USER_MAX, Session, SessionEntry,
+    SessionLimits, StartedSession,
+};
+pub use sign_in::{SIGN_IN_ATTEMPTS_MAX, SIGN_IN_WINDOW};
+pub use signing::SigningKey;
+pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, NewId, Store, StoreOptions};
+pub use tenant::Tenant;
+pub use token::{AccessToken, CLOCK_SKEW, Claims, TOKEN_LIFETIME_MAX, TokenSettings, Tokens, Verified};
+pub use user::{CreatedUser, NewUser, Role, User};

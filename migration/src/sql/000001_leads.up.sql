@@ -40,6 +40,8 @@ CREATE TABLE import (
     format        text,
     -- The header of a CSV file, for the export and the correction of refused records.
     columns       text[],
+    -- The character between the cells of a CSV file.
+    delimiter     text,
     created_at    timestamptz NOT NULL,
     finished_at   timestamptz,
     -- Who works on it and until when that holds; another may take over after that.
@@ -80,8 +82,9 @@ CREATE TABLE lead (
     identity      uuid        NOT NULL,
     -- 128-bit hash of all normalised content: the same record again changes nothing.
     fingerprint   uuid        NOT NULL,
-    -- Within this a phone or an e-mail names one lead: the source, the tenant, or (no such rule) the lead itself.
-    contact_scope uuid        NOT NULL,
+    -- Within these the phone, the e-mail names one lead: the source, the tenant, or (no such rule) the lead itself.
+    phone_scope   uuid        CHECK ((phone_scope IS NULL) = (phone IS NULL)),
+    email_scope   uuid        CHECK ((email_scope IS NULL) = (email IS NULL)),
     external_id   text,
     lead_type     text,
     channel       text        NOT NULL CHECK (channel IN ('file', 'api', 'web', 'sms', 'voice')),
@@ -110,8 +113,8 @@ CREATE TABLE lead (
     CHECK (phone IS NOT NULL OR email IS NOT NULL)
 );
 CREATE UNIQUE INDEX lead_identity ON lead (tenant_id, identity);
-CREATE UNIQUE INDEX lead_phone ON lead (tenant_id, phone, contact_scope) WHERE phone IS NOT NULL;
-CREATE UNIQUE INDEX lead_email ON lead (tenant_id, email, contact_scope) WHERE email IS NOT NULL;
+CREATE UNIQUE INDEX lead_phone ON lead (tenant_id, phone, phone_scope) WHERE phone IS NOT NULL;
+CREATE UNIQUE INDEX lead_email ON lead (tenant_id, email, email_scope) WHERE email IS NOT NULL;
 
 -- A step of a lead's journey that no other row says: its receipt is in the lead, its deliveries are in their attempts.
 CREATE TABLE lead_event (
@@ -201,6 +204,8 @@ CREATE TABLE delivery (
     destination_id uuid        NOT NULL,
     state          text        NOT NULL CHECK (state IN ('pending', 'delivered', 'failed', 'held')),
     attempts       smallint    NOT NULL DEFAULT 0,
+    -- Attempts made before a person last retried it: numbers go on counting, the budget starts afresh.
+    budget_from    smallint    NOT NULL DEFAULT 0,
     -- Not before this; while a worker has it, the end of that worker's lease.
     due_at         timestamptz NOT NULL,
     lease          uuid,

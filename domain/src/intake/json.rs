@@ -1,0 +1,258 @@
+//! A JSON object as the cells of a record: every leaf has a path, `lead_data.phone`.
+//!
+//! Numbers are kept as they are written, so that an amount stays exact and an id of twenty digits whole.
+//! An array of plain values is one cell, joined by `; `; in any other array the index is a part of the path.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use compact_str::{CompactString, format_compact};
+use serde::Deserializer as _;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::plan::key;
+use super::rules::text::{raw, trim};
+use super::{Cells, Plan};
+
+/// How deeply arrays and objects may be nested in a record.
+pub const NESTING_MAX: usize = 64;
+
+/// The texts of a plan's paths, in one buffer.
+#[derive(Debug, Default)]
+pub struct Slots {
+    text: String,
+    ranges: Vec<(usize, usize)>,
+    path: String,
+    folded: String,
+}
+
+impl Cells for Slots {
+    fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    fn cell(&self, index: usize) -> &str {
+        let (start, end) = self.ranges[index];
+        &self.text[start..end]
+    }
+}
+
+/// What the mapping does not name, under its path.
+type Extra = Vec<(CompactString, CompactString)>;
+
+impl Slots {
+    /// Fills the slots from one object; gives what the mapping does not name, or why the text is no record.
+    pub(super) fn fill(&mut self, plan: &Plan, text: &str) -> Result<Extra, CompactString> {
+        self.reset(plan);
+        let value: &RawValue = serde_json::from_str(text).map_err(|error| broken(&error))?;
+        if !value.get().starts_with('{') {
+            return Err(CompactString::const_new("the element is not a JSON object"));
+        }
+        let mut extra = Extra::new();
+        self.walk(plan, value.get(), 1, &mut extra)?;
+        // As everywhere in JSON, the last of two equal keys wins.
+        extra.sort_by(|left, right| left.0.cmp(&right.0));
+        extra.reverse();
+        extra.dedup_by(|later, earlier| later.0 == earlier.0);
+        extra.reverse();
+        Ok(extra)
+    }
+
+    /// Fills the slots from values by label.
+    pub(super) fn fill_values(&mut self, plan: &Plan, values: &BTreeMap<String, String>) -> Extra {
+        self.reset(plan);
+        let mut extra = Extra::new();
+        for (name, value) in values {
+            self.path.clear();
+            self.path.push_str(name.trim());
+            let start = self.text.len();
+            self.text.push_str(value);
+            self.keep(plan, start, &mut extra);
+        }
+        extra
+    }
+
+    fn reset(&mut self, plan: &Plan) {
+        self.text.clear();
+        self.path.clear();
+        self.ranges.clear();
+        self.ranges.resize(plan.labels.len(), (0, 0));
+    }
+
+    fn walk(
+        &mut self,
+        plan: &Plan,
+        value: &str,
+        depth: usize,
+        extra: &mut Extra,
+    ) -> Result<(), CompactString> {
+        match value.as_bytes().first() {
+            Some(b'{' | b'[') if depth > NESTING_MAX => {
+                Err(format_compact!("the JSON is nested deeper than {NESTING_MAX}"))
+            }
+            Some(b'{') => {
+                let walk = Object { slots: self, plan, depth, extra };
+                let mut json = serde_json::Deserializer::from_str(value);
+                json.deserialize_map(walk).map_err(|error| broken(&error))?
+            }
+            Some(b'[') => self.walk_array(plan, value, depth, extra),
+            _ => {
+                let start = self.text.len();
+                self.push_scalar(value);
+                self.keep(plan, start, extra);
+                Ok(())
+            }
+        }
+    }
+
+    fn walk_array(
+        &mut self,
+        plan: &Plan,
+        value: &str,
+        depth: usize,
+        extra: &mut Extra,
+    ) -> Result<(), CompactString> {
+        let elements: Vec<&RawValue> = serde_json::from_str(value).map_err(|error| broken(&error))?;
+        if elements.iter().all(|element| !element.get().starts_with(['{', '['])) {
+            let start = self.text.len();
+            for element in elements {
+                let before = self.text.len();
+                if before > start {
+                    self.text.push_str("; ");
+                }
+                let pushed = self.text.len();
+                self.push_scalar(element.get());
+                if self.text.len() == pushed {
+                    self.text.truncate(before);
+                }
+            }
+            self.keep(plan, start, extra);
+            return Ok(());
+        }
+        let length = self.path.len();
+        for (index, element) in elements.into_iter().enumerate() {
+            self.path.push_str(&format_compact!(".{index}"));
+            self.walk(plan, element.get(), depth + 1, extra)?;
+            self.path.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// Appends a plain value's text; null is blank.
+    fn push_scalar(&mut self, value: &str) {
+        match value.as_bytes().first() {
+            Some(b'"') => {
+                let text = &mut self.text;
+                // The text was validated as JSON; an escape that makes no character was refused there.
+                if serde_json::Deserializer::from_str(value).deserialize_str(Append(text)).is_err() {
+                    text.push('\u{fffd}');
+                }
+            }
+            Some(b'n') | None => {}
+            Some(_) => self.text.push_str(value),
+        }
+    }
+
+    /// Gives the text from `start` on to the slot of the current path, or to the extras.
+    fn keep(&mut self, plan: &Plan, start: usize, extra: &mut Extra) {
+        let path = fold(&self.path, &mut self.folded);
+        if let Ok(found) = plan.keys.binary_search_by(|(known, _)| known.as_str().cmp(path)) {
+            self.ranges[plan.keys[found].1] = (start, self.text.len());
+            return;
+        }
+        if !plan.ignored.iter().any(|name| is_below(path, name)) {
+            let text = trim(&self.text[start..]);
+            if !text.is_empty() {
+                extra.push((raw(&self.path), raw(text)));
+            }
+        }
+        self.text.truncate(start);
+    }
+}
+
+/// A path as keys are compared, without an allocation for the usual ones.
+fn fold<'a>(path: &'a str, folded: &'a mut String) -> &'a str {
+    let simple = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
+    if path.bytes().all(simple) {
+        return path;
+    }
+    *folded = key(path);
+    folded
+}
+
+fn is_below(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What is wrong with the text, without a piece of it: it may hold a lead's data.
+fn broken(error: &serde_json::Error) -> CompactString {
+    use serde_json::error::Category;
+    let what = match error.classify() {
+        Category::Eof => "ends too early",
+        Category::Syntax | Category::Data | Category::Io => "is not valid",
+    };
+    format_compact!("the JSON {what} at line {}, column {}", error.line(), error.column())
+}
+
+struct Object<'a, 'p> {
+    slots: &'a mut Slots,
+    plan: &'p Plan,
+    depth: usize,
+    extra: &'a mut Extra,
+}
+
+impl<'de> Visitor<'de> for Object<'_, '_> {
+    type Value = Result<(), CompactString>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let length = self.slots.path.len();
+        while let Some(()) = {
+            if length > 0 {
+                self.slots.path.push('.');
+            }
+            map.next_key_seed(AppendKey(&mut self.slots.path))?
+        } {
+            let value: &RawValue = map.next_value()?;
+            if let Err(fault) = self.slots.walk(self.plan, value.get(), self.depth + 1, self.extra) {
+                return Ok(Err(fault));
+            }
+            self.slots.path.truncate(length);
+        }
+        self.slots.path.truncate(length);
+        Ok(Ok(()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Ok(Err(CompactString::const_new("the element is not a JSON object")))
+    }
+}
+
+struct Append<'a>(&'a mut String);
+
+impl Visitor<'_> for Append<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+struct AppendKey<'a>(&'a mut String);
+
+impl<'de> serde::de::DeserializeSeed<'de> for AppendKey<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(Append(self.0))
+    }
+}

@@ -1,0 +1,226 @@
+//! What every operation works with: clock, ids, database, tenants, secrets, wake-ups.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::ids::TenantId;
+use migration::{Migrator, MigratorTrait};
+use tenants::{StoreOptions, TokenSettings, Tokens};
+use tokio::sync::{Notify, watch};
+
+use crate::database::{self, Database, Mode, TenantTx};
+use crate::delivery;
+use crate::error::Error;
+use crate::runtime::{Clock, Ids};
+use crate::secrets::Secrets;
+
+/// Baton's parts, made once a process.
+pub struct App {
+    /// The time.
+    pub clock: Clock,
+    /// Ids and jitter.
+    pub ids: Ids,
+    /// The shared Postgres.
+    pub database: Database,
+    /// One libSQL database a tenant.
+    pub tenants: tenants::Store,
+    /// Issues and checks access tokens.
+    pub tokens: Tokens,
+    /// Seals what must be read back.
+    pub secrets: Arc<Secrets>,
+    /// Wake-ups between the parts of this process.
+    pub wake: Wake,
+    /// What the operator has set.
+    pub settings: Settings,
+}
+
+/// What the operator has set, as far as operations need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Everything that Baton keeps on disk.
+    pub data_dir: PathBuf,
+    /// The largest file that is taken, as sent.
+    pub file_bytes_max: u64,
+    /// The largest single record that is taken.
+    pub record_bytes_max: usize,
+    /// Whether deliveries may reach loopback and private addresses (demonstrations, tests, on-premise CRMs).
+    pub allow_private_addresses: bool,
+    /// Imports that one process runs at the same time.
+    pub imports_at_once: usize,
+    /// Who issues access tokens: the public address of this deployment.
+    pub issuer: String,
+    /// The delivery worker.
+    pub delivery: delivery::Settings,
+}
+
+impl Settings {
+    /// The defaults, for that data folder.
+    pub fn below(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            data_dir: data_dir.into(),
+            file_bytes_max: 1 << 30,
+            record_bytes_max: 1 << 20,
+            allow_private_addresses: false,
+            imports_at_once: 2,
+            issuer: "http://localhost:8080".to_owned(),
+            delivery: delivery::Settings::default(),
+        }
+    }
+}
+
+/// Wake-ups within the process. Whoever waits also polls: another process may have done the work.
+#[derive(Clone)]
+pub struct Wake {
+    delivery: delivery::Wake,
+    imports: Arc<Notify>,
+    progress: watch::Sender<u64>,
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self {
+            delivery: delivery::Wake::default(),
+            imports: Arc::new(Notify::new()),
+            progress: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Wake {
+    /// There are deliveries to make.
+    pub fn delivery(&self) {
+        self.delivery.wake();
+    }
+
+    /// What the delivery worker waits on.
+    pub fn delivery_wake(&self) -> &delivery::Wake {
+        &self.delivery
+    }
+
+    /// There is a file to import.
+    pub fn imports(&self) {
+        self.imports.notify_one();
+    }
+
+    /// What the import worker waits on.
+    pub fn imports_notified(&self) -> Arc<Notify> {
+        Arc::clone(&self.imports)
+    }
+
+    /// An import has come further.
+    pub fn progress(&self) {
+        self.progress.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes whenever an import of this process has come further.
+    pub fn progress_watch(&self) -> watch::Receiver<u64> {
+        self.progress.subscribe()
+    }
+}
+
+impl App {
+    /// Opens everything: the database (migrated when its owner is known), the tenants' store, the secrets.
+    pub async fn open(
+        database: &database::Settings,
+        settings: Settings,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Self, Error> {
+        let unavailable = |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
+        let database = Database::open(database).await.map_err(unavailable)?;
+        if database.owner.is_some() {
+            migrate(&database).await?;
+        }
+        let secrets = Secrets::load_or_create(&settings.data_dir)
+            .map_err(|error| Error::internal("opening the key that seals secrets", error))?;
+        Self::with(database, settings, secrets, clock, ids)
+    }
+
+    /// From parts that are open already.
+    pub fn with(
+        database: Database,
+        settings: Settings,
+        secrets: Secrets,
+        clock: Clock,
+        ids: Ids,
+    ) -> Result<Self, Error> {
+        let (store_clock, store_ids) = (clock.clone(), ids.clone());
+        let tenants = tenants::Store::new(StoreOptions::new(
+            settings.data_dir.join("tenants"),
+            move || store_clock.now(),
+            move |now| store_ids.next(now),
+        ))?;
+        let tokens = Tokens::new(TokenSettings {
+            issuer: settings.issuer.clone(),
+            audience: "baton".to_owned(),
+            lifetime: tenants::TOKEN_LIFETIME_MAX,
+        })?;
+        Ok(Self {
+            clock,
+            ids,
+            database,
+            tenants,
+            tokens,
+            secrets: Arc::new(secrets),
+            wake: Wake::default(),
+            settings,
+        })
+    }
+
+    /// A transaction that sees and writes that tenant's rows only.
+    pub async fn begin(&self, tenant: TenantId, mode: Mode) -> Result<TenantTx, Error> {
+        Ok(TenantTx::begin(&self.database.app, tenant, mode).await?)
+    }
+
+    /// What the intake rules need to know beside the record.
+    pub fn intake_settings(&self) -> domain::intake::Settings {
+        domain::intake::Settings {
+            today: self.clock.now().date_naive(),
+            phone_regions: domain::intake::Regions::default(),
+        }
+    }
+
+    /// The worker that delivers; it does nothing until it is run.
+    pub fn delivery_worker(&self) -> Result<delivery::Worker, Error> {
+        let mut settings = self.settings.delivery.clone();
+        settings.client.allow_private_addresses = self.settings.allow_private_addresses;
+        delivery::Worker::new(
+            self.database.app.clone(),
+            Arc::clone(&self.secrets),
+            (self.clock.clone(), self.ids.clone()),
+            self.wake.delivery.clone(),
+            settings,
+        )
+        .map_err(|error| Error::internal("making the delivery worker", error))
+    }
+
+    /// A person's second chance for deliveries that failed or are held.
+    pub fn retries(&self) -> delivery::Retries<'_> {
+        delivery::Retries {
+            pool: &self.database.app,
+            clock: &self.clock,
+            ids: &self.ids,
+            wake: &self.wake.delivery,
+        }
+    }
+}
+
+/// Brings the schema up to date and gives the restricted role its rights on what is new.
+pub async fn migrate(database: &Database) -> Result<(), Error> {
+    let unavailable = |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
+    let owner = database.owner_connection().map_err(unavailable)?;
+    Migrator::up(&owner, None).await?;
+    database.ensure_roles().await.map_err(unavailable)
+}
+
+impl From<delivery::Error> for Error {
+    fn from(error: delivery::Error) -> Self {
+        match error {
+            delivery::Error::Transaction(error) => error.into(),
+            delivery::Error::Statement(error) => error.into(),
+            delivery::Error::NotFound => Self::not_found("delivery", "of that id"),
+            refused @ delivery::Error::NotRetryable { .. } => Self::Conflict(refused.to_string().into()),
+            other => Self::internal("delivery", other),
+        }
+    }
+}

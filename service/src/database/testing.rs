@@ -1,0 +1,232 @@
+//! A real Postgres for tests: one private cluster for the whole test run, a database of its own for each test.
+//!
+//! The cluster is in a fixed folder of the temporary folder, gives up durability, and stays for some seconds after
+//! its last user, so that a runner with one process per test does not start it anew each time. The schema is made
+//! once per build of the test program, as a template; a test's database is a copy of it.
+
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use tokio::sync::OnceCell;
+
+use super::cluster::{self, Durability, OWNER, Options};
+use super::roles::{self, APP_ROLE, AppRole};
+use super::{Database, PoolSettings, connect, system};
+
+/// How long the cluster stays after its last user.
+const LINGER: Duration = Duration::from_secs(20);
+/// The advisory lock, in database `postgres`, of whoever makes a template or tidies up.
+const LOCK: i64 = 0x6261_746f_6e5f_7432;
+
+/// The cluster of the test run.
+#[derive(Debug)]
+pub struct Cluster(cluster::Cluster);
+
+/// A database that a test has for itself, and that goes when this is dropped.
+#[derive(Debug)]
+pub struct FreshDatabase {
+    /// Its pools.
+    pub database: Database,
+    name: String,
+    maintenance: PgConnectOptions,
+    options: (PgConnectOptions, PgConnectOptions),
+}
+
+impl Cluster {
+    /// The cluster of the test run, started if it does not run.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Cluster> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    async fn start() -> Self {
+        let name = format!("baton-test-postgres-{}", system::effective_user());
+        let folder = std::env::temp_dir().join(name);
+        let options = Options { folder, durability: Durability::None, linger: LINGER };
+        let cluster = Self(cluster::Cluster::join(options).await.expect("the test cluster starts"));
+        cluster.tidy().await.expect("databases of killed tests can be dropped");
+        cluster
+    }
+
+    /// A connection as the owner, a superuser.
+    pub fn owner_options(&self, database: &str) -> PgConnectOptions {
+        self.0.options(database, OWNER)
+    }
+
+    /// A connection as any role.
+    pub fn options(&self, database: &str, role: &str) -> PgConnectOptions {
+        self.0.options(database, role)
+    }
+
+    /// A database of one's own, as `setup` makes it.
+    ///
+    /// `setup` gets the owner's pool of an empty database and runs the migrations. It runs once per build of the test
+    /// program: name a function, not a closure, when there are several. The restricted role gets its rights after it.
+    pub async fn fresh<Setup, Failure>(&self, setup: Setup) -> FreshDatabase
+    where
+        Setup: AsyncFnOnce(&PgPool) -> Result<(), Failure>,
+        Failure: Debug,
+    {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let template = self.template(setup).await;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("baton_test_{}_{number}", std::process::id());
+        let maintenance = self.owner_options("postgres");
+        let mut connection = maintenance.connect().await.expect("the test cluster answers");
+        // A killed test of the same process number may have left it.
+        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        connection.execute(AssertSqlSafe(drop)).await.expect("the leftover can be dropped");
+        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        connection.execute(AssertSqlSafe(create)).await.expect("the template can be copied");
+        connection.close().await.expect("the connection closes");
+        let options = (self.owner_options(&name), self.options(&name, APP_ROLE));
+        let database = open(&name, &options).await;
+        FreshDatabase { database, name, maintenance, options }
+    }
+
+    /// The template's name; makes it if this build of the test program has none yet.
+    async fn template<Setup, Failure>(&self, setup: Setup) -> String
+    where
+        Setup: AsyncFnOnce(&PgPool) -> Result<(), Failure>,
+        Failure: Debug,
+    {
+        let program = std::env::current_exe().expect("a program");
+        let family = format!("baton_template_{:016x}", hash(&(&program, std::any::type_name::<Setup>())));
+        let name = format!("{family}_{:016x}", build(&program));
+        let mut connection =
+            self.owner_options("postgres").connect().await.expect("the test cluster answers");
+        lock(&mut connection).await;
+        let known = databases(&mut connection, &family).await.expect("the databases can be listed");
+        if !known.contains(&name) {
+            for old in known {
+                let drop = format!("DROP DATABASE IF EXISTS {old} WITH (FORCE)");
+                connection.execute(AssertSqlSafe(drop)).await.expect("an old template can be dropped");
+            }
+            self.make_template(&mut connection, &family, &name, setup).await;
+        }
+        // The lock ends with the connection.
+        connection.close().await.expect("the connection closes");
+        name
+    }
+
+    async fn make_template<Setup, Failure>(
+        &self,
+        connection: &mut PgConnection,
+        family: &str,
+        name: &str,
+        setup: Setup,
+    ) where
+        Setup: AsyncFnOnce(&PgPool) -> Result<(), Failure>,
+        Failure: Debug,
+    {
+        let draft = format!("{family}_draft");
+        connection
+            .execute(AssertSqlSafe(format!("CREATE DATABASE {draft}")))
+            .await
+            .expect("a template can be made");
+        let owner =
+            connect(&PoolSettings::default(), self.owner_options(&draft), 4).await.expect("it answers");
+        let role = AppRole::without_password();
+        roles::ensure_roles(&owner, &role).await.expect("the restricted role can be made");
+        setup(&owner).await.expect("the template can be set up");
+        roles::ensure_roles(&owner, &role).await.expect("the restricted role gets its rights");
+        owner.close().await;
+        let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
+        connection.execute(AssertSqlSafe(rename)).await.expect("the template is finished");
+    }
+
+    /// Drops the databases of tests that were killed.
+    async fn tidy(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.owner_options("postgres").connect().await?;
+        lock(&mut connection).await;
+        for name in databases(&mut connection, "baton_test").await? {
+            let process = name.split('_').nth(2).and_then(|process| process.parse().ok());
+            if process.is_some_and(|process| !system::alive(process)) {
+                connection
+                    .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
+                    .await?;
+            }
+        }
+        connection.close().await
+    }
+}
+
+impl FreshDatabase {
+    /// Another pair of pools on the same database, as after a restart.
+    pub async fn reopen(&self) -> Database {
+        open(&self.name, &self.options).await
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The owner's connection.
+    pub fn owner_options(&self) -> PgConnectOptions {
+        self.options.0.clone()
+    }
+
+    /// The restricted role's connection.
+    pub fn app_options(&self) -> PgConnectOptions {
+        self.options.1.clone()
+    }
+}
+
+impl Drop for FreshDatabase {
+    /// Drops the database, on a thread with a runtime of its own: the test's runtime may be ending.
+    fn drop(&mut self) {
+        let maintenance = self.maintenance.clone();
+        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut connection = maintenance.connect().await?;
+                connection.execute(AssertSqlSafe(statement)).await?;
+                connection.close().await
+            })
+        });
+        // What cannot be dropped now is dropped at the next run.
+        let _ = dropping.join();
+    }
+}
+
+async fn open(name: &str, (owner, app): &(PgConnectOptions, PgConnectOptions)) -> Database {
+    let settings = PoolSettings::default();
+    Database {
+        app: connect(&settings, app.clone(), 16).await.expect("the restricted role may connect"),
+        owner: Some(connect(&settings, owner.clone(), 4).await.expect("the owner may connect")),
+        app_role: AppRole::without_password(),
+        server: format!("a test's, database {name}"),
+        cluster: None,
+    }
+}
+
+async fn lock(connection: &mut PgConnection) {
+    let locked = sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(connection).await;
+    locked.expect("the test cluster gives its lock");
+}
+
+async fn databases(connection: &mut PgConnection, prefix: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1 || '_')")
+        .bind(prefix)
+        .fetch_all(connection)
+        .await
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Changes with each build of the program.
+fn build(program: &Path) -> u64 {
+    let metadata = program.metadata().expect("the program is there");
+    hash(&(metadata.len(), metadata.modified().expect("a time")))
+}

@@ -1,0 +1,173 @@
+//! How much this worker holds, and how much more each tenant may have.
+//!
+//! A tenant may hold as much as is free at that moment (the dynamic threshold of shared switch buffers,
+//! Choudhury and Hahne 1998). One tenant alone gets half of all places; when some tenants' destinations
+//! hang, k of them hold at most k/(k+1) together, and a newcomer always finds room.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::ids::TenantId;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+use super::destinations::Key;
+
+/// The places of one worker.
+pub(super) struct Load {
+    places: usize,
+    per_destination: usize,
+    counts: Mutex<Counts>,
+    /// Told whenever a place becomes free.
+    pub freed: Notify,
+}
+
+#[derive(Default)]
+struct Counts {
+    held: usize,
+    by_tenant: HashMap<TenantId, usize>,
+    by_destination: HashMap<Key, Queue>,
+}
+
+/// Deliveries to one destination that wait or are on their way.
+struct Queue {
+    waiting: usize,
+    turns: Arc<Semaphore>,
+}
+
+/// A delivery's place, from its claim until its outcome is committed.
+pub(super) struct Place {
+    load: Arc<Load>,
+    tenant: TenantId,
+}
+
+/// A delivery's claim on its destination, until the answer is there.
+pub(super) struct Turn {
+    load: Arc<Load>,
+    key: Key,
+    pub turns: Arc<Semaphore>,
+}
+
+impl Load {
+    pub(super) fn new(places: usize, per_destination: usize) -> Self {
+        Self { places, per_destination, counts: Mutex::default(), freed: Notify::new() }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many more deliveries that tenant may have.
+    pub(super) fn allowance(&self, tenant: TenantId) -> usize {
+        let counts = self.counts();
+        let free = self.places.saturating_sub(counts.held);
+        let held = counts.by_tenant.get(&tenant).copied().unwrap_or(0);
+        // Each one taken also makes the free ones fewer, hence the half; rounded up, so that the last place counts.
+        free.saturating_sub(held).div_ceil(2)
+    }
+
+    /// The tenant's destinations with so many deliveries before them that a further one would wait too long.
+    pub(super) fn saturated(&self, tenant: TenantId) -> Vec<Uuid> {
+        let counts = self.counts();
+        let full = counts
+            .by_destination
+            .iter()
+            .filter(|((of, _), queue)| *of == tenant && queue.waiting >= self.per_destination * 3);
+        full.map(|((_, destination), _)| destination.uuid()).collect()
+    }
+
+    /// How many deliveries are held, those being committed included.
+    pub(super) fn held(&self) -> usize {
+        self.counts().held
+    }
+
+    /// Takes a place for a claimed delivery. A claim is bounded by [`Load::allowance`], so this never waits.
+    pub(super) fn take(self: &Arc<Self>, key: Key) -> (Place, Turn) {
+        let mut counts = self.counts();
+        counts.held += 1;
+        *counts.by_tenant.entry(key.0).or_default() += 1;
+        let queue = counts
+            .by_destination
+            .entry(key)
+            .or_insert_with(|| Queue { waiting: 0, turns: Arc::new(Semaphore::new(self.per_destination)) });
+        queue.waiting += 1;
+        let turns = Arc::clone(&queue.turns);
+        (Place { load: Arc::clone(self), tenant: key.0 }, Turn { load: Arc::clone(self), key, turns })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.load.counts();
+        counts.held -= 1;
+        if let Some(held) = counts.by_tenant.get_mut(&self.tenant) {
+            *held -= 1;
+            if *held == 0 {
+                counts.by_tenant.remove(&self.tenant);
+            }
+        }
+        drop(counts);
+        self.load.freed.notify_one();
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut counts = self.load.counts();
+        if let Some(queue) = counts.by_destination.get_mut(&self.key) {
+            queue.waiting -= 1;
+            if queue.waiting == 0 {
+                counts.by_destination.remove(&self.key);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::DestinationId;
+
+    use super::*;
+
+    fn key(tenant: u128) -> Key {
+        (TenantId(Uuid::from_u128(tenant)), DestinationId(Uuid::from_u128(1)))
+    }
+
+    fn fill(load: &Arc<Load>, tenant: u128) -> Vec<(Place, Turn)> {
+        (0..load.allowance(key(tenant).0)).map(|_| load.take(key(tenant))).collect()
+    }
+
+    #[test]
+    fn one_tenant_gets_half_and_a_newcomer_always_finds_room() {
+        let load = Arc::new(Load::new(1_000, 10));
+        let mut hogs = Vec::new();
+        // Each of nine tenants takes whatever it may, again and again, and gives nothing back.
+        for _ in 0..20 {
+            for tenant in 1..=9 {
+                hogs.push(fill(&load, tenant));
+            }
+        }
+        assert!(load.allowance(key(10).0) >= 40, "{}", load.allowance(key(10).0));
+        hogs.clear();
+        assert_eq!((load.held(), load.allowance(key(1).0)), (0, 500));
+        let alone: usize = (0..40)
+            .map(|_| {
+                let got = fill(&load, 1);
+                let n = got.len();
+                hogs.push(got);
+                n
+            })
+            .sum();
+        assert!((499..=501).contains(&alone), "{alone}");
+    }
+
+    #[test]
+    fn a_destination_with_a_queue_is_left_out_until_it_shortens() {
+        let load = Arc::new(Load::new(1_000, 10));
+        let mut held: Vec<_> = (0..30).map(|_| load.take(key(1))).collect();
+        assert_eq!(load.saturated(key(1).0), [Uuid::from_u128(1)]);
+        assert!(load.saturated(key(2).0).is_empty());
+        held.pop();
+        assert!(load.saturated(key(1).0).is_empty());
+    }
+}

@@ -1,0 +1,96 @@
+//! Delivery: pending rows of `delivery` become requests, answers become outcomes.
+//!
+//! The promise is **at least once**. A worker *claims* due deliveries in one short statement: it takes a
+//! lease (`lease`, `due_at` = its end) and counts the attempt. It sends, and *finishes* in batches: the
+//! attempt's row and the delivery's new state commit together, and only where the delivery still bears
+//! that lease and that attempt number. So a worker that dies loses nothing: its leases run out, others
+//! claim them, and the receiver tells the second copy by `webhook-id`. A worker that comes back late
+//! changes nothing. No transaction is open while a request is on its way.
+//!
+//! Leases are compared with the clock of the process that claims. Clocks of several machines may differ
+//! by up to the lease less the deadline (20 s by default) before one delivery could be on its way twice
+//! at a time; even then its id says so.
+//!
+//! The walk of one delivery: intake inserts its row beside the lead and calls [`Wake::wake`] →
+//! [`Worker`] finds the tenant, claims (`store`), builds body and signature and posts (`engine`,
+//! [`client`]) → `domain::delivery` judges the answer and names the next step → `store` commits it.
+//!
+//! Deliberately absent here: reading deliveries for people (that is GraphQL's), and making their rows
+//! (that is intake's, in the lead's own statement).
+//!
+//! * [`Worker`] – runs until told to stop, or does what is due now and returns.
+//! * [`Retries`] – a person's second chance for what failed or is held.
+//! * [`address`] – which URLs and addresses a destination may have.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+pub mod address;
+pub mod client;
+mod destinations;
+mod engine;
+mod load;
+pub mod manage;
+pub mod reads;
+mod retries;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod worker;
+
+pub use engine::{Settings, Tally};
+pub use retries::Retries;
+pub use worker::{Wake, Worker};
+
+/// What can go wrong around deliveries. What goes wrong *with* one is its outcome and no error.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A transaction could not begin or commit.
+    #[error("the transaction failed")]
+    Transaction(#[from] DbErr),
+    /// A statement failed.
+    #[error("the statement failed")]
+    Statement(#[from] sqlx::Error),
+    /// The HTTP client could not be made.
+    #[error("the HTTP client could not be made")]
+    Client(#[source] reqwest::Error),
+    /// This tenant has no such delivery.
+    #[error("there is no such delivery")]
+    NotFound,
+    /// Only what failed or is held can be retried.
+    #[error("the delivery is {state}; only a failed or held one can be retried")]
+    NotRetryable {
+        /// Its state.
+        state: String,
+    },
+}
+
+impl Error {
+    /// Whether the database is away or overloaded, so that the same may succeed later; otherwise it
+    /// dislikes what it was told, and will dislike it again.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Statement(error) => is_passing(error),
+            Self::Transaction(DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) => true,
+            Self::Transaction(
+                DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)),
+            ) => is_passing(error),
+            _ => false,
+        }
+    }
+}
+
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        // Connection, resources, operator intervention, serialisation and deadlock.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| ["08", "53", "57", "40"].iter().any(|class| code.starts_with(class))),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,357 @@
+//! The worker: claiming, sending and committing, each going on while the others do.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::ids::TenantId;
+use futures_util::StreamExt as _;
+use sqlx::PgPool;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Error;
+use super::engine::{Engine, Job, Settings, Tally};
+use super::load::{Load, Place, Turn};
+use super::store::{self, Finished};
+use crate::runtime::{Clock, Ids};
+use crate::secrets::Secrets;
+
+/// Commits at a time: while one waits for the disk, the next is written.
+const COMMITS: usize = 2;
+/// First and longest pause when the database is away.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Tells a worker of the same process that there is something to deliver. Whoever commits pending
+/// deliveries calls it after the commit; a worker elsewhere finds them by its poll.
+#[derive(Debug, Clone, Default)]
+pub struct Wake(Arc<Notify>);
+
+impl Wake {
+    /// Wakes the worker, or keeps it from falling asleep when it is just about to.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// Delivers what is due. Cheap to clone; clones are the same worker.
+#[derive(Clone)]
+pub struct Worker {
+    engine: Arc<Engine>,
+    wake: Wake,
+}
+
+/// What the tasks of a running worker share.
+struct Run {
+    engine: Arc<Engine>,
+    load: Arc<Load>,
+    /// Jobs whose outcome is not yet in `outcomes`.
+    sending: AtomicUsize,
+    outcomes: UnboundedSender<Outcome>,
+    jobs: TaskTracker,
+    /// No new requests.
+    stop: CancellationToken,
+    /// Not even what is on its way.
+    abandon: CancellationToken,
+    /// No more waiting for a database that is away.
+    give_up: CancellationToken,
+}
+
+/// A delivery's outcome and the place that it gives back once it is committed.
+struct Outcome {
+    tenant: TenantId,
+    finished: Finished,
+    place: Place,
+}
+
+impl Worker {
+    /// A worker over the restricted role's pool. It does nothing until [`Worker::run`] or [`Worker::run_due_work`].
+    pub fn new(
+        pool: PgPool,
+        secrets: Arc<Secrets>,
+        (clock, ids): (Clock, Ids),
+        wake: Wake,
+        settings: Settings,
+    ) -> Result<Self, Error> {
+        Ok(Self { engine: Arc::new(Engine::new(pool, secrets, clock, ids, settings)?), wake })
+    }
+
+    /// Does everything that is due at the clock's time, and returns when nothing is. No sleeping: for tests
+    /// and for commands that deliver once.
+    pub async fn run_due_work(&self) -> Result<Tally, Error> {
+        let engine = &self.engine;
+        engine.forget_destinations();
+        let mut total = Tally::default();
+        loop {
+            let mut round = Tally::default();
+            for tenant in store::tenants_with_due(&engine.pool, engine.clock.now()).await? {
+                round.add(self.do_batch(tenant).await?);
+            }
+            total.add(round);
+            if round.claimed == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    async fn do_batch(&self, tenant: TenantId) -> Result<Tally, Error> {
+        let engine = &self.engine;
+        let jobs = engine.claim(tenant, engine.settings.batch, &[]).await?;
+        let mut tally = Tally { claimed: jobs.len() as u64, ..Tally::default() };
+        let mut done: Vec<Finished> = futures_util::stream::iter(jobs)
+            .map(|job| engine.send(job))
+            .buffer_unordered(engine.settings.requests_per_destination)
+            .collect()
+            .await;
+        tally.count(&done);
+        let written = engine.finish_each(tenant, &mut done).await?;
+        tally.lost = done.len() as u64 - written;
+        Ok(tally)
+    }
+
+    /// Delivers until `stop` is cancelled. Then claims nothing more, gives back what is not yet sent, waits for
+    /// what is on its way up to the limit, commits it and returns. What is cut off by the limit is claimed
+    /// again by somebody when its lease ends.
+    pub async fn run(&self, stop: CancellationToken) {
+        let settings = &self.engine.settings;
+        let (outcomes, received) = unbounded_channel();
+        let run = Arc::new(Run {
+            engine: Arc::clone(&self.engine),
+            load: Arc::new(Load::new(settings.places, settings.requests_per_destination)),
+            sending: AtomicUsize::new(0),
+            outcomes,
+            jobs: TaskTracker::new(),
+            stop: stop.clone(),
+            abandon: CancellationToken::new(),
+            give_up: CancellationToken::new(),
+        });
+        let commits = tokio::spawn(commit_loop(Arc::clone(&run), received));
+        self.claim_loop(&run).await;
+        run.jobs.close();
+        if timeout(settings.stop_limit, run.jobs.wait()).await.is_err() {
+            tracing::warn!(
+                deliveries = run.load.held(),
+                "requests on their way are abandoned; their leases will end"
+            );
+            run.abandon.cancel();
+        }
+        // Every outcome is in the channel by now or never will be; committing them has a limit of its own.
+        if timeout(settings.stop_limit, commits).await.is_err() {
+            tracing::warn!("the database did not take the last outcomes in time; their leases will end");
+            run.give_up.cancel();
+        }
+    }
+
+    async fn claim_loop(&self, run: &Arc<Run>) {
+        let mut back_off = BACK_OFF.0;
+        let mut last = None;
+        while !run.stop.is_cancelled() {
+            // Armed before looking, so that a wake-up between looking and waiting is not lost.
+            let woken = self.wake.0.notified();
+            let freed = run.load.freed.notified();
+            let pause = match self.claim_round(run, &mut last).await {
+                Ok(Round::Claimed) => {
+                    back_off = BACK_OFF.0;
+                    continue;
+                }
+                Ok(Round::Full) => {
+                    // Room comes with the next commit; the poll is for the case that it does not.
+                    tokio::select! {
+                        () = freed => {}
+                        () = sleep(run.engine.settings.poll) => {}
+                        () = run.stop.cancelled() => {}
+                    }
+                    continue;
+                }
+                Ok(Round::Idle) => {
+                    back_off = BACK_OFF.0;
+                    self.jittered(run.engine.settings.poll)
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        pause_ms = u64::try_from(back_off.as_millis()).unwrap_or(u64::MAX),
+                        "deliveries cannot be claimed"
+                    );
+                    let pause = back_off;
+                    back_off = (back_off * 2).min(BACK_OFF.1);
+                    sleep_or(&run.stop, self.jittered(pause)).await;
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = sleep(pause) => {}
+                () = run.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// One batch for each tenant with due deliveries, beginning after the one that was served last.
+    async fn claim_round(&self, run: &Arc<Run>, last: &mut Option<TenantId>) -> Result<Round, Error> {
+        let engine = &self.engine;
+        let mut tenants = store::tenants_with_due(&engine.pool, engine.clock.now()).await?;
+        let first = tenants.partition_point(|tenant| last.is_some_and(|last| *tenant <= last));
+        tenants.rotate_left(first);
+        let mut round = Round::Idle;
+        for tenant in tenants {
+            // Small claims cost as much as large ones: with places nearly used up it pays to wait for more.
+            let allowance = run.load.allowance(tenant);
+            if allowance < engine.settings.batch.min(engine.settings.places / 16).max(1) {
+                if round == Round::Idle {
+                    round = Round::Full;
+                }
+                continue;
+            }
+            let jobs = engine
+                .claim(tenant, allowance.min(engine.settings.batch), &run.load.saturated(tenant))
+                .await?;
+            *last = Some(tenant);
+            if !jobs.is_empty() {
+                round = Round::Claimed;
+            }
+            for job in jobs {
+                let (place, turn) = run.load.take((tenant, job.destination_id));
+                run.sending.fetch_add(1, Ordering::Relaxed);
+                run.jobs.spawn(do_job(Arc::clone(run), job, place, turn));
+            }
+            if run.stop.is_cancelled() {
+                break;
+            }
+        }
+        Ok(round)
+    }
+
+    /// Between half of it and all of it: workers that started together do not ask together for ever.
+    fn jittered(&self, pause: Duration) -> Duration {
+        let random = u32::try_from(self.engine.ids.jitter() >> 32).unwrap_or(0);
+        pause / 2 + (pause / 2).mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+/// What a look at the database came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// There may be more.
+    Claimed,
+    /// There is more, and no room for it.
+    Full,
+    /// There is nothing that could be sent.
+    Idle,
+}
+
+/// Waits for its turn, sends, hands the outcome on. Told to stop while it waits, it gives the delivery back.
+async fn do_job(run: Arc<Run>, job: Job, place: Place, turn: Turn) {
+    let tenant = job.tenant;
+    let permit = tokio::select! {
+        biased;
+        () = run.stop.cancelled() => None,
+        permit = turn.turns.acquire() => permit.ok(),
+    };
+    let finished = if permit.is_none() || run.stop.is_cancelled() {
+        Some(run.engine.release(&job))
+    } else {
+        tokio::select! {
+            finished = run.engine.send(job) => Some(finished),
+            () = run.abandon.cancelled() => None,
+        }
+    };
+    drop(permit);
+    drop(turn);
+    if let Some(finished) = finished {
+        // The receiver is gone only when the worker has given up waiting for us.
+        let _ = run.outcomes.send(Outcome { tenant, finished, place });
+    }
+    run.sending.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Gathers outcomes and commits them by tenant, a few batches at a time.
+async fn commit_loop(run: Arc<Run>, mut received: UnboundedReceiver<Outcome>) {
+    let commits = Arc::new(Semaphore::new(COMMITS));
+    let tasks = TaskTracker::new();
+    while let ControlFlow::Continue(batch) = gather(&run, &mut received).await {
+        let mut by_tenant: HashMap<TenantId, Vec<Outcome>> = HashMap::new();
+        for outcome in batch {
+            by_tenant.entry(outcome.tenant).or_default().push(outcome);
+        }
+        for (tenant, batch) in by_tenant {
+            let Ok(permit) = Arc::clone(&commits).acquire_owned().await else { return };
+            let engine = Arc::clone(&run.engine);
+            let give_up = run.give_up.clone();
+            tasks.spawn(async move {
+                commit(&engine, &give_up, tenant, batch).await;
+                drop(permit);
+            });
+        }
+    }
+    tasks.close();
+    tasks.wait().await;
+}
+
+/// The next batch of outcomes; ends when all jobs have ended after a stop.
+async fn gather(run: &Run, received: &mut UnboundedReceiver<Outcome>) -> ControlFlow<(), Vec<Outcome>> {
+    let settings = &run.engine.settings;
+    let mut batch = Vec::new();
+    tokio::select! {
+        _ = received.recv_many(&mut batch, settings.batch) => {}
+        () = all_ended(run) => {
+            // The last ones may have come between the two looks.
+            while batch.len() < settings.batch && let Ok(outcome) = received.try_recv() {
+                batch.push(outcome);
+            }
+            return if batch.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(batch) };
+        }
+    }
+    let until = Instant::now() + settings.gather;
+    while batch.len() < settings.batch && run.sending.load(Ordering::Relaxed) > 0 {
+        let room = settings.batch - batch.len();
+        if timeout_at(until, received.recv_many(&mut batch, room)).await.is_err() {
+            break;
+        }
+    }
+    ControlFlow::Continue(batch)
+}
+
+async fn all_ended(run: &Run) {
+    run.jobs.wait().await;
+}
+
+/// Commits outcomes, and waits for the database as long as it takes: the fence decides what is still ours.
+async fn commit(engine: &Engine, give_up: &CancellationToken, tenant: TenantId, batch: Vec<Outcome>) {
+    let (mut finished, places): (Vec<Finished>, Vec<Place>) =
+        batch.into_iter().map(|outcome| (outcome.finished, outcome.place)).unzip();
+    let mut back_off = BACK_OFF.0;
+    loop {
+        match engine.finish_each(tenant, &mut finished).await {
+            Ok(written) => {
+                let lost = finished.len() as u64 - written;
+                if lost > 0 {
+                    tracing::warn!(tenant.id = %tenant, deliveries = lost, "outcomes came after the lease had passed on");
+                }
+                break;
+            }
+            Err(error) if error.is_passing() && !give_up.is_cancelled() => {
+                tracing::warn!(error = &error as &dyn std::error::Error, tenant.id = %tenant, "outcomes wait for the database");
+                sleep_or(give_up, back_off).await;
+                back_off = (back_off * 2).min(BACK_OFF.1);
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, tenant.id = %tenant, "outcomes are lost; their leases will end");
+                break;
+            }
+        }
+    }
+    drop(places);
+}
+
+async fn sleep_or(stop: &CancellationToken, pause: Duration) {
+    tokio::select! {
+        () = sleep(pause) => {}
+        () = stop.cancelled() => {}
+    }
+}

@@ -1,0 +1,207 @@
+//! Refused records: kept with their raw text and every reason, listed, exported, corrected, dismissed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use domain::ids::{FailedRecordId, ImportId, SourceId, TenantId};
+use domain::intake::{Scratch, Verdict};
+use domain::lead::Issue;
+use entity::{Tenanted, failed_record, import};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter};
+use sqlx::PgConnection;
+use uuid::Uuid;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::merge::{self, Candidate, Origin};
+use super::prepare::Refused;
+use super::submit::Submitted;
+use super::{raw, sources};
+use crate::app::App;
+use crate::database::{Mode, TenantTx};
+use crate::error::Error;
+use crate::runtime::Ids;
+
+/// What refused records of one transaction have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedOrigin<'a> {
+    /// The tenant, whose transaction it is.
+    pub tenant: TenantId,
+    /// The source.
+    pub source: SourceId,
+    /// The file, if there is one.
+    pub import: Option<ImportId>,
+    /// SHA-256 of the file; empty for a single record.
+    pub file_hash: &'a [u8],
+    /// When they were refused.
+    pub now: DateTime<Utc>,
+}
+
+/// Stores refused records. One that was refused before – the same record of the same file, the same single text – is
+/// not stored again. Answers the ids in the order given, of the new ones.
+pub async fn store(
+    connection: &mut PgConnection,
+    origin: RefusedOrigin<'_>,
+    refused: &[Refused],
+    ids: &Ids,
+) -> Result<Vec<FailedRecordId>, Error> {
+    if refused.is_empty() {
+        return Ok(Vec::new());
+    }
+    let column = |pick: &dyn Fn(&Refused) -> String| refused.iter().map(pick).collect::<Vec<_>>();
+    let reasons: Vec<serde_json::Value> = refused
+        .iter()
+        .map(|one| serde_json::to_value(&one.reasons).map_err(|error| Error::internal("writing reasons", error)))
+        .collect::<Result<_, _>>()?;
+    let stored: Vec<Uuid> = sqlx::query_scalar(
+        "INSERT INTO failed_record (tenant_id, source_id, import_id, created_at, state, id, record, line, raw, fingerprint, reasons)
+         SELECT $1, $2, $3, $4, 'open', * FROM unnest($5::uuid[], $6::int[], $7::bigint[], $8::text[], $9::uuid[], $10::jsonb[])
+         ON CONFLICT DO NOTHING RETURNING id",
+    )
+    .bind(origin.tenant.uuid())
+    .bind(origin.source.uuid())
+    .bind(origin.import.map(ImportId::uuid))
+    .bind(origin.now)
+    .bind(refused.iter().map(|_| ids.next(origin.now)).collect::<Vec<_>>())
+    .bind(refused.iter().map(|one| one.record).collect::<Vec<_>>())
+    .bind(refused.iter().map(|one| one.line).collect::<Vec<_>>())
+    // A NUL is the one character that Postgres cannot store.
+    .bind(column(&|one| one.raw.replace('\0', "\u{fffd}")))
+    .bind(refused.iter().map(|one| fingerprint(origin.file_hash, one)).collect::<Vec<_>>())
+    .bind(reasons)
+    .fetch_all(connection)
+    .await?;
+    Ok(stored.into_iter().map(FailedRecordId).collect())
+}
+
+/// Refused once, listed once: by file and record number, or by its text when it came alone.
+pub(super) fn fingerprint(file_hash: &[u8], refused: &Refused) -> Uuid {
+    let mut hash = Xxh3::new();
+    hash.update(file_hash);
+    if file_hash.is_empty() {
+        hash.update(refused.raw.as_bytes());
+    } else {
+        hash.update(&refused.record.to_be_bytes());
+    }
+    Uuid::from_u128(hash.digest128())
+}
+
+/// A refused record of the tenant.
+pub async fn by_id(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
+    failed_record::Entity::of(tx.tenant())
+        .filter(failed_record::Column::Id.eq(id.uuid()))
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::not_found("refused record", id))
+}
+
+/// Sends a refused record through its source's rules again, with some columns' text replaced.
+///
+/// Accepted, it becomes a lead and the record is `corrected`; refused again, it stays open with the new reasons.
+pub async fn correct(
+    app: &App,
+    tenant: TenantId,
+    id: FailedRecordId,
+    values: &BTreeMap<String, String>,
+    actor: &str,
+) -> Result<Submitted, Error> {
+    let now = app.clock.now();
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let record = by_id(&tx, id).await?;
+    if record.state != "open" {
+        return Err(Error::Conflict(format!("this record is {} already", record.state).into()));
+    }
+    let source = sources::by_id(&tx, SourceId(record.source_id)).await?;
+    let columns = columns_of(&tx, &record).await?;
+    let plan = raw::plan(&source, columns.as_ref(), &app.intake_settings())?;
+    let mut all: BTreeMap<String, String> =
+        raw::values(&record.raw, columns.as_ref(), &plan).unwrap_or_default().into_iter().collect();
+    all.extend(values.iter().map(|(column, value)| (column.clone(), value.clone())));
+    let verdict = plan.read_values(&all, &mut Scratch::default());
+    let (lead, warnings, fingerprint) = match verdict {
+        Verdict::Accept { lead, warnings, fingerprint } => (lead, warnings, fingerprint),
+        Verdict::Reject(reasons) => return refuse_again(tx, record, reasons).await,
+        Verdict::Skip => return Err(Error::invalid("values", "a record without any value cannot be sent in")),
+    };
+    let origin = Origin {
+        tenant,
+        source: SourceId(source.id),
+        import: None,
+        identity: sources::mapping_of(&source)?.identity,
+        channel: "web",
+        actor: Some(actor.to_owned()),
+        now,
+    };
+    let candidate = Candidate { record: record.record, lead, warnings: warnings.clone(), fingerprint };
+    let resolved = merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
+    sqlx::query(
+        "INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, import_id, record)
+         VALUES ($1, $2, $3, 'corrected', $4, $5, $6, $7)",
+    )
+    .bind(tenant.uuid())
+    .bind(resolved.lead.uuid())
+    .bind(app.ids.next(now))
+    .bind(now)
+    .bind(actor)
+    .bind(record.import_id)
+    .bind(record.record)
+    .execute(tx.connection())
+    .await?;
+    resolve(&tx, record, "corrected", actor, now, Some(resolved.lead.uuid())).await?;
+    tx.commit().await?;
+    app.wake.delivery();
+    Ok(Submitted { outcome: resolved.outcome.into(), lead: Some(resolved.lead), failed: Some(id), reasons: warnings })
+}
+
+async fn refuse_again(
+    tx: TenantTx,
+    record: failed_record::Model,
+    reasons: Vec<Issue>,
+) -> Result<Submitted, Error> {
+    let id = FailedRecordId(record.id);
+    let mut row: failed_record::ActiveModel = record.into();
+    row.reasons =
+        Set(serde_json::to_value(&reasons).map_err(|error| Error::internal("writing reasons", error))?);
+    row.update(&tx).await?;
+    tx.commit().await?;
+    Ok(Submitted { outcome: super::submit::Outcome::Rejected, lead: None, failed: Some(id), reasons })
+}
+
+/// Leaves a refused record as it is: nobody will correct it.
+pub async fn dismiss(
+    app: &App,
+    tenant: TenantId,
+    id: FailedRecordId,
+    actor: &str,
+) -> Result<failed_record::Model, Error> {
+    let tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let record = by_id(&tx, id).await?;
+    if record.state != "open" {
+        return Err(Error::Conflict(format!("this record is {} already", record.state).into()));
+    }
+    let record = resolve(&tx, record, "dismissed", actor, app.clock.now(), None).await?;
+    tx.commit().await?;
+    Ok(record)
+}
+
+async fn resolve(
+    tx: &TenantTx,
+    record: failed_record::Model,
+    state: &str,
+    actor: &str,
+    now: DateTime<Utc>,
+    lead: Option<Uuid>,
+) -> Result<failed_record::Model, Error> {
+    let mut row: failed_record::ActiveModel = record.into();
+    row.state = Set(state.to_owned());
+    row.resolved_at = Set(Some(now));
+    row.resolved_by = Set(Some(actor.to_owned()));
+    row.lead_id = Set(lead);
+    Ok(row.update(tx).await?)
+}
+
+/// The header of the record's file, when it was a CSV.
+pub async fn columns_of(tx: &TenantTx, record: &failed_record::Model) -> Result<Option<raw::Columns>, Error> {
+    let Some(import) = record.import_id else { return Ok(None) };
+    let import = import::Entity::of(tx.tenant()).filter(import::Column::Id.eq(import)).one(tx).await?;
+    Ok(import.and_then(raw::Columns::of))
+}

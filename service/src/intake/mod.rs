@@ -1,0 +1,22 @@
+//! Intake: records come in as files, requests and corrections; leads and refused records come out.
+//!
+//! The rules are `domain::intake`; here are their transactions. One lead's way: [`submit`] or, for a
+//! file, [`imports::receive`] and [`run`] → [`reader`] → [`prepare`] → [`merge`] → rows.
+
+pub mod copy;
+pub mod failed;
+pub mod imports;
+pub mod leads;
+pub mod merge;
+pub mod prepare;
+pub mod raw;
+pub mod reader;
+pub mod revise;
+pub mod run;
+pub mod sources;
+pub mod stored;
+pub mod submit;
+pub mod worker;
+
+/// How often a transaction that met another is tried again.
+const CONTENTION_RETRIES: u32 = 10;

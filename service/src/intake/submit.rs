@@ -1,0 +1,202 @@
+//! One lead: it answers when its row is durable.
+
+use domain::ids::{FailedRecordId, LeadId, SourceId, TenantId};
+use domain::intake::{Plan, Scratch, Verdict};
+use domain::lead::Issue;
+use entity::lead_source;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::failed::{self, RefusedOrigin};
+use super::merge::{self, Candidate, Origin};
+use super::prepare::Refused;
+use super::sources;
+use crate::app::App;
+use crate::database::{Mode, TenantTx};
+use crate::error::Error;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A new lead.
+    Accepted,
+    /// A new lead with warnings.
+    Warned,
+    /// A new revision of a lead that was there.
+    Updated,
+    /// A lead that was there.
+    Duplicate,
+    /// A refused record.
+    Rejected,
+}
+
+impl From<merge::Outcome> for Outcome {
+    fn from(outcome: merge::Outcome) -> Self {
+        match outcome {
+            merge::Outcome::Accepted => Self::Accepted,
+            merge::Outcome::Warned => Self::Warned,
+            merge::Outcome::Updated => Self::Updated,
+            merge::Outcome::Duplicate => Self::Duplicate,
+        }
+    }
+}
+
+/// The answer to a submitted record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The lead that it made or met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lead: Option<LeadId>,
+    /// The refused record, when it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<FailedRecordId>,
+    /// Why it was refused, or the warnings of an accepted one.
+    pub reasons: Vec<Issue>,
+}
+
+/// A record on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Submission<'a> {
+    /// The source, whose mapping reads it.
+    pub source: &'a lead_source::Model,
+    /// One JSON object.
+    pub record: &'a str,
+    /// `api` or `web`.
+    pub channel: &'static str,
+    /// The same key with the same record is answered from memory, with another record refused.
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// Keys longer than this are refused.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
+
+/// Sends one record through the rules and stores what comes of it.
+pub async fn submit(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
+    let mut attempts = 0;
+    loop {
+        match once(app, tenant, submission).await {
+            Err(error) if error.is_contention() && attempts < super::CONTENTION_RETRIES => attempts += 1,
+            other => return other,
+        }
+    }
+}
+
+async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
+    if !submission.source.enabled {
+        return Err(Error::Conflict(format!("the lead source `{}` is switched off", submission.source.slug).into()));
+    }
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    if let Some(key) = submission.idempotency_key
+        && let Some(answered) = remembered(&mut tx, &submission, key).await?
+    {
+        return Ok(answered);
+    }
+    let submitted = store(app, &mut tx, submission).await?;
+    if let Some(key) = submission.idempotency_key {
+        remember(app, &mut tx, &submission, key, &submitted).await?;
+    }
+    tx.commit().await?;
+    if matches!(submitted.outcome, Outcome::Accepted | Outcome::Warned) {
+        app.wake.delivery();
+    }
+    Ok(submitted)
+}
+
+async fn store(app: &App, tx: &mut TenantTx, submission: Submission<'_>) -> Result<Submitted, Error> {
+    let now = app.clock.now();
+    let (tenant, source) = (tx.tenant(), SourceId(submission.source.id));
+    let mapping = sources::mapping_of(submission.source)?;
+    let plan = Plan::for_json(&mapping, &app.intake_settings())
+        .map_err(|error| Error::internal("compiling a mapping", error))?;
+    match plan.read_json(submission.record, &mut Scratch::default()) {
+        Verdict::Accept { lead, warnings, fingerprint } => {
+            let origin = Origin {
+                tenant,
+                source,
+                import: None,
+                identity: mapping.identity,
+                channel: submission.channel,
+                actor: None,
+                now,
+            };
+            let candidate = Candidate { record: 1, lead, warnings: warnings.clone(), fingerprint };
+            let resolved = merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
+            Ok(Submitted {
+                outcome: resolved.outcome.into(),
+                lead: Some(resolved.lead),
+                failed: None,
+                reasons: warnings,
+            })
+        }
+        Verdict::Reject(reasons) => {
+            let origin = RefusedOrigin { tenant, source, import: None, file_hash: &[], now };
+            let refused =
+                Refused { record: 1, line: 1, raw: submission.record.to_owned(), reasons: reasons.clone() };
+            let stored = failed::store(tx.connection(), origin, &[refused], &app.ids).await?;
+            Ok(Submitted { outcome: Outcome::Rejected, lead: None, failed: stored.first().copied(), reasons })
+        }
+        Verdict::Skip => Err(Error::invalid("record", "the record is empty: send one JSON object")),
+    }
+}
+
+/// The answer that was given for the key. Two requests with one key at once: the second waits here for the first.
+async fn remembered(
+    tx: &mut TenantTx,
+    submission: &Submission<'_>,
+    key: &str,
+) -> Result<Option<Submitted>, Error> {
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(
+            "Idempotency-Key",
+            format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} printable ASCII characters"),
+        ));
+    }
+    let tenant = tx.tenant();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind(format!("{}/{}/{key}", tenant.uuid(), submission.source.id))
+        .execute(tx.connection())
+        .await?;
+    let row: Option<(Vec<u8>, serde_json::Value)> = sqlx::query_as(
+        "SELECT request_hash, response FROM idempotency WHERE tenant_id = $1 AND source_id = $2 AND key = $3",
+    )
+    .bind(tenant.uuid())
+    .bind(submission.source.id)
+    .bind(key)
+    .fetch_optional(tx.connection())
+    .await?;
+    let Some((hash, response)) = row else { return Ok(None) };
+    if hash != Sha256::digest(submission.record).as_slice() {
+        return Err(Error::Conflict(
+            "this idempotency key was used with another body: send the same body again, or a new key".into(),
+        ));
+    }
+    serde_json::from_value(response)
+        .map(Some)
+        .map_err(|error| Error::internal("reading idempotency.response", error))
+}
+
+async fn remember(
+    app: &App,
+    tx: &mut TenantTx,
+    submission: &Submission<'_>,
+    key: &str,
+    submitted: &Submitted,
+) -> Result<(), Error> {
+    let tenant = tx.tenant();
+    sqlx::query(
+        "INSERT INTO idempotency (tenant_id, source_id, key, request_hash, response, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(tenant.uuid())
+    .bind(submission.source.id)
+    .bind(key)
+    .bind(Sha256::digest(submission.record).as_slice())
+    .bind(serde_json::to_value(submitted).map_err(|error| Error::internal("writing an answer", error))?)
+    .bind(app.clock.now())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! Sealing what must not be read from a stolen database: destinations' URLs and signing secrets.
+//!
+//! AES-256-GCM. A sealed value is `1` (the format), four bytes that name the key, the nonce (12
+//! bytes), and the ciphertext with its tag. The key's name leaves room for rotation: values are sealed
+//! with the first key and opened with whichever sealed them. What the value belongs to is authenticated
+//! with it, so a row's secret cannot be moved to another tenant, destination or column.
+//!
+//! Nonces are random: at 96 bits and a few values a destination a collision is not to be feared
+//! (NIST SP 800-38D allows 2³² a key).
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use domain::ids::{DestinationId, TenantId};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
+
+const FORMAT: u8 = 1;
+const KEY_BYTES: usize = 32;
+const KEY_NAME_BYTES: usize = 4;
+const NONCE_BYTES: usize = 12;
+const HEAD_BYTES: usize = 1 + KEY_NAME_BYTES + NONCE_BYTES;
+const FILE_NAME: &str = "secret.key";
+
+/// What can go wrong with the key or a sealed value. No text holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured key is not what it should be.
+    #[error("the secret key is not 32 bytes in base64; make one with `openssl rand -base64 32`")]
+    InvalidKey,
+    /// The key's file can be read by others.
+    #[error("{} can be read by other users; run `chmod 600` on it", path.display())]
+    ExposedFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key's file cannot be read or made.
+    #[error("cannot use the key file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The value was sealed with a key that is not configured.
+    #[error("sealed with a key that is not configured; add the old key to the configuration")]
+    UnknownKey,
+    /// The value was changed, or belongs to something else.
+    #[error("the sealed value was changed or belongs to something else")]
+    Tampered,
+}
+
+/// What a sealed value belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The destination.
+    pub destination: DestinationId,
+    /// Which of its secrets.
+    pub purpose: Purpose,
+}
+
+/// Which secret of a destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Column `url_sealed`.
+    Url,
+    /// Column `signing_sealed`.
+    Signing,
+}
+
+impl Context {
+    fn bytes(self) -> Vec<u8> {
+        let purpose: &[u8] = match self.purpose {
+            Purpose::Url => b"destination.url",
+            Purpose::Signing => b"destination.signing",
+        };
+        [self.tenant.uuid().as_bytes(), self.destination.uuid().as_bytes(), purpose].concat()
+    }
+}
+
+/// The keys, ready for use.
+pub struct Secrets {
+    keys: Vec<Key>,
+}
+
+struct Key {
+    name: [u8; KEY_NAME_BYTES],
+    key: RandomizedNonceKey,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Secrets").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
+    /// From configuration: `current` seals and opens, `older` ones only open. Each is 32 bytes in base64.
+    pub fn from_base64(current: &SecretString, older: &[SecretString]) -> Result<Self, Error> {
+        let keys = std::iter::once(current).chain(older).map(Key::from_base64).collect::<Result<_, _>>()?;
+        Ok(Self { keys })
+    }
+
+    /// From `secret.key` in the data folder, made with mode 0600 when it is not there.
+    ///
+    /// Two processes that start at once end up with one key: the file is made complete under another
+    /// name, and only one of two links to the final name succeeds.
+    pub fn load_or_create(data_dir: &Path) -> Result<Self, Error> {
+        let path = data_dir.join(FILE_NAME);
+        let at = |source| Error::File { path: path.clone(), source };
+        match fs::metadata(&path) {
+            Ok(_) => {}
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+                create(data_dir, &path).map_err(at)?;
+            }
+            Err(other) => return Err(at(other)),
+        }
+        if fs::metadata(&path).map_err(at)?.mode() & 0o077 != 0 {
+            return Err(Error::ExposedFile { path });
+        }
+        let text = SecretString::from(fs::read_to_string(&path).map_err(at)?);
+        Self::from_base64(&text, &[])
+    }
+
+    /// Seals a value for where it belongs.
+    pub fn seal(&self, context: Context, plain: &str) -> Vec<u8> {
+        let key = &self.keys[0];
+        let mut text = plain.as_bytes().to_vec();
+        let nonce = key
+            .key
+            .seal_in_place_append_tag(Aad::from(context.bytes()), &mut text)
+            .expect("a secret is far shorter than the 64 GiB that the cipher allows");
+        let mut sealed = Vec::with_capacity(HEAD_BYTES + text.len());
+        sealed.push(FORMAT);
+        sealed.extend_from_slice(&key.name);
+        sealed.extend_from_slice(nonce.as_ref());
+        sealed.extend_from_slice(&text);
+        sealed
+    }
+
+    /// Opens a value that was sealed for the same place.
+    pub fn open(&self, context: Context, sealed: &[u8]) -> Result<SecretString, Error> {
+        let (head, text) = sealed.split_at_checked(HEAD_BYTES).ok_or(Error::Tampered)?;
+        if head[0] != FORMAT {
+            return Err(Error::Tampered);
+        }
+        let (name, nonce) = head[1..].split_at(KEY_NAME_BYTES);
+        let key = self.keys.iter().find(|key| key.name == name).ok_or(Error::UnknownKey)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::Tampered)?;
+        let mut text = text.to_vec();
+        let plain = key
+            .key
+            .open_in_place(nonce, Aad::from(context.bytes()), &mut text)
+            .map_err(|_| Error::Tampered)?;
+        let plain = std::str::from_utf8(plain).map_err(|_| Error::Tampered)?;
+        Ok(SecretString::from(plain))
+    }
+}
+
+impl Key {
+    fn from_base64(text: &SecretString) -> Result<Self, Error> {
+        let bytes = BASE64.decode(text.expose_secret().trim()).map_err(|_| Error::InvalidKey)?;
+        if bytes.len() != KEY_BYTES {
+            return Err(Error::InvalidKey);
+        }
+        let digest = Sha256::new().chain_update(b"name of a sealing key").chain_update(&bytes).finalize();
+        let mut name = [0; KEY_NAME_BYTES];
+        name.copy_from_slice(&digest[..KEY_NAME_BYTES]);
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| Error::InvalidKey)?;
+        Ok(Self { name, key })
+    }
+}
+
+/// A new secret for signing a webhook's messages, as Standard Webhooks writes it: `whsec_` and base64 of 32 bytes.
+pub fn new_signing_secret() -> SecretString {
+    SecretString::from(format!("whsec_{}", BASE64.encode(random_bytes())))
+}
+
+fn random_bytes() -> [u8; KEY_BYTES] {
+    let mut bytes = [0; KEY_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
+    bytes
+}
+
+fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
+    fs::create_dir_all(data_dir)?;
+    let unfinished = data_dir.join(format!("{FILE_NAME}.{}", std::process::id()));
+    let made = (|| {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        writeln!(file, "{}", BASE64.encode(random_bytes()))?;
+        file.sync_all()?;
+        match fs::hard_link(&unfinished, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => fs::File::open(data_dir)?.sync_all(),
+        }
+    })();
+    fs::remove_file(&unfinished)?;
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn key(byte: u8) -> SecretString {
+        SecretString::from(BASE64.encode([byte; KEY_BYTES]))
+    }
+
+    fn context(tenant: u128, destination: u128, purpose: Purpose) -> Context {
+        Context {
+            tenant: TenantId(Uuid::from_u128(tenant)),
+            destination: DestinationId(Uuid::from_u128(destination)),
+            purpose,
+        }
+    }
+
+    #[test]
+    fn a_value_opens_only_where_it_belongs() {
+        let secrets = Secrets::from_base64(&key(1), &[]).unwrap();
+        let here = context(1, 2, Purpose::Url);
+        let sealed = secrets.seal(here, "https://example.com/hook/abc");
+        assert_eq!(secrets.open(here, &sealed).unwrap().expose_secret(), "https://example.com/hook/abc");
+        for elsewhere in
+            [context(9, 2, Purpose::Url), context(1, 9, Purpose::Url), context(1, 2, Purpose::Signing)]
+        {
+            assert!(matches!(secrets.open(elsewhere, &sealed), Err(Error::Tampered)));
+        }
+        assert_ne!(sealed, secrets.seal(here, "https://example.com/hook/abc"), "a nonce is never used twice");
+    }
+
+    #[test]
+    fn a_rotated_key_still_opens_and_a_forgotten_one_says_so() {
+        let here = context(1, 2, Purpose::Signing);
+        let sealed = Secrets::from_base64(&key(1), &[]).unwrap().seal(here, "s");
+        let rotated = Secrets::from_base64(&key(2), &[key(1)]).unwrap();
+        assert_eq!(rotated.open(here, &sealed).unwrap().expose_secret(), "s");
+        let forgotten = Secrets::from_base64(&key(2), &[]).unwrap();
+        assert!(matches!(forgotten.open(here, &sealed), Err(Error::UnknownKey)));
+        assert!(matches!(Secrets::from_base64(&SecretString::from("short"), &[]), Err(Error::InvalidKey)));
+    }
+
+    #[test]
+    fn the_key_file_is_made_once_and_refused_when_others_can_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = context(1, 2, Purpose::Url);
+        let sealed = Secrets::load_or_create(folder.path()).unwrap().seal(here, "s");
+        let again = Secrets::load_or_create(folder.path()).unwrap();
+        assert_eq!(again.open(here, &sealed).unwrap().expose_secret(), "s");
+        let file = folder.path().join(FILE_NAME);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half-made stays");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(Secrets::load_or_create(folder.path()), Err(Error::ExposedFile { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_byte_is_found(plain in ".{0,60}", at: prop::sample::Index, bit in 0_u8..8) {
+            let secrets = Secrets::from_base64(&key(1), &[]).unwrap();
+            let here = context(1, 2, Purpose::Url);
+            let mut sealed = secrets.seal(here, &plain);
+            let at = at.index(sealed.len());
+            sealed[at] ^= 1 << bit;
+            prop_assert!(secrets.open(here, &sealed).is_err());
+        }
+    }
+}

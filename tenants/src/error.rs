@@ -1,0 +1,242 @@
+//! What can go wrong, in one enum.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use domain::ids::{ApiKeyId, SessionId, TenantId, UserId};
+
+/// Why something of a tenant could not be read, changed or proven.
+///
+/// The text says what was attempted and never repeats its source; it carries ids only.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such tenant here, or its file is lost.
+    #[error("the database of {tenant} is missing")]
+    DatabaseMissing {
+        /// The tenant that was asked for.
+        tenant: TenantId,
+    },
+    /// The tenant already has a database.
+    #[error("the database of {tenant} already exists")]
+    DatabaseExists {
+        /// The tenant that should have been created.
+        tenant: TenantId,
+    },
+    /// A later version of Baton has written this database.
+    #[error("the database of {tenant} has version {version}, this program knows versions up to {known}")]
+    DatabaseTooNew {
+        /// Whose database it is.
+        tenant: TenantId,
+        /// The version that it has.
+        version: usize,
+        /// The last version that this program knows.
+        known: usize,
+    },
+    /// The database refused.
+    #[error("could not {attempt} in the database of {tenant}")]
+    Database {
+        /// Whose database it is.
+        tenant: TenantId,
+        /// What was attempted, as in `read a user`.
+        attempt: &'static str,
+        /// What the database says.
+        source: libsql::Error,
+    },
+    /// A file or folder could not be made or read.
+    #[error("could not {attempt} {}", path.display())]
+    File {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A stored value is not what this program writes.
+    #[error("corrupt row: {table}.{column} of `{id}`")]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's id; empty when the id itself cannot be read.
+        id: String,
+    },
+    /// A cryptographic operation failed, such as reading a signing key.
+    #[error("could not {attempt}")]
+    Cryptography {
+        /// What was attempted.
+        attempt: &'static str,
+    },
+    /// A task off the async threads was stopped or panicked.
+    #[error("could not finish: {attempt}")]
+    Interrupted {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What the runtime says.
+        source: tokio::task::JoinError,
+    },
+    /// More passwords wait to be checked than is sensible; try again shortly.
+    #[error("too many passwords are being checked at once")]
+    Busy,
+
+    /// The text is not an e-mail address.
+    #[error("this is not an e-mail address (it must look like name@example.com)")]
+    InvalidEmail,
+    /// Another user of the tenant has this address.
+    #[error("another user has this e-mail address")]
+    EmailTaken,
+    /// A name, scope or role that cannot be stored.
+    #[error("`{field}` {must}")]
+    InvalidField {
+        /// The field, as in `name`.
+        field: &'static str,
+        /// What it must be, as in `must have 1 to 200 characters`.
+        must: &'static str,
+    },
+    /// The password is shorter than the policy allows.
+    #[error("a password must have at least {characters_min} characters")]
+    PasswordTooShort {
+        /// The fewest characters allowed.
+        characters_min: usize,
+    },
+    /// The password is longer than the policy allows.
+    #[error("a password must have at most {bytes_max} bytes")]
+    PasswordTooLong {
+        /// The most bytes (UTF-8) allowed.
+        bytes_max: usize,
+    },
+    /// No such user in this tenant.
+    #[error("there is no user {user}")]
+    UserNotFound {
+        /// The user that was asked for.
+        user: UserId,
+    },
+    /// No such API key or source token in this tenant.
+    #[error("there is no key {key}")]
+    KeyNotFound {
+        /// The key that was asked for.
+        key: ApiKeyId,
+    },
+    /// No such session in this tenant.
+    #[error("there is no session {session}")]
+    SessionNotFound {
+        /// The session that was asked for.
+        session: SessionId,
+    },
+
+    /// E-mail and password do not fit; which of both is not said.
+    #[error("e-mail address or password is wrong")]
+    InvalidCredentials,
+    /// The password was right, but the user may not sign in.
+    #[error("the user {user} is disabled")]
+    UserDisabled {
+        /// The user.
+        user: UserId,
+    },
+    /// Too many failed sign-ins for this e-mail address.
+    #[error("too many failed sign-ins, try again in {} seconds", retry_after.as_secs().max(1))]
+    TooManyAttempts {
+        /// How long until the next attempt is looked at.
+        retry_after: Duration,
+    },
+    /// The key is malformed, unknown, revoked or not of the wanted kind.
+    #[error("the key is not valid")]
+    InvalidKey,
+    /// The key was valid, and has expired.
+    #[error("the key {key} has expired")]
+    KeyExpired {
+        /// The key.
+        key: ApiKeyId,
+    },
+    /// The session's cookie is malformed, unknown or revoked.
+    #[error("the session is not valid")]
+    InvalidSession,
+    /// The session was valid, and has ended by age or idleness.
+    #[error("the session has expired")]
+    SessionExpired,
+    /// The access token is refused.
+    #[error("the access token is refused: {0}")]
+    InvalidToken(TokenFault),
+    /// The settings ask for tokens that live longer than allowed, or not at all.
+    #[error("an access token must live 1 to {seconds_max} seconds")]
+    TokenLifetime {
+        /// The longest lifetime allowed.
+        seconds_max: u64,
+    },
+}
+
+/// What is wrong with an access token: for the operator's log, never for the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenFault {
+    /// Not a JSON Web Token, or one with parts that must not be there.
+    #[error("malformed")]
+    Malformed,
+    /// Not `EdDSA`.
+    #[error("the algorithm is not EdDSA")]
+    Algorithm,
+    /// The tenant that it names has no database here.
+    #[error("unknown tenant")]
+    UnknownTenant,
+    /// The tenant that it names has no such key, or has retired it long ago.
+    #[error("unknown key")]
+    UnknownKey,
+    /// The signature is not the key's.
+    #[error("wrong signature")]
+    Signature,
+    /// Signed, but a claim is absent or has another form.
+    #[error("a claim is missing or malformed")]
+    Claims,
+    /// Another issuer.
+    #[error("wrong issuer")]
+    Issuer,
+    /// For another audience.
+    #[error("wrong audience")]
+    Audience,
+    /// Its time has not come.
+    #[error("not yet valid")]
+    NotYetValid,
+    /// Its time is over.
+    #[error("expired")]
+    Expired,
+    /// It lives longer than any token may.
+    #[error("the lifetime is too long")]
+    Lifetime,
+}
+
+impl From<TokenFault> for Error {
+    fn from(fault: TokenFault) -> Self {
+        Self::InvalidToken(fault)
+    }
+}
+
+/// Inside a transaction or a read: either the database's own error, which still needs its context, or ours.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Database(libsql::Error),
+    Refused(Error),
+}
+
+impl From<libsql::Error> for Fault {
+    fn from(error: libsql::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Fault {
+    pub(crate) fn within(self, tenant: TenantId, attempt: &'static str) -> Error {
+        match self {
+            Self::Database(source) => Error::Database { tenant, attempt, source },
+            Self::Refused(error) => error,
+        }
+    }
+}
