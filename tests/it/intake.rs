@@ -27,7 +27,7 @@ async fn import(app: &Arc<App>, tenant: TenantId, source: &lead_source::Model, f
         hash: Sha256::digest(&content).into(),
         stored_as: None,
     };
-    let id = imports::receive(app, tenant, source, received).await.expect("received");
+    let id = imports::receive(app, tenant, source, received, None).await.expect("received").import;
     let leased = imports::lease(app, tenant, id, Some(path)).await.expect("no error").expect("nobody else has it");
     (id, run::run(app, &leased).await.expect("an end"))
 }
@@ -245,7 +245,7 @@ async fn a_file_with_a_broken_end_leaves_nothing() {
         hash: Sha256::digest(&content).into(),
         stored_as: None,
     };
-    let id = imports::receive(&test.app, tenant, &source, received).await.expect("received");
+    let id = imports::receive(&test.app, tenant, &source, received, None).await.expect("received").import;
     let leased = imports::lease(&test.app, tenant, id, Some(path.clone())).await.expect("no error").expect("free");
     let ended = run::run(&test.app, &leased).await.expect("an end");
     assert!(matches!(&ended, run::Ended::Failed(why) if why.contains("JSON_UNTERMINATED")), "{ended:?}");
