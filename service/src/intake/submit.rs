@@ -86,7 +86,9 @@ pub async fn submit(app: &App, tenant: TenantId, submission: Submission<'_>) -> 
 
 async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
     if !submission.source.enabled {
-        return Err(Error::Conflict(format!("the lead source `{}` is switched off", submission.source.slug).into()));
+        return Err(Error::Conflict(
+            format!("the lead source `{}` is switched off", submission.source.slug).into(),
+        ));
     }
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     if let Some(key) = submission.idempotency_key
@@ -148,7 +150,10 @@ async fn remembered(
     submission: &Submission<'_>,
     key: &str,
 ) -> Result<Option<Submitted>, Error> {
-    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if key.is_empty()
+        || key.len() > IDEMPOTENCY_KEY_BYTES_MAX
+        || !key.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         return Err(Error::invalid(
             "Idempotency-Key",
             format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} printable ASCII characters"),
