@@ -271,8 +271,9 @@ mod tests {
     }
 
     async fn send(router: &Router, body: &str) -> (StatusCode, String) {
-        let request =
-            http::Request::post("/api/webhook/abc").body(body.to_owned().into()).expect("a request");
+        let request = http::Request::post("/api/webhook/abc")
+            .body(axum::body::Body::from(body.to_owned()))
+            .expect("a request");
         let response = router.clone().oneshot(request).await.expect("it answers");
         let status = response.status();
         let bytes = response.into_body().collect().await.expect("a body").to_bytes();
