@@ -54,6 +54,13 @@ pub async fn by_id(tx: &TenantTx, id: DestinationId) -> Result<destination::Mode
         .ok_or_else(|| Error::not_found("destination", id))
 }
 
+/// Those destinations, in no order; ids of other tenants are not found.
+pub async fn by_ids(tx: &TenantTx, ids: &[DestinationId]) -> Result<Vec<destination::Model>, Error> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let wanted = destination::Column::Id.into_expr().eq(PgFunc::any(ids));
+    Ok(destination::Entity::of(tx.tenant()).filter(wanted).all(tx).await?)
+}
+
 /// The destination of that slug.
 pub async fn by_slug(tx: &TenantTx, slug: &str) -> Result<destination::Model, Error> {
     destination::Entity::of(tx.tenant())
