@@ -22,8 +22,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub kind: String,
     /// Of kind generic: the tenant's own mapping. The built-in kinds carry theirs in the program.
-    #[sea_orm(column_type = "JsonBinary")]
-    pub mapping: Json,
+    #[sea_orm(column_type = "JsonBinary", nullable)]
+    pub mapping: Option<Json>,
     /// Enabled.
     pub enabled: bool,
     /// When it was made.

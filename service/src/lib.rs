@@ -1,5 +1,6 @@
 //! What Baton does: one folder a capability; transactions, outbound calls, jobs.
 
+pub mod access;
 pub mod app;
 pub mod database;
 pub mod delivery;

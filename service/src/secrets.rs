@@ -118,7 +118,7 @@ impl Secrets {
         match fs::metadata(&path) {
             Ok(_) => {}
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
-                create(data_dir, &path).map_err(at)?
+                create(data_dir, &path).map_err(at)?;
             }
             Err(other) => return Err(at(other)),
         }

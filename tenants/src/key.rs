@@ -152,7 +152,7 @@ impl Tenant {
     }
 
     /// A page of the keys in the order of their making, after the given one; at most 200. Revoked ones are among them.
-    pub async fn keys_page(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<AccessKey>, Error> {
+    pub async fn keys(&self, after: Option<ApiKeyId>, limit: u32) -> Result<Vec<AccessKey>, Error> {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let sql = format!("SELECT {COLUMNS} FROM access_key WHERE id > ?1 ORDER BY id LIMIT ?2");
         self.read("list keys", &sql, params![after, limit.min(PAGE_MAX)], read_key).await

@@ -41,7 +41,8 @@ pub use error::{Error, TokenFault};
 pub use key::{AccessKey, CreatedKey, KEY_TOUCH_INTERVAL, KeyKind, NewKey};
 pub use password::{NewPassword, PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 pub use session::{
-    COOKIE_NAME, CSRF_HEADER, SESSION_TOUCH_INTERVAL, Session, SessionEntry, SessionLimits, StartedSession,
+    COOKIE_NAME, CSRF_HEADER, SESSION_TOUCH_INTERVAL, SESSIONS_PER_USER_MAX, Session, SessionEntry,
+    SessionLimits, StartedSession,
 };
 pub use sign_in::{SIGN_IN_ATTEMPTS_MAX, SIGN_IN_WINDOW};
 pub use signing::SigningKey;

@@ -1,6 +1,7 @@
 //! Passwords: the policy, the hash, and how many are hashed at once.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::available_parallelism;
 
@@ -43,7 +44,7 @@ pub enum NewPassword {
 
 /// Hashes and checks passwords off the async threads, as many at once as there are processors.
 pub(crate) struct Passwords {
-    processors: Semaphore,
+    processors: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Prepared {
 impl Passwords {
     pub(crate) fn new() -> Self {
         let processors = available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Self { processors: Semaphore::new(processors), waiting: AtomicUsize::new(0) }
+        Self { processors: Arc::new(Semaphore::new(processors)), waiting: AtomicUsize::new(0) }
     }
 
     /// Checks the policy, generates when asked to, and hashes.
@@ -103,7 +104,12 @@ impl Passwords {
         attempt: &'static str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _processor = self.processors.acquire().await.map_err(|_| Error::Busy)?;
+        let processor = Arc::clone(&self.processors).acquire_owned().await.map_err(|_| Error::Busy)?;
+        // The processor is given back by the work itself: who stops waiting does not stop the work.
+        let work = move || {
+            let _processor = processor;
+            work()
+        };
         spawn_blocking(work).await.map_err(|source| Error::Interrupted { attempt, source })
     }
 }
@@ -233,5 +239,23 @@ mod tests {
         drop(places);
         let place = passwords.queue().unwrap();
         assert!(!passwords.verify(place, "any".into(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_still_occupies_its_processor() {
+        let passwords = Passwords::new();
+        let processors = passwords.processors.available_permits();
+        let (finish, finished) = std::sync::mpsc::channel::<()>();
+        let place = passwords.queue().unwrap();
+        let mut work = Box::pin(passwords.run(place, "wait", move || finished.recv()));
+        let poll = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(Future::poll(work.as_mut(), context).is_pending())
+        });
+        assert!(poll.await);
+        drop(work);
+        assert_eq!(passwords.processors.available_permits(), processors - 1);
+        finish.send(()).unwrap();
+        let all = u32::try_from(processors).unwrap();
+        drop(passwords.processors.acquire_many(all).await.unwrap());
     }
 }

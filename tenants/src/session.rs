@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{SessionId, UserId};
-use libsql::{Row, params};
+use libsql::{Row, Transaction, params};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -27,8 +27,8 @@ pub const CSRF_HEADER: &str = "x-baton-csrf";
 /// A session's last request is written at most that often.
 pub const SESSION_TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The most sessions that a user's list shows.
-const LIST_MAX: u32 = 200;
+/// The most sessions of one user; a further one ends the oldest.
+pub const SESSIONS_PER_USER_MAX: u32 = 100;
 
 /// When a session ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +116,7 @@ impl Tenant {
         let hash = credential.hash().to_vec();
         let user = self
             .write("begin a session", async move |transaction| {
-                // Ended ones are of no use to anyone; removed here, they never pile up.
-                transaction.execute("DELETE FROM session WHERE expires_at <= ?1", [now.timestamp_millis()]).await?;
+                make_room(transaction, user, now).await?;
                 let sql = format!("SELECT {USER_COLUMNS} FROM user WHERE id = ?1");
                 let found = select(transaction, &sql, [user.to_string()], |row| read_user_at(row, 0)).await?;
                 let user = found.into_iter().next().ok_or(Error::UserNotFound { user })?;
@@ -149,7 +148,7 @@ impl Tenant {
         Ok(StartedSession { session, cookie: credential.text() })
     }
 
-    /// The running sessions of a user, newest first, at most 200.
+    /// The running sessions of a user, newest first.
     pub async fn sessions(
         &self,
         user: UserId,
@@ -160,8 +159,12 @@ impl Tenant {
                    WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND last_seen_at > ?3 \
                    ORDER BY created_at DESC, id DESC LIMIT ?4";
         let idle_since = now - limits.idle;
-        let values =
-            params![user.to_string(), now.timestamp_millis(), idle_since.timestamp_millis(), LIST_MAX];
+        let values = params![
+            user.to_string(),
+            now.timestamp_millis(),
+            idle_since.timestamp_millis(),
+            SESSIONS_PER_USER_MAX
+        ];
         self.read("list sessions", sql, values, read_entry).await
     }
 
@@ -236,12 +239,27 @@ impl Store {
             return Err(Error::SessionExpired);
         }
         if now - last_seen_at >= TimeDelta::from_std(SESSION_TOUCH_INTERVAL).unwrap_or(TimeDelta::MAX) {
-            tenant.touch_session(id, now).await?;
-            last_seen_at = millisecond(now);
+            match tenant.touch_session(id, now).await {
+                Ok(()) => last_seen_at = millisecond(now),
+                // Serving this request is worth more than the exact moment of the last one.
+                Err(error) => tracing::warn!(
+                    tenant.id = %tenant.id(), session.id = %id, error = &error as &dyn std::error::Error,
+                    "a session's use was not noted"
+                ),
+            }
         }
         let csrf = credential.derive("csrf");
         Ok((tenant, Session { id, user: row.user, created_at, last_seen_at, expires_at, csrf }))
     }
+}
+
+/// Removes what has ended, and what a user has too many of: sessions never pile up.
+async fn make_room(transaction: &Transaction, user: UserId, now: DateTime<Utc>) -> Result<(), Fault> {
+    transaction.execute("DELETE FROM session WHERE expires_at <= ?1", [now.timestamp_millis()]).await?;
+    let sql = "DELETE FROM session WHERE user_id = ?1 AND id NOT IN \
+               (SELECT id FROM session WHERE user_id = ?1 ORDER BY created_at DESC, id DESC LIMIT ?2)";
+    transaction.execute(sql, params![user.to_string(), SESSIONS_PER_USER_MAX - 1]).await?;
+    Ok(())
 }
 
 struct SessionRow {

@@ -14,7 +14,7 @@ use crate::email::normalise;
 use crate::error::Fault;
 use crate::tenant::select;
 use crate::user::{USER_COLUMNS, read_user};
-use crate::{Error, Tenant, User};
+use crate::{Error, Store, Tenant, User};
 
 /// After that many failed sign-ins of one address within [`SIGN_IN_WINDOW`], further ones are not looked at.
 pub const SIGN_IN_ATTEMPTS_MAX: u32 = 10;
@@ -48,6 +48,15 @@ impl Tenant {
             return Err(Error::InvalidCredentials);
         }
         self.write("record a sign-in", async move |transaction| record(transaction, &email, now).await).await
+    }
+}
+
+impl Store {
+    /// The refusal of a sign-in to a tenant that does not exist, after the time that a wrong password takes.
+    pub async fn refuse_sign_in(&self, password: &SecretString) -> Error {
+        let passwords = self.passwords();
+        let spent = async { passwords.verify(passwords.queue()?, password.clone(), None).await };
+        spent.await.err().unwrap_or(Error::InvalidCredentials)
     }
 }
 

@@ -111,7 +111,7 @@ impl Tenant {
                 insert_key(transaction, now).await
             })
             .await?;
-        *self.keys().loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.key_ring().loaded.write().unwrap_or_else(PoisonError::into_inner) = None;
         Ok(key)
     }
 
@@ -136,7 +136,7 @@ impl Tenant {
     }
 
     async fn loaded_keys(&self, now: DateTime<Utc>, age_max: TimeDelta) -> Result<Arc<Loaded>, Error> {
-        let kept = self.keys().loaded.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.key_ring().loaded.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(loaded) = kept.filter(|loaded| loaded.is_younger_than(age_max, now)) {
             return Ok(loaded);
         }
@@ -145,7 +145,7 @@ impl Tenant {
         let oldest = now - TOKEN_LIFETIME_MAX - Duration::from_secs(1);
         let keys = self.read("read the signing keys", sql, [oldest.timestamp_millis()], read_loaded).await?;
         let loaded = Arc::new(Loaded { at: now, keys });
-        *self.keys().loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
+        *self.key_ring().loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&loaded));
         Ok(loaded)
     }
 }

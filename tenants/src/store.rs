@@ -93,7 +93,8 @@ impl Store {
         Ok(Self { shared: Arc::new(Shared { root, clock, resources, open }) })
     }
 
-    /// Makes the database of a new tenant, with its first signing key.
+    /// Makes the database of a new tenant, with its first signing key. One that a crash or a full disk left half made is
+    /// completed by [`Store::open`].
     pub async fn create(&self, tenant: TenantId) -> Result<Tenant, Error> {
         let cell = self.cell(tenant);
         let mut created = false;
@@ -144,6 +145,10 @@ impl Store {
     /// The file of a tenant's database, whether it exists or not.
     pub fn path(&self, tenant: TenantId) -> PathBuf {
         self.shared.root.join(format!("{}.db", tenant.uuid()))
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.shared.resources.passwords
     }
 
     fn cached(&self, tenant: TenantId) -> Option<Tenant> {

@@ -59,7 +59,7 @@ impl Tenant {
         (self.inner.resources.new_id)(now)
     }
 
-    pub(crate) fn keys(&self) -> &KeyRing {
+    pub(crate) fn key_ring(&self) -> &KeyRing {
         &self.inner.keys
     }
 

@@ -161,7 +161,8 @@ impl Tenant {
         .await
     }
 
-    /// Disables a user, which ends its sessions, or enables it again.
+    /// Disables a user, which ends its sessions (its access tokens live on until they expire, at most 15 minutes), or
+    /// enables it again.
     pub async fn set_user_disabled(
         &self,
         id: UserId,

@@ -217,7 +217,7 @@ async fn a_large_body_is_not_read_to_its_end() {
         // 64 MiB in 1,024 chunks.
         Body::from_stream(stream::iter(0..1024).map(move |_| {
             polled.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 64 * 1024]))
+            Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 64 * 1024]))
         }))
     };
     let got = edge.post(chunks(&polled)).await;

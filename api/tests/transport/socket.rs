@@ -101,7 +101,7 @@ impl Client {
     }
 }
 
-fn next(id: &str, data: Value) -> Value {
+fn next(id: &str, data: &Value) -> Value {
     json!({ "type": "next", "id": id, "payload": { "data": data } })
 }
 
@@ -135,19 +135,19 @@ async fn queries_mutations_and_subscriptions_run() {
     let edge = TestEdge::new();
     let mut client = open(&edge).await;
     client.subscribe("q", "{ echo(text: \"é\") }").await;
-    assert_eq!(client.message().await, next("q", json!({ "echo": "é" })));
+    assert_eq!(client.message().await, next("q", &json!({ "echo": "é" })));
     assert_eq!(client.message().await, complete("q"));
     let mutation = json!({ "query": "mutation A($by: Int!) { add(by: $by) } query B { __typename }",
         "variables": { "by": 4 }, "operationName": "A", "extensions": null });
     client.send(json!({ "type": "subscribe", "id": "m", "payload": mutation })).await;
-    assert_eq!(client.message().await, next("m", json!({ "add": 4 })));
+    assert_eq!(client.message().await, next("m", &json!({ "add": 4 })));
     assert_eq!(client.message().await, complete("m"));
     assert_eq!(edge.sum(), 4);
     // An id is free again once its operation is complete.
     for _ in 0..2 {
         client.subscribe("s", "subscription { count(to: 2) }").await;
-        assert_eq!(client.message().await, next("s", json!({ "count": 1 })));
-        assert_eq!(client.message().await, next("s", json!({ "count": 2 })));
+        assert_eq!(client.message().await, next("s", &json!({ "count": 1 })));
+        assert_eq!(client.message().await, next("s", &json!({ "count": 2 })));
         assert_eq!(client.message().await, complete("s"));
     }
     // A field that fails is a result; that is the difference to a refused operation.
@@ -165,7 +165,7 @@ async fn the_client_may_stop_an_operation() {
     let edge = TestEdge::new();
     let mut client = open(&edge).await;
     client.subscribe("s", "subscription { endless }").await;
-    assert_eq!(client.message().await, next("s", json!({ "endless": 0 })));
+    assert_eq!(client.message().await, next("s", &json!({ "endless": 0 })));
     assert_eq!(edge.effects.running.load(Ordering::SeqCst), 1);
     client.send(complete("s")).await;
     client.send(complete("never known")).await;
@@ -221,7 +221,7 @@ async fn refused_operations_are_errors_and_the_socket_stays() {
         assert_eq!(message["payload"][0]["extensions"]["code"], code, "{message}");
     }
     client.subscribe("p", "subscription { panics }").await;
-    assert_eq!(client.message().await, next("p", json!({ "panics": 0 })));
+    assert_eq!(client.message().await, next("p", &json!({ "panics": 0 })));
     let message = client.message().await;
     assert_eq!(
         (&message["type"], &message["payload"][0]["extensions"]["code"]),
@@ -230,7 +230,7 @@ async fn refused_operations_are_errors_and_the_socket_stays() {
 
     for id in ["1", "2"] {
         client.subscribe(id, "subscription { endless }").await;
-        assert_eq!(client.message().await, next(id, json!({ "endless": 0 })));
+        assert_eq!(client.message().await, next(id, &json!({ "endless": 0 })));
     }
     client.subscribe("3", "{ __typename }").await;
     let message = client.message().await;
@@ -238,7 +238,7 @@ async fn refused_operations_are_errors_and_the_socket_stays() {
     assert_eq!(message["payload"][0]["message"], "more than 2 operations run on this web socket");
     client.send(complete("1")).await;
     client.subscribe("3", "{ __typename }").await;
-    assert_eq!(client.message().await, next("3", json!({ "__typename": "Query" })));
+    assert_eq!(client.message().await, next("3", &json!({ "__typename": "Query" })));
 }
 
 #[tokio::test]
@@ -320,4 +320,19 @@ async fn time_closes_the_socket() {
     let mut quiet = open(&edge).await;
     let waited = tokio::time::timeout(brief * 5, quiet.hear()).await;
     assert!(waited.is_err(), "{waited:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_gives_no_sign_of_life_is_dropped() {
+    let edge = TestEdge::with(Limits { idle_time: Duration::from_millis(20), ..Limits::default() });
+    let mut client = open(&edge).await;
+    client.subscribe("s", "subscription { endless }").await;
+    assert_eq!(client.message().await, next("s", &json!({ "endless": 0 })));
+    // Nothing reads from here on, so nothing answers the server's pings.
+    let dropped = async {
+        while edge.effects.running.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), dropped).await.expect("the server lets go");
 }

@@ -110,7 +110,8 @@ pub fn post() -> Builder {
 
 /// A GET with these parameters.
 pub fn get(parameters: &[(&str, &str)]) -> Builder {
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let encode =
+        |text: &str| text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"));
     let query: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     Request::builder()
         .method(Method::GET)

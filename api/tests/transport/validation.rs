@@ -20,6 +20,10 @@ async fn invalid_documents_are_refused() {
         "query ($a: String) { echo(text: $a) }",
         "query ($a: Int!) { colour(colour: RED, list: $a) }",
         "query ($a: Int) { colour(colour: RED, range: { from: $a }) }",
+        "query ($a: Int = null) { colour(colour: RED, range: { from: $a }) }",
+        "query ($a: String!) { colour(colour: RED, range: { from: 1, to: $a }) }",
+        "query ($a: Int!) { colour(colour: RED, list: [1, $a]) }",
+        "query ($a: Int) { query { ...f } } fragment f on Query { colour(colour: RED, range: { from: $a }) }",
         // Fields of one name that are not the same field, at every depth and through fragments.
         "{ query { a: echo(text: \"1\") } query { a: echo(text: \"2\") } }",
         "{ query { a: __typename } ... on Query { query { a: echo(text: \"1\") } } }",
@@ -40,6 +44,9 @@ async fn invalid_documents_are_refused() {
         "{ colour(colour: RED, range: { from: 1, from: 2 }) }",
         "{ small(number: 2147483648) }",
         "{ find(key: { id: \"1\", name: \"2\" }) }",
+        "{ find(key: {}) }",
+        "{ find(key: { id: null }) }",
+        "query ($a: ID) { find(key: { id: $a }) }",
         "subscription { count(to: 1) endless }",
         "query A { __typename } query A { __typename }",
         "{ __typename } query A { __typename }",
@@ -76,6 +83,7 @@ async fn valid_documents_arrive_whole() {
         ),
         ("{ echo: find(key: { name: \"x\" }) }", json!("name x")),
         ("{ echo: find(key: { id: 7 }) }", json!("id 7")),
+        ("query ($a: Int = 2) { echo: colour(colour: RED, range: { from: $a, to: $a }) }", json!("red 2-2")),
         ("query ($a: Int = 3) { echo: small(number: $a) }", json!(3)),
         (
             "query ($a: Boolean = true) { echo: __typename @include(if: $a) x: __typename @skip(if: $a) }",
@@ -110,6 +118,7 @@ async fn variables_are_checked_before_anything_runs() {
         ("query ($c: Colour!) { colour(colour: $c) }", json!({ "c": "BLUE" })),
         (key, json!({ "k": {} })),
         (key, json!({ "k": { "id": "1", "name": "2" } })),
+        (key, json!({ "k": { "id": null } })),
     ];
     for (document, variables) in wrong {
         let got = edge.query_with(document, variables.clone()).await;

@@ -7,9 +7,9 @@
 use chrono::{DateTime, Utc};
 use domain::ids::{ApiKeyId, SourceId, TenantId, UserId};
 use entity::{Tenanted, tenant};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, FromQueryResult};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, FromQueryResult};
 use secrecy::SecretString;
-use tenants::{AccessKey, KeyKind, Role, Session, User};
+use tenants::{AccessKey, KeyKind, Role, Session, SessionLimits, User};
 
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
@@ -162,7 +162,7 @@ pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>),
 
 /// The caller of a browser's cookie, with the session for its CSRF check.
 pub async fn by_cookie(app: &App, cookie: &str) -> Result<(Viewer, Session), Error> {
-    let (tenant, session) = app.tenants.resume_session(cookie, app.clock.now()).await?;
+    let (tenant, session) = app.tenants.resume_session(cookie, SessionLimits::default(), app.clock.now()).await?;
     Ok((Viewer::user(tenant.id(), session.user.id, session.user.role), session))
 }
 

@@ -205,7 +205,7 @@ fn disk(report: &mut Report, data_dir: &Path) {
 }
 
 fn gigabytes(bytes: u64) -> String {
-    format!("{}.{} GB", bytes >> 30, (bytes % (1 << 30)) * 10 >> 30)
+    format!("{}.{} GB", bytes >> 30, ((bytes % (1 << 30)) * 10) >> 30)
 }
 
 fn unreadable(report: &mut Report, name: &'static str, error: &sqlx::Error) {

@@ -8,10 +8,12 @@
 //!
 //! Deliberately absent: a second SQL dialect, and a trait over the database. There is one backend, and tests use it.
 
+use std::time::Duration;
+
 use sea_orm::DatabaseConnection;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgPool};
 
 pub mod cluster;
 pub mod doctor;
@@ -186,6 +188,9 @@ impl Database {
     }
 }
 
+/// A connection that was idle for longer is tested before it is used.
+const IDLE_UNTESTED: Duration = Duration::from_secs(2);
+
 /// A pool of `size` connections, with one of them made now, so that a wrong setting is found here.
 async fn connect(settings: &PoolSettings, options: PgConnectOptions, size: u32) -> Result<PgPool> {
     let (server, role) = (place(&options), options.get_username().to_owned());
@@ -194,6 +199,17 @@ async fn connect(settings: &PoolSettings, options: PgConnectOptions, size: u32) 
         .statement_cache_capacity(settings.statement_cache);
     PgPoolOptions::new()
         .max_connections(size)
+        // By default the pool asks the server at each turn whether the connection still lives: a round trip that a
+        // connection used a moment ago does not need. `TenantTx::begin` takes another one if it is broken after all.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for >= IDLE_UNTESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .acquire_timeout(settings.acquire_timeout)
         .connect_with(options)
         .await

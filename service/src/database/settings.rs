@@ -131,7 +131,7 @@ impl Settings {
             ("PGDATABASE", self.database.is_some()),
         ];
         if let Some((named_by, _)) = places.into_iter().find(|(_, set)| *set) {
-            return Ok(given(named_by, Some(self.from_parts())));
+            return Ok(given(named_by, Some(self.parts())));
         }
         if app.is_some() {
             return Ok(given("BATON_DATABASE__APP_URL", None));
@@ -142,7 +142,7 @@ impl Settings {
         }))
     }
 
-    fn from_parts(&self) -> PgConnectOptions {
+    fn parts(&self) -> PgConnectOptions {
         let mut options = PgConnectOptions::new_without_pgpass();
         if let Some(host) = &self.host {
             options = if Path::new(host).is_absolute() { options.socket(host) } else { options.host(host) };

@@ -49,7 +49,15 @@ impl TenantTx {
     pub async fn begin(pool: &PgPool, tenant: TenantId, mode: Mode) -> Result<Self, DbErr> {
         // A UUID's text is hexadecimal digits and dashes: nothing of it can end the quotes.
         let begin = format!("{}; SET LOCAL app.tenant_id = '{}'", mode.begin(), tenant.uuid());
-        let transaction = pool.begin_with(AssertSqlSafe(begin)).await.map_err(connection_error)?;
+        let mut idle = pool.num_idle();
+        let transaction = loop {
+            match pool.begin_with(AssertSqlSafe(begin.clone())).await {
+                // After a restart of the server each idle connection is broken, and is found out only here. Nothing
+                // has begun, so it may be tried again, once for each of them and once on a new one.
+                Err(error) if idle > 0 && is_broken(&error) => idle -= 1,
+                other => break other.map_err(connection_error)?,
+            }
+        };
         Ok(Self { tenant, mode, transaction: Mutex::new(transaction) })
     }
 
@@ -136,6 +144,15 @@ impl ConnectionTrait for TenantTx {
 fn bind(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
     let values = statement.values.unwrap_or_else(|| sea_orm::Values(Vec::new()));
     sqlx::query_with(AssertSqlSafe(statement.sql), SqlxValues(values))
+}
+
+/// Whether the connection has gone, rather than the statement failed. 57P01 to 57P03: the server shuts down.
+fn is_broken(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
 }
 
 /// Tells apart, as sea-orm itself does, where a statement failed; the sqlx error stays inside, so

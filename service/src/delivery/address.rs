@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_url_is_https_without_credentials_and_without_a_special_literal() {
-        let read = |text| read_url(text, false).map(|url| url.to_string());
+        let read = |text: &str| read_url(text, false).map(|url| url.to_string());
         assert_eq!(read(" https://crm.example.com/hook "), Ok("https://crm.example.com/hook".to_owned()));
         assert_eq!(read("http://crm.example.com/hook"), Err(UrlError::Insecure));
         assert_eq!(read("ftp://crm.example.com/"), Err(UrlError::Scheme));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use domain::delivery::Kind;
 use domain::ids::{DestinationId, TenantId};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::PgConnection;
 use standardwebhooks::Webhook;
 use uuid::Uuid;
@@ -127,7 +127,7 @@ impl Opener<'_> {
         let url = unseal(Purpose::Url, &row.url_sealed)?;
         let signing =
             row.signing_sealed.as_deref().map(|sealed| unseal(Purpose::Signing, sealed)).transpose()?;
-        let further: Vec<&str> = signing.iter().map(|secret| secret.expose_secret()).collect();
+        let further: Vec<&str> = signing.iter().map(SecretString::expose_secret).collect();
         let endpoint = Endpoint::new(url.expose_secret(), &further, self.allow_private)
             .map_err(|error| format!("the destination's URL cannot be used: {error}"))?;
         let signer = match (kind, &signing) {

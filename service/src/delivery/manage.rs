@@ -2,7 +2,8 @@
 
 use domain::ids::{DestinationId, TenantId};
 use entity::{Tenanted, destination};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::sea_query::{ExprTrait, extension::postgres::PgFunc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address;

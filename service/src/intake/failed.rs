@@ -7,7 +7,7 @@ use domain::ids::{FailedRecordId, ImportId, SourceId, TenantId};
 use domain::intake::{Scratch, Verdict};
 use domain::lead::Issue;
 use entity::{Tenanted, failed_record, import};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;

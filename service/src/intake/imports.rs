@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use domain::ids::{ImportId, SourceId, TenantId};
 use entity::{Tenanted, import, lead_source};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter};
 use sqlx::FromRow;
 
 use super::sources;

@@ -6,6 +6,8 @@
 pub mod copy;
 pub mod failed;
 pub mod imports;
+pub mod leads;
+pub mod listing;
 pub mod merge;
 pub mod prepare;
 pub mod raw;

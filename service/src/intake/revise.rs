@@ -4,7 +4,7 @@
 //! fingerprint of the revision before. So a record that was seen once, however long ago, is
 //! recognised and changes nothing. What a record leaves blank is not erased.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use domain::ids::{ImportId, LeadId};
 use domain::intake::{Change, difference, write_details_json, write_extra_json, write_warnings_json};

@@ -1,9 +1,9 @@
 //! Lead sources: where leads come from and how their records are read.
 
 use domain::ids::{SourceId, TenantId};
-use domain::intake::MappingSpec;
+use domain::intake::{MappingSpec, SourceKind};
 use entity::{Tenanted, lead_source};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder};
 
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
@@ -36,11 +36,28 @@ pub struct SourceChange {
 /// The mapping that a source's records are read with.
 pub fn mapping_of(source: &lead_source::Model) -> Result<MappingSpec, Error> {
     match &source.mapping {
-        Some(own) => MappingSpec::from_json(&own.to_string())
+        Some(own) => MappingSpec::parse(&own.to_string())
             .map_err(|error| Error::internal(format!("reading lead_source.mapping of {}", source.id), error)),
-        None => MappingSpec::built_in(&source.kind)
-            .ok_or_else(|| Error::internal("finding a built-in mapping", format!("unknown kind {}", source.kind))),
+        None => built_in(&source.kind).ok_or_else(|| {
+            Error::internal("finding a built-in mapping", format!("lead_source {} is of kind {}", source.id, source.kind))
+        }),
     }
+}
+
+fn built_in(kind: &str) -> Option<MappingSpec> {
+    kind.parse::<SourceKind>().ok()?.mapping()
+}
+
+/// An error and its causes in one line: a mapping's author needs the cause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }
 
 /// The mapping as data, as a person reads it.
@@ -75,7 +92,7 @@ pub async fn by_slug(tx: &TenantTx, slug: &str) -> Result<lead_source::Model, Er
 pub async fn create(app: &App, tenant: TenantId, new: NewSource) -> Result<lead_source::Model, Error> {
     check_slug(&new.slug)?;
     let generic = new.kind == "generic";
-    if !generic && MappingSpec::built_in(&new.kind).is_none() {
+    if !generic && built_in(&new.kind).is_none() {
         return Err(Error::invalid(
             "kind",
             "the kind must be experian, transunion, leadsource, npa or generic",
@@ -146,7 +163,7 @@ pub async fn update(
 }
 
 fn check_mapping(mapping: serde_json::Value) -> Result<serde_json::Value, Error> {
-    MappingSpec::from_json(&mapping.to_string()).map_err(|error| Error::invalid("mapping", error.to_string()))?;
+    MappingSpec::parse(&mapping.to_string()).map_err(|error| Error::invalid("mapping", chain(&error)))?;
     Ok(mapping)
 }
 

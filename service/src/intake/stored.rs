@@ -42,16 +42,18 @@ pub async fn load_for_update(
     rows.into_iter()
         .map(|row| {
             let row = lead::Model::from_query_result(&row.into(), "")?;
-            Ok((row.id, Stored::from(row)))
+            Ok((row.id, Stored::read(row)?))
         })
         .collect()
 }
 
-impl From<lead::Model> for Stored {
-    fn from(row: lead::Model) -> Self {
+impl Stored {
+    fn read(row: lead::Model) -> Result<Self, Error> {
+        let corrupt = |error| Error::internal(format!("reading lead.details of {}", row.id), error);
+        let details = details_from_json(&row.details.to_string()).map_err(corrupt)?;
         let small = |text: Option<String>| text.map(Into::into);
         let many = |texts: Option<Vec<String>>| texts.unwrap_or_default().into_iter().map(Into::into).collect();
-        Self {
+        Ok(Self {
             lead: Lead {
                 external_id: small(row.external_id),
                 lead_type: small(row.lead_type),
@@ -68,13 +70,13 @@ impl From<lead::Model> for Stored {
                 state: small(row.state),
                 zip: small(row.zip),
                 zip4: small(row.zip4),
-                details: details_from_json(&row.details),
+                details,
                 extra: texts_from_json(row.extra.as_ref()),
             },
             fingerprint: row.fingerprint,
             import_id: row.import_id,
             record: row.record,
-        }
+        })
     }
 }
 

@@ -139,7 +139,7 @@ async fn the_rights_are_enough_and_no_more() {
         "SET ROLE baton",
     ] {
         let error = app.execute(refused).await.expect_err(refused);
-        let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
         assert_eq!(code.as_deref(), Some("42501"), "{refused}: {error}");
     }
     app.execute("SELECT version FROM seaql_migrations").await.expect("it may see which migrations ran");

@@ -3,10 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
+use domain::ids::TenantId;
 use service::database::cluster::{Cluster, Error, Options};
-use service::database::{Database, doctor};
-use sqlx::{Executor, PgPool};
+use service::database::{Database, Mode, Settings, doctor};
+use sqlx::{ConnectOptions, Executor, PgPool};
+use uuid::Uuid;
 
 use super::world::{
     OtherProcess, data_dir, eventually, is_alive, kill, open, owner, parent_of, server, settings,
@@ -26,6 +29,8 @@ async fn the_second_start_finds_what_the_first_left_and_nothing_runs_between() {
     let folder = data_dir();
     let database = open(folder.path()).await;
     let (process, supervisor) = (server(&database), parent_of(server(&database)));
+    let title = fs::read_to_string(format!("/proc/{supervisor}/cmdline")).expect("a title");
+    assert!(title.starts_with("baton-postgres: supervisor"), "{title}");
     write(&database, "first").await;
     database.close().await.expect("it closes");
     assert!(!is_alive(process), "the last one out has stopped the server");
@@ -131,12 +136,24 @@ async fn a_killed_supervisor_takes_the_server_along_and_a_user_starts_both_again
 #[tokio::test]
 async fn a_killed_server_is_started_again() {
     let folder = data_dir();
-    let database = open(folder.path()).await;
+    // In earnest: without durability the row might be lost.
+    let database = Database::open(&Settings::private(folder.path())).await.expect("it opens");
     write(&database, "kept").await;
     let process = server(&database);
+    let busy = owner(&database).clone();
+    let busy =
+        tokio::spawn(async move { busy.execute("SELECT count(*) FROM generate_series(1, 1e9)").await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
     kill(process);
-    eventually("the pool works again", async || kept(owner(&database)).await.is_ok()).await;
-    assert_ne!(server(&database), process);
+    let cluster = database.cluster().expect("private");
+    let another = || cluster.process().is_some_and(|now| now != process);
+    eventually("another server runs", async || another()).await;
+    eventually("it accepts connections", async || cluster.owner_options().connect().await.is_ok()).await;
+    let tenant = TenantId(Uuid::from_u128(1));
+    let begun = database.begin(tenant, Mode::ReadOnly).await.expect("the broken connections are passed over");
+    begun.rollback().await.expect("it ends");
+    eventually("the owner's pool works again", async || kept(owner(&database)).await.is_ok()).await;
+    busy.await.expect("no panic").expect_err("its server is gone");
     database.close().await.expect("it closes");
 }
 
@@ -218,6 +235,23 @@ async fn a_cluster_of_a_version_that_is_not_installed_is_named() {
     fs::write(data.join("PG_VERSION"), "9\n").expect("a file");
     let error = Cluster::join(Options::below(folder.path())).await.expect_err("refused");
     assert!(error.to_string().contains("made by PostgreSQL 9"), "{error}");
+}
+
+#[tokio::test]
+async fn the_servers_log_holds_no_data_of_a_lead() {
+    let folder = data_dir();
+    let database = open(folder.path()).await;
+    let owner = owner(&database);
+    owner.execute("CREATE TABLE lead (phone text PRIMARY KEY)").await.expect("a table");
+    owner.execute("INSERT INTO lead VALUES ('+12025550143')").await.expect("a row");
+    owner.execute("INSERT INTO lead VALUES ('+12025550143')").await.expect_err("a duplicate");
+    let bound = sqlx::query("INSERT INTO lead VALUES ($1)").bind("+12025550143").execute(owner).await;
+    bound.expect_err("a duplicate");
+    database.close().await.expect("it closes");
+    let log = folder.path().join("postgres/server.log");
+    let text = fs::read_to_string(&log).expect("the log");
+    assert!(text.contains("duplicate key") && !text.contains("+12025550143"), "{text}");
+    assert_eq!(fs::metadata(log).expect("the log").permissions().mode() & 0o777, 0o600);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use service::database::cluster::Durability;
@@ -66,6 +66,8 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 pub struct OtherProcess {
     child: Child,
     input: Option<ChildStdin>,
+    /// Kept open, or its last words would break it.
+    _output: BufReader<ChildStdout>,
 }
 
 impl OtherProcess {
@@ -78,11 +80,11 @@ impl OtherProcess {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program runs");
-        let output = BufReader::new(child.stdout.take().expect("its output"));
-        let mut lines = output.lines().map_while(Result::ok);
-        assert!(lines.any(|line| line.contains("database open")), "the other process opens the database");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let opened = output.by_ref().lines().map_while(Result::ok).any(|line| line.contains("database open"));
+        assert!(opened, "the other process opens the database");
         let input = child.stdin.take();
-        Self { child, input }
+        Self { child, input, _output: output }
     }
 
     pub fn kill(mut self) {
@@ -100,7 +102,7 @@ impl OtherProcess {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "other tests run it as a process of its own"]
 async fn uses_the_cluster_until_told() {
-    let data_dir = PathBuf::from(std::env::var_os(FOLDER).expect("a data folder"));
+    let Some(data_dir) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let database = open(&data_dir).await;
     println!("database open");
     tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))

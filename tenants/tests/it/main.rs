@@ -99,3 +99,15 @@ fn altered(text: &str, place: usize, byte: u8) -> String {
     bytes[place] = byte;
     String::from_utf8(bytes).unwrap()
 }
+
+/// The text with each byte in turn changed: to its neighbour in the alphabet (which in the last place of base64 differs
+/// only in bits that are thrown away), to another case, to a separator.
+fn altered_everywhere(text: &str) -> Vec<String> {
+    let bytes = text.as_bytes();
+    let places = 0..bytes.len();
+    places
+        .flat_map(|place| [bytes[place] ^ 1, bytes[place] ^ 0x20, b'_', b'.'].map(|byte| (place, byte)))
+        .filter(|(place, byte)| bytes[*place] != *byte && byte.is_ascii_graphic())
+        .map(|(place, byte)| altered(text, place, byte))
+        .collect()
+}

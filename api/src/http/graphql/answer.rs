@@ -116,15 +116,17 @@ impl Answer {
         let refused = is_request_error(&response);
         let errors: Vec<_> =
             response.errors.into_iter().map(|error| finish_error(error, refused, id)).collect();
-        let internal = refused && errors.iter().any(|error| code(error) == Some(INTERNAL));
-        let status = match (refused, internal) {
-            (true, true) => StatusCode::INTERNAL_SERVER_ERROR,
-            (true, false) => StatusCode::BAD_REQUEST,
-            (false, _) => StatusCode::OK,
+        let has = |wanted| refused && errors.iter().any(|error| code(error) == Some(wanted));
+        let (status, status_json) = if has(INTERNAL) {
+            (StatusCode::INTERNAL_SERVER_ERROR, StatusCode::INTERNAL_SERVER_ERROR)
+        } else if has(UNAVAILABLE) {
+            (StatusCode::SERVICE_UNAVAILABLE, StatusCode::SERVICE_UNAVAILABLE)
+        } else {
+            (if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }, StatusCode::OK)
         };
         Self {
             status,
-            status_json: if internal { status } else { StatusCode::OK },
+            status_json,
             data: (!refused).then_some(response.data),
             errors,
             extensions: response.extensions,

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use apollo_compiler::Name as SourceName;
-use apollo_compiler::ast;
 use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::{Name as SourceName, Node, ast};
 use async_graphql::parser::types::{
     BaseType, Directive, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, FragmentSpread,
     InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeCondition,
@@ -17,21 +16,21 @@ use super::answer::Fault;
 
 /// Converts a document that has passed validation; anything that cannot be converted was not valid.
 pub(super) fn document(source: &ast::Document, text: &str) -> Result<ExecutableDocument, Fault> {
-    let converter = Converter { positions: positions(text) };
+    let tree = Converter { positions: positions(text) };
     let mut named = HashMap::new();
     let mut anonymous = None;
     let mut fragments = HashMap::new();
     for definition in &source.definitions {
         match definition {
             ast::Definition::OperationDefinition(operation) => {
-                let converted = converter.at(operation.location(), converter.operation(operation)?);
+                let converted = tree.at(operation.location(), tree.operation(operation)?);
                 match &operation.name {
                     Some(name) => drop(named.insert(Name::new(name), converted)),
                     None => anonymous = Some(converted),
                 }
             }
             ast::Definition::FragmentDefinition(fragment) => {
-                let converted = converter.at(fragment.location(), converter.fragment(fragment)?);
+                let converted = tree.at(fragment.location(), tree.fragment(fragment)?);
                 fragments.insert(Name::new(&fragment.name), converted);
             }
             _ => return Err(Fault::invalid("a document may hold operations and fragments only")),
@@ -59,6 +58,9 @@ fn positions(text: &str) -> Vec<Pos> {
     positions.push(at);
     positions
 }
+
+/// An argument as the engine has it.
+type Argument = (Positioned<Name>, Positioned<Value>);
 
 struct Converter {
     positions: Vec<Pos>,
@@ -163,20 +165,14 @@ impl Converter {
         directives.collect()
     }
 
-    fn arguments(
-        &self,
-        source: &[apollo_compiler::Node<ast::Argument>],
-    ) -> Result<Vec<(Positioned<Name>, Positioned<Value>)>, Fault> {
+    fn arguments(&self, source: &[Node<ast::Argument>]) -> Result<Vec<Argument>, Fault> {
         let arguments = source.iter().map(|argument| {
             Ok((self.name(&argument.name), self.at(argument.value.location(), value(&argument.value)?)))
         });
         arguments.collect()
     }
 
-    fn constant(
-        &self,
-        source: &apollo_compiler::Node<ast::Value>,
-    ) -> Result<Positioned<async_graphql::Value>, Fault> {
+    fn constant(&self, source: &Node<ast::Value>) -> Result<Positioned<async_graphql::Value>, Fault> {
         let constant = value(source)?.into_const();
         let constant = constant.ok_or_else(|| Fault::invalid("a default value cannot use a variable"))?;
         Ok(self.at(source.location(), constant))

@@ -18,7 +18,7 @@ use quick_cache::sync::Cache;
 use super::answer::{BAD_USER_INPUT, Fault, LIMIT_EXCEEDED, coded};
 use super::expansion::{self, Size};
 use super::limits::Limits;
-use super::{convert, nesting};
+use super::{convert, inputs, nesting};
 
 /// Errors that one answer lists; a document can hold thousands.
 const ERRORS_MAX: usize = 10;
@@ -115,6 +115,11 @@ impl Documents {
         let executable =
             parsed.to_executable_validate(&self.schema).map_err(|error| refuse(&error.errors))?;
         for operation in executable.operations.iter() {
+            inputs::check_operation(&self.schema, &executable, operation).map_err(|broken| {
+                let at = broken.at.and_then(|at| at.line_column(&executable.sources));
+                let at = at.map(|at| Pos { line: at.line, column: at.column });
+                Fault::request(vec![coded(BAD_USER_INPUT, broken.message, at)])
+            })?;
             introspection::check_max_depth(&executable, operation).map_err(|error| {
                 Fault::request(vec![coded(LIMIT_EXCEEDED, error.message().to_string(), None)])
             })?;
@@ -122,19 +127,27 @@ impl Documents {
         Ok(Prepared { document: convert::document(&parsed, text)?, executable, sizes })
     }
 
-    /// Checks variables against what the operation declares (`CoerceVariableValues` of the specification). Custom scalars are the
-    /// engine's to check.
-    pub(super) fn check_variables(
+    /// Checks variables against what the operation declares (`CoerceVariableValues` of the specification), and adds the declared
+    /// defaults of those that are not given: the engine forgets them in `@skip` and `@include`. Custom scalars are the engine's to
+    /// check.
+    pub(super) fn complete_variables(
         &self,
         operation: &Operation,
-        variables: &serde_json::Map<String, serde_json::Value>,
+        variables: &mut serde_json::Map<String, serde_json::Value>,
     ) -> Result<(), Fault> {
         let values: JsonMap =
             variables.iter().map(|(name, value)| (name.as_str().into(), value.clone().into())).collect();
-        match request::coerce_variable_values(&self.schema, operation, &values) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Fault::invalid(error.message().to_string())),
+        let coerced = request::coerce_variable_values(&self.schema, operation, &values)
+            .map_err(|error| Fault::invalid(error.message().to_string()))?;
+        inputs::check_variables(&self.schema, operation, variables).map_err(Fault::invalid)?;
+        for (name, value) in coerced.into_inner() {
+            if !variables.contains_key(name.as_str())
+                && let Ok(value) = serde_json::to_value(value)
+            {
+                variables.insert(name.as_str().to_owned(), value);
+            }
         }
+        Ok(())
     }
 }
 

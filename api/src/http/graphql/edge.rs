@@ -51,10 +51,10 @@ impl Edge {
     }
 
     /// Checks an operation up to the point where the engine may execute it.
-    pub(super) fn prepare(&self, params: Params) -> Result<Ready, Fault> {
+    pub(super) fn prepare(&self, mut params: Params) -> Result<Ready, Fault> {
         let prepared = self.documents.prepare(&params.query, &self.limits)?;
         let operation = prepared.operation(params.operation_name.as_deref())?;
-        self.documents.check_variables(operation, &params.variables)?;
+        self.documents.complete_variables(operation, &mut params.variables)?;
         let kind = if operation.is_mutation() {
             Kind::Mutation
         } else if operation.is_subscription() {

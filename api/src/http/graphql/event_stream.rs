@@ -38,8 +38,8 @@ pub(super) fn respond(
             let data = serde_json::to_string(&answer.body()).unwrap_or_default();
             Event::default().event("next").data(data)
         })
-        // An event without data is not dispatched by browsers; one with an empty line is.
-        .chain(stream::once(async { Event::default().event("complete").data("") }))
+        // Browsers dispatch no event without data, and the library writes no empty line; two of them it does.
+        .chain(stream::once(async { Event::default().event("complete").data("\n") }))
         .map(Ok::<_, Infallible>);
     let mut response =
         Sse::new(events).keep_alive(KeepAlive::new().interval(edge.limits.idle_time)).into_response();

@@ -147,3 +147,101 @@ impl<'a> Counter<'a> {
 fn count(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Document {
+        Document::parse(text, "test").unwrap()
+    }
+
+    #[test]
+    fn doubling_is_counted_in_the_time_of_reading() {
+        let body = |at: usize| format!("fragment f{at} on A {{ ...f{} ...f{} }} ", at + 1, at + 1);
+        let text = format!(
+            "{{ ...f0 }} {} fragment f26 on A {{ a }}",
+            (0..26).map(body).collect::<Vec<_>>().concat()
+        );
+        let (sizes, visited) = sizes(&parse(&text), 100);
+        assert_eq!(sizes[0].1.fields, 1 << 26);
+        assert_eq!(visited, 1 + 26 * 2 + 1, "each selection is looked at once");
+    }
+
+    #[test]
+    fn sums_saturate() {
+        let body =
+            |at: usize| format!("fragment f{at} on A {{ {} }} ", format!("...f{} ", at + 1).repeat(100));
+        let text = format!(
+            "{{ ...f0 }} {} fragment f20 on A {{ a }}",
+            (0..20).map(body).collect::<Vec<_>>().concat()
+        );
+        assert_eq!(sizes(&parse(&text), 100).0[0].1.fields, u64::MAX);
+    }
+
+    /// Expands fragments one by one, as nobody should.
+    fn naive(document: &Document, selections: &[Selection], level: u64) -> Size {
+        let mut sum = Size { levels: level, ..Size::default() };
+        for selection in selections {
+            let mut size = match selection {
+                Selection::Field(field) if field.selection_set.is_empty() => {
+                    Size { levels: level, ..Size::default() }
+                }
+                Selection::Field(field) => naive(document, &field.selection_set, level + 1),
+                Selection::InlineFragment(inline) => naive(document, &inline.selection_set, level + 1),
+                Selection::FragmentSpread(spread) => {
+                    let fragments =
+                        document.definitions.iter().filter_map(Definition::as_fragment_definition);
+                    let fragment =
+                        fragments.into_iter().find(|fragment| fragment.name == spread.fragment_name).unwrap();
+                    naive(document, &fragment.selection_set, level + 1)
+                }
+            };
+            if let Selection::Field(field) = selection {
+                size.fields += 1;
+                size.depth += 1;
+                size.aliases += u64::from(field.alias.is_some());
+                size.directives += count(field.directives.0.len());
+            }
+            sum = sum.beside(size);
+        }
+        sum
+    }
+
+    /// A selection of fields, inline fragments, and spreads of fragments after number `after`.
+    fn selection(after: usize) -> impl Strategy<Value = String> {
+        let spread = if after < 4 {
+            (after + 1..5).prop_map(|at| format!("...f{at}")).boxed()
+        } else {
+            Just("c".to_owned()).boxed()
+        };
+        let leaf = prop_oneof![Just("a".to_owned()), Just("b: a @skip(if: true)".to_owned()), spread];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let several = prop::collection::vec(inner, 1..4).prop_map(|items| items.join(" "));
+            prop_oneof![
+                several.clone().prop_map(|items| format!("a {{ {items} }}")),
+                several.prop_map(|items| format!("... {{ {items} }}"))
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_size_is_that_of_the_expanded_document(
+            operation in selection(0), f1 in selection(1), f2 in selection(2), f3 in selection(3), f4 in selection(4), max in 1_u64..12
+        ) {
+            let text = format!(
+                "{{ {operation} }} fragment f1 on A {{ {f1} }} fragment f2 on A {{ {f2} }} \
+                 fragment f3 on A {{ {f3} }} fragment f4 on A {{ {f4} }}"
+            );
+            let document = parse(&text);
+            let operation = document.definitions.iter().find_map(Definition::as_operation_definition).unwrap();
+            let expected = naive(&document, &operation.selection_set, 1);
+            prop_assert_eq!(sizes(&document, 1000).0[0].1, expected);
+            // A walk that stops at a level still knows whether that level is passed.
+            let stopped = sizes(&document, usize::try_from(max).unwrap()).0[0].1;
+            prop_assert_eq!(stopped.levels > max, expected.levels > max);
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! GraphiQL, for people who explore the schema.
+//! `GraphiQL`, for people who explore the schema.
 //!
 //! The page loads its program from a public host, so it is behind a switch, and its content security policy names that host, this
 //! one, and nothing else.

@@ -14,7 +14,7 @@ pub struct Limits {
     pub body_time_max: Duration,
     /// Bytes of a GraphQL document.
     pub document_bytes_max: usize,
-    /// Lexical tokens of a GraphQL document.
+    /// Lexical tokens of a GraphQL document; runs of white space and comments count too.
     pub tokens_max: usize,
     /// Levels of brackets in a document's text, and levels of selections once its fragments are expanded. Checked on the raw text
     /// before anything parses it, because a parser that recurses overflows its stack.
@@ -27,7 +27,7 @@ pub struct Limits {
     pub aliases_max: u64,
     /// Directives of an operation once its fragments are expanded.
     pub directives_max: u64,
-    /// Levels of fields of an operation once its fragments are expanded. GraphiQL's introspection needs 15.
+    /// Levels of fields of an operation once its fragments are expanded. The introspection of `GraphiQL` needs 15.
     pub depth_max: u64,
     /// Operations in one batch; 0 refuses batches altogether.
     pub batch_max: usize,
@@ -54,7 +54,7 @@ impl Default for Limits {
             body_bytes_max: 256 * 1024,
             body_time_max: Duration::from_secs(15),
             document_bytes_max: 16 * 1024,
-            tokens_max: 2_000,
+            tokens_max: 4_000,
             nesting_max: 32,
             variables_nesting_max: 32,
             expanded_fields_max: 1_000,

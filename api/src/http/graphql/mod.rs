@@ -12,8 +12,14 @@
 //! - Nothing that was not executed has `data`; whatever an error says, it has a code; an internal one has a request id and no text.
 //! - Only POST with `content-type: application/json` executes a mutation over HTTP.
 //!
-//! The schema that stands behind an [`Engine`] should be built with `disable_suggestions()`: the edge cuts suggestions from error
-//! texts, but they need not be computed.
+//! How to build the schema that stands behind an [`Engine`]:
+//! - `disable_suggestions()`: the edge cuts suggestions from error texts, but they need not be computed.
+//! - `validation_mode(ValidationMode::Fast)`: documents arrive valid, and the strict rules do not look at directives of `__typename`,
+//!   so they call a variable unused that is used there. What stays the engine's own are custom scalars: in this mode a wrong one is
+//!   an error of its field.
+//! - `limit_complexity(…)`.
+//! - A nullable field that may fail returns `Option<Result<T, E>>`. With `Result<Option<T>, E>` the framework lets the error null the
+//!   parent, and with it the whole answer.
 
 mod accept;
 mod answer;
@@ -25,6 +31,7 @@ mod event_stream;
 mod exchange;
 mod expansion;
 mod graphiql;
+mod inputs;
 mod limits;
 mod nesting;
 mod params;

@@ -76,9 +76,8 @@ impl Params {
         let mut members = Map::new();
         for (name, text) in pairs {
             let value = match name.as_str() {
-                "variables" | "extensions" if text.is_empty() => Value::Null,
+                "operationName" | "variables" | "extensions" if text.is_empty() => Value::Null,
                 "variables" | "extensions" => json(text.as_bytes(), 0, limits)?,
-                "operationName" if text.is_empty() => Value::Null,
                 "query" | "operationName" => Value::String(text),
                 _ => continue,
             };

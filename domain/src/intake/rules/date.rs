@@ -22,7 +22,7 @@ pub fn date(text: &str) -> Result<Option<NaiveDate>, Fault> {
     }
     let bytes = text.as_bytes();
     let found = match bytes {
-        [_, _, _, _, b'-' | b'/', ..] => iso(text),
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'-' | b'/', ..] => iso(text),
         _ if bytes.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.') => serial_or_compact(text),
         _ if bytes.iter().any(u8::is_ascii_alphabetic) && !bytes[0].is_ascii_digit()
             || bytes.iter().take(6).any(u8::is_ascii_alphabetic) =>

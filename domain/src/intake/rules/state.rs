@@ -4,7 +4,7 @@ use compact_str::CompactString;
 
 use super::super::codes::UNKNOWN_STATE;
 use super::Fault;
-use super::text::{tidy, trim};
+use super::text::{trim, upper};
 
 const FAULT: Fault = Fault::new(
     UNKNOWN_STATE,
@@ -37,8 +37,7 @@ fn by_name(text: &str) -> Option<&'static str> {
     if text.len() > NAME_BYTES_MAX {
         return None;
     }
-    let mut name = tidy(text);
-    name.make_ascii_uppercase();
+    let name = upper(text);
     // `N.Y.`, `D. C.` and `Newfoundland & Labrador`.
     let letters: CompactString =
         name.chars().filter(|character| !matches!(character, '.' | ' ' | ',')).collect();

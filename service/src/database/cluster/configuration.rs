@@ -30,7 +30,12 @@ pub(super) fn text(durability: Durability, socket: &Path) -> String {
          jit = off\n\
          timezone = 'UTC'\n\
          log_timezone = 'UTC'\n\
-         log_line_prefix = '%m [%p] %u@%d '\n",
+         log_line_prefix = '%m [%p] %u@%d '\n\
+         # A statement and an error's details may hold a lead's data, which no log may.\n\
+         log_error_verbosity = terse\n\
+         log_min_error_statement = panic\n\
+         log_parameter_max_length = 0\n\
+         log_parameter_max_length_on_error = 0\n",
         port = super::PORT,
         socket = socket.display().to_string().replace('\'', "''"),
     );

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{Error, Result};
 
 /// How long another process may take to start or stop the server. A start may recover from a crash first.
-const START_TIMEOUT: Duration = Duration::from_secs(300);
+const START_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long the server may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(90);
 /// How often a lock that cannot be waited for with a deadline is tried.

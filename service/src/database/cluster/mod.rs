@@ -4,7 +4,7 @@
 //! way, so none of them can be stale:
 //! * `users.lock`: each process that uses the cluster holds it shared;
 //! * `start.lock`: whoever starts or stops the server holds it exclusively, so the two never overlap;
-//! * `supervisor.lock`: held by the server's parent, a small process of its own ([`supervisor`]) that outlives the
+//! * `supervisor.lock`: held by the server's parent, a small process of its own (see `supervisor.rs`) that outlives the
 //!   `baton` that started it and stops the server once `users.lock` is free.
 //!
 //! Locks are taken in one order, start before users, so nobody waits in a circle. If the supervisor is killed, the
@@ -223,10 +223,10 @@ impl Cluster {
         drop(start);
         let major = folders.major()?.unwrap_or_default();
         let (stop, stopped) = mpsc::channel();
-        let watched = (folders.clone(), options.clone());
+        let place = (folders.clone(), options.clone());
         let watcher = std::thread::Builder::new()
             .name("postgres-watcher".to_owned())
-            .spawn(move || watch(&watched.0, &watched.1, &stopped))
+            .spawn(move || watch(&place.0, &place.1, &stopped))
             .map_err(|source| folders.failed("watch", folders.data(), source))?;
         let membership = Mutex::new(Some(Membership { users, stop, watcher }));
         Ok(Self(Arc::new(Shared { folders, options, major, socket, membership })))
@@ -242,9 +242,13 @@ impl Cluster {
             let created = connection.execute("CREATE DATABASE baton").await;
             // 42P04 and 23505: another process that joined at the same time was first.
             let first = |code: &str| code == "42P04" || code == "23505";
-            match created {
-                Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| first(&code)) => {}
-                other => drop(other?),
+            if let Err(error) = created
+                && !error
+                    .as_database_error()
+                    .and_then(sqlx::error::DatabaseError::code)
+                    .is_some_and(|code| first(&code))
+            {
+                return Err(error);
             }
         }
         connection.close().await

@@ -12,9 +12,15 @@ use super::folders::{Folders, wait};
 use super::{Error, Result};
 
 /// How long each way of asking a server to end is given: fast, immediate, killed.
-const PATIENCE: [(i32, Duration); 3] = [
-    (libc::SIGINT, Duration::from_secs(60)),
+const SERVER_PATIENCE: [(i32, Duration); 3] = [
+    (libc::SIGINT, Duration::from_mins(1)),
     (libc::SIGQUIT, Duration::from_secs(10)),
+    (libc::SIGKILL, Duration::from_secs(5)),
+];
+/// The same for what a killed server leaves behind. A process without work notices by itself, at once.
+const REST_PATIENCE: [(i32, Duration); 3] = [
+    (0, Duration::from_secs(2)),
+    (libc::SIGQUIT, Duration::from_secs(5)),
     (libc::SIGKILL, Duration::from_secs(5)),
 ];
 
@@ -45,15 +51,28 @@ impl Postmaster {
     /// Whether its process is alive and really the server of this folder: after a crash the number may belong to
     /// another program.
     pub(super) fn is_true(&self, data: &Path) -> bool {
-        if !system::alive(self.process) {
-            return false;
-        }
-        let process = PathBuf::from(format!("/proc/{}", self.process));
-        let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
-        // The server works in its data folder.
-        let works_here = fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == data);
-        name.trim() == "postgres" && works_here
+        system::alive(self.process) && works_in(&PathBuf::from(format!("/proc/{}", self.process)), data)
     }
+}
+
+/// Whether a process, as its folder in `/proc`, is a Postgres of this data folder: each of them works there.
+fn works_in(process: &Path, data: &Path) -> bool {
+    let named = |name: String| name.trim() == "postgres";
+    fs::read_to_string(process.join("comm")).is_ok_and(named)
+        && fs::read_link(process.join("cwd")).is_ok_and(|folder| folder == data)
+}
+
+/// Every process of Postgres that works in this data folder.
+fn all_in(data: &Path) -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")?.flatten() {
+        if let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok())
+            && works_in(&entry.path(), data)
+        {
+            found.push(process);
+        }
+    }
+    Ok(found)
 }
 
 /// The process of the running server.
@@ -64,34 +83,42 @@ pub(super) fn running(folders: &Folders) -> Option<i32> {
         .map(|postmaster| postmaster.process)
 }
 
-/// Ends a server that lost its supervisor, and removes a `postmaster.pid` that is not true: Postgres itself would
-/// refuse to start while the number in it belongs to any living process.
+/// Ends a server that lost its supervisor and what a killed server left running (which would hold its memory), and
+/// removes a `postmaster.pid` that is not true: Postgres itself would refuse to start while the number in it belongs
+/// to any living process.
 ///
 /// The caller holds `start.lock` and `supervisor.lock`, so nobody else starts a server here.
 pub(super) fn clear(folders: &Folders) -> Result<()> {
     let data = folders.data();
-    let path = data.join("postmaster.pid");
-    let failed = |source| Error::File { what: "end the server of", path: data.clone(), source };
-    if let Some(postmaster) = Postmaster::read(&data).filter(|postmaster| postmaster.is_true(&data)) {
-        let process = postmaster.process;
-        let ended = || Ok::<_, io::Error>(!postmaster.is_true(&data));
-        let mut gone = false;
-        for (signal, patience) in PATIENCE {
-            system::signal(process, signal).map_err(failed)?;
-            gone = wait(patience, ended).map_err(failed)?;
-            if gone {
-                break;
-            }
-        }
-        if !gone {
-            return Err(Error::Orphan { process, folder: folders.root().to_owned() });
-        }
+    if let Some(process) = running(folders) {
+        end(folders, &SERVER_PATIENCE, || {
+            Ok(running(folders).into_iter().filter(|now| *now == process).collect())
+        })?;
     }
+    end(folders, &REST_PATIENCE, || all_in(&data))?;
+    let path = data.join("postmaster.pid");
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(Error::File { what: "remove the stale", path, source: error })
         }
         _ => Ok(()),
+    }
+}
+
+/// Ends what `left` still finds, in ways that become rougher.
+fn end(folders: &Folders, ways: &[(i32, Duration)], left: impl Fn() -> io::Result<Vec<i32>>) -> Result<()> {
+    let failed = |source| Error::File { what: "end the server of", path: folders.data(), source };
+    for (signal, patience) in ways {
+        for process in left().map_err(failed)? {
+            system::signal(process, *signal).map_err(failed)?;
+        }
+        if wait(*patience, || left().map(|left| left.is_empty())).map_err(failed)? {
+            return Ok(());
+        }
+    }
+    match left().map_err(failed)?.first() {
+        Some(process) => Err(Error::Orphan { process: *process, folder: folders.root().to_owned() }),
+        None => Ok(()),
     }
 }
 

@@ -3,12 +3,14 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::super::system;
@@ -20,7 +22,7 @@ use super::supervisor::Supervisor;
 use super::{Durability, Error, OWNER, Options, Result, configuration};
 
 /// How long the server may take until it accepts connections: it may recover from a crash first.
-const READY_TIMEOUT: Duration = Duration::from_secs(240);
+const READY_TIMEOUT: Duration = Duration::from_mins(4);
 /// How often it is asked.
 const READY_INTERVAL: Duration = Duration::from_millis(10);
 /// The longest path of a unix socket, without the zero byte that ends it (`sockaddr_un` in unix(7)).
@@ -170,10 +172,13 @@ fn open_log(folders: &Folders) -> Result<fs::File> {
     let path = folders.log();
     let too_long = fs::metadata(&path).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX);
     let mut options = OpenOptions::new();
-    options.create(true).append(true);
+    options.create(true).append(true).mode(0o600);
     if too_long {
-        options = OpenOptions::new();
-        options.create(true).write(true).truncate(true);
+        fs::remove_file(&path).map_err(|source| Error::File {
+            what: "begin anew",
+            path: path.clone(),
+            source,
+        })?;
     }
     options.open(&path).map_err(|source| Error::File { what: "open", path, source })
 }
@@ -214,7 +219,7 @@ fn fits(folder: &Path) -> bool {
 
 fn short_hash(path: &Path) -> String {
     let digest = Sha256::digest(path.as_os_str().as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    BASE64_URL_SAFE_NO_PAD.encode(&digest[..9])
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -58,6 +58,7 @@ impl Supervisor {
             self.identity.apply(&mut command);
         }
         let namespace = self.identity.namespace();
+        let title = Title::new(&self.data);
         let watch = Watch {
             start: self.start.as_raw_fd(),
             users: self.users.as_raw_fd(),
@@ -66,7 +67,7 @@ impl Supervisor {
         };
         // SAFETY: the closure makes system calls only, over memory that was made before the fork, as the module's
         // text explains. The descriptors stay open in this process until `spawn` has returned.
-        unsafe { command.pre_exec(move || split(namespace.as_ref(), watch)) };
+        unsafe { command.pre_exec(move || split(namespace.as_ref(), watch, title.as_ref())) };
         command.spawn()
     }
 }
@@ -81,7 +82,7 @@ struct Watch {
 }
 
 /// Forks. Returns in the child, which then becomes `postgres`; the parent stays here as the supervisor.
-fn split(namespace: Option<&Namespace>, watch: Watch) -> io::Result<()> {
+fn split(namespace: Option<&Namespace>, watch: Watch, title: Option<&Title>) -> io::Result<()> {
     // SAFETY: system calls over plain integers and, for `prctl`, a text that lives for ever. The bare `clone` system
     // call is `fork` without the C library's handlers, which may take locks that another thread of the program
     // held when it was forked.
@@ -107,8 +108,47 @@ fn split(namespace: Option<&Namespace>, watch: Watch) -> io::Result<()> {
             }
             server => {
                 libc::prctl(libc::PR_SET_NAME, c"baton-postgres".as_ptr());
+                if let Some(title) = title {
+                    title.show();
+                }
                 watch.run(i32::try_from(server).unwrap_or(-1))
             }
+        }
+    }
+}
+
+/// What `ps` shows of the supervisor, so that nobody takes it for a second `baton` (nor ends it with the first).
+#[derive(Debug)]
+struct Title {
+    text: String,
+    /// Where the kernel reads this program's arguments, and how many bytes.
+    place: usize,
+    length: usize,
+}
+
+impl Title {
+    /// None if the kernel does not say where the arguments are: then the title stays as it is.
+    fn new(data: &Path) -> Option<Self> {
+        let status = std::fs::read_to_string("/proc/self/stat").ok()?;
+        // The second field is a name in parentheses that may hold anything; the third follows the last parenthesis.
+        // The place is fields 48 and 49, see proc_pid_stat(5).
+        let mut fields = status.rsplit_once(')')?.1.split_ascii_whitespace().skip(48 - 3);
+        let place = fields.next()?.parse().ok().filter(|place| *place != 0)?;
+        let end: usize = fields.next()?.parse().ok()?;
+        let text = format!("baton-postgres: supervisor of {}", data.display());
+        Some(Self { text, place, length: end.checked_sub(place)? })
+    }
+
+    /// Writes over the arguments that this process inherited.
+    ///
+    /// # Safety
+    /// Only for the process that `split` forked: in it nobody reads the arguments again.
+    unsafe fn show(&self) {
+        let place = std::ptr::with_exposed_provenance_mut::<u8>(self.place);
+        // SAFETY: the kernel put the arguments there, in writable memory of this process, and said how many bytes.
+        unsafe {
+            std::ptr::write_bytes(place, 0, self.length);
+            std::ptr::copy_nonoverlapping(self.text.as_ptr(), place, self.text.len().min(self.length));
         }
     }
 }
@@ -126,10 +166,10 @@ impl Watch {
             prepare_signals();
             let mut unused_ms = 0;
             loop {
-                self.end_with(server);
+                end_with(server);
                 if self.unused(unused_ms >= self.linger_ms) {
                     if unused_ms >= self.linger_ms {
-                        self.stop(server);
+                        stop(server);
                     }
                     unused_ms += LOOK_MS;
                 } else {
@@ -157,35 +197,6 @@ impl Watch {
         }
     }
 
-    /// Stops the server: in good order, else at once, else by force. Then ends.
-    unsafe fn stop(self, server: libc::pid_t) -> ! {
-        // SAFETY: the server is this process's child and not yet waited for, so the number is still its own.
-        unsafe {
-            for (signal, patience) in [(libc::SIGINT, FAST_MS), (libc::SIGQUIT, IMMEDIATE_MS)] {
-                libc::kill(server, signal);
-                let mut waited = 0;
-                while waited < patience {
-                    self.end_with(server);
-                    sleep(LOOK_MS);
-                    waited += LOOK_MS;
-                }
-            }
-            libc::kill(server, libc::SIGKILL);
-            libc::waitpid(server, std::ptr::null_mut(), 0);
-            libc::_exit(0)
-        }
-    }
-
-    /// Ends this process if the server has ended.
-    unsafe fn end_with(self, server: libc::pid_t) {
-        // SAFETY: system calls over plain integers; no status is asked for.
-        unsafe {
-            if libc::waitpid(server, std::ptr::null_mut(), libc::WNOHANG) != 0 {
-                libc::_exit(0);
-            }
-        }
-    }
-
     /// Closes every descriptor but the three locks and the standard ones: sockets, files and the handles that hold
     /// the starting program's own locks came with the fork.
     unsafe fn close_others(self) {
@@ -199,6 +210,35 @@ impl Watch {
         }
         // SAFETY: as above.
         unsafe { close_from(first, RawFd::MAX) };
+    }
+}
+
+/// Stops the server: in good order, else at once, else by force. Then ends.
+unsafe fn stop(server: libc::pid_t) -> ! {
+    // SAFETY: the server is this process's child and not yet waited for, so the number is still its own.
+    unsafe {
+        for (signal, patience) in [(libc::SIGINT, FAST_MS), (libc::SIGQUIT, IMMEDIATE_MS)] {
+            libc::kill(server, signal);
+            let mut waited = 0;
+            while waited < patience {
+                end_with(server);
+                sleep(LOOK_MS);
+                waited += LOOK_MS;
+            }
+        }
+        libc::kill(server, libc::SIGKILL);
+        libc::waitpid(server, std::ptr::null_mut(), 0);
+        libc::_exit(0)
+    }
+}
+
+/// Ends this process if the server has ended.
+unsafe fn end_with(server: libc::pid_t) {
+    // SAFETY: system calls over plain integers; no status is asked for.
+    unsafe {
+        if libc::waitpid(server, std::ptr::null_mut(), libc::WNOHANG) != 0 {
+            libc::_exit(0);
+        }
     }
 }
 

@@ -71,11 +71,7 @@ impl Rows {
                 }
                 if !window.fill() {
                     window.end()?;
-                    if self.refuse_unclosed(window, filling) {
-                        return Ok(true);
-                    }
-                    self.read(&[], filling);
-                    self.finish(window.rest().len(), window, filling);
+                    self.finish_last(window, filling);
                     return Ok(true);
                 }
                 continue;
@@ -165,14 +161,15 @@ impl Rows {
         false
     }
 
-    /// At the end of the file: refuses a row whose last cell was opened by a quote and never closed. True: a record was added.
-    fn refuse_unclosed(&mut self, window: &mut Window, filling: &mut Filling) -> bool {
-        // Outside quotes a line end would complete the row.
-        let (result, ..) = self.core.clone().read_record(b"\n", &mut [0; 8], &mut [0; 8]);
-        if result == ReadRecordResult::Record {
-            return false;
-        }
-        if !self.recover(self.cells, true, window, filling) {
+    /// Adds the row that the file ends with. A line end completes it, except within quotes: then its last cell was opened by a quote
+    /// that nothing closes.
+    fn finish_last(&mut self, window: &mut Window, filling: &mut Filling) {
+        let length = self.scanned;
+        let result = self.read(b"\n", filling);
+        self.scanned = length;
+        if result != ReadRecordResult::InputEmpty {
+            self.finish(length, window, filling);
+        } else if !self.recover(self.cells, true, window, filling) {
             let opened = self.opened_at(self.cells, window);
             filling.push_malformed(
                 window.line(),
@@ -182,7 +179,6 @@ impl Rows {
             self.forget_row(window);
             self.core = automaton(self.delimiter);
         }
-        true
     }
 
     /// If a quote opened that cell and the lines after it look like rows of this file, the quote is a stray one: refuses

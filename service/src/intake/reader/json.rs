@@ -14,6 +14,8 @@ pub(super) struct Values {
     /// Whether an array surrounds the values.
     enclosed: bool,
     place: Place,
+    /// A value was broken: brackets that it lost may turn up between the values after it.
+    damaged: bool,
     scan: Scan,
     /// Bytes of the current value that were scanned and are still in the window.
     scanned: usize,
@@ -37,6 +39,7 @@ impl Values {
         Self {
             enclosed,
             place: if enclosed { Place::BeforeArray } else { Place::BetweenValues },
+            damaged: false,
             scan: Scan::new(enclosed),
             scanned: 0,
             record_bytes_max: options.record_bytes_max,
@@ -101,6 +104,9 @@ impl Values {
                 let message = "The file was sent as a JSON array, but does not begin with one. Send it with its own format.";
                 return Err(FileError::new(code::JSON_EXPECTED, message).at_line(window.line()));
             }
+            // The bracket that seemed to end the array was one of a broken value: neither follows an array.
+            (_, b',' | b'}') => Place::BetweenValues,
+            (_, b']') if self.damaged => Place::BetweenValues,
             _ => {
                 let message = "Something follows the array that the file consists of. Its records were read; send what follows as a file of its own.";
                 return Err(FileError::new(code::JSON_TRAILING, message).at_line(window.line()));
@@ -138,7 +144,8 @@ impl Values {
             if !window.fill() {
                 window.end()?;
                 let length = window.rest().len();
-                self.place = Place::BetweenValues;
+                let ended = self.scan.may_have_ended_array();
+                self.place = if ended { Place::AfterArray } else { Place::BetweenValues };
                 if !refused {
                     self.add(length, self.scan.may_end(), window, filling);
                 }
@@ -149,9 +156,10 @@ impl Values {
         }
     }
 
-    fn add(&self, length: usize, complete: bool, window: &Window, filling: &mut Filling) {
+    fn add(&mut self, length: usize, complete: bool, window: &Window, filling: &mut Filling) {
         let raw = &window.rest()[..length];
         let line = window.line();
+        self.damaged |= self.scan.is_broken();
         if length > self.record_bytes_max {
             filling.push_malformed(line, raw, too_large(self.record_bytes_max));
         } else if let Some(problem) = judge(&self.scan, complete, self.json_depth_max) {

@@ -24,11 +24,20 @@ enum Place {
     InEscape,
 }
 
+/// What surrounds the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Nothing,
+    /// An array, whose closing bracket ends a number or literal.
+    Array,
+    /// The value is not closed, but its last byte may be the closing bracket of the array.
+    MaybeEndedArray,
+}
+
 /// The state of scanning one value; it is fed the value's bytes piece by piece, from the first one on.
 #[derive(Debug, Clone)]
 pub(super) struct Scan {
-    /// The value is an element of an array, whose closing bracket ends it.
-    enclosed: bool,
+    around: Around,
     depth: u32,
     deepest: u32,
     /// Bit `i` is set when the value at depth `i + 1` is an object; beyond 64 the kind is not known.
@@ -36,13 +45,25 @@ pub(super) struct Scan {
     place: Place,
     /// The last byte outside strings that is no white space; 0 before the first.
     previous: u8,
+    /// The value spans several lines, outside its strings.
+    several_lines: bool,
     /// A bracket closes what another kind opened, a string contains a line end, or a value begins where none may.
     broken: bool,
 }
 
 impl Scan {
+    /// `enclosed`: the value is an element of an array.
     pub(super) fn new(enclosed: bool) -> Self {
-        Self { enclosed, depth: 0, deepest: 0, objects: 0, place: Place::Outside, previous: 0, broken: false }
+        Self {
+            around: if enclosed { Around::Array } else { Around::Nothing },
+            depth: 0,
+            deepest: 0,
+            objects: 0,
+            place: Place::Outside,
+            previous: 0,
+            several_lines: false,
+            broken: false,
+        }
     }
 
     /// Whether brackets or strings were found not to match so far.
@@ -60,6 +81,11 @@ impl Scan {
         self.depth == 0 && self.place == Place::Outside && self.previous != 0
     }
 
+    /// Whether the last byte may be the closing bracket of the array around a value that is not closed itself.
+    pub(super) fn may_have_ended_array(&self) -> bool {
+        self.around == Around::MaybeEndedArray
+    }
+
     /// Follows the next bytes of the value.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Step {
         let mut position = 0;
@@ -75,39 +101,43 @@ impl Scan {
                 continue;
             }
             match byte {
-                b'"' if self.depth == 0 && self.previous != 0 => return self.end_broken(position),
-                b'"' => self.place = Place::InString,
-                b'{' | b'[' => {
-                    if self.cannot_begin(byte) {
-                        return self.end_broken(position);
-                    }
-                    self.open(byte == b'{');
-                }
-                b'}' | b']' => {
-                    if self.depth == 0 && self.enclosed && byte == b']' {
-                        return Step::End(position);
-                    }
-                    if !self.close(byte == b'}') {
-                        return Step::End(position);
-                    }
-                    if self.depth == 0 {
-                        return Step::End(position + 1);
-                    }
-                }
                 b' ' | b'\t' | b'\r' | b'\n' | b',' if self.depth == 0 => return Step::End(position),
                 b' ' | b'\t' | b'\r' | b'\n' => {
+                    self.several_lines |= byte == b'\n';
                     position += 1;
                     continue;
                 }
-                _ => {}
+                b']' if self.depth == 0 && self.around != Around::Nothing => return Step::End(position),
+                b'"' | b'{' | b'[' if self.begins_next(byte) => {
+                    self.broken = true;
+                    return Step::End(position);
+                }
+                _ => self.pass_byte(byte),
             }
-            self.previous = byte;
             position += 1;
+            if self.depth == 0 && matches!(byte, b'}' | b']') {
+                return Step::End(position);
+            }
         }
         Step::More
     }
 
-    /// The position behind the string that `position` is in, or behind the line end that breaks it.
+    /// Follows one byte outside strings.
+    fn pass_byte(&mut self, byte: u8) {
+        if self.around == Around::MaybeEndedArray {
+            self.around = Around::Array;
+        }
+        match byte {
+            b'"' => self.place = Place::InString,
+            b'{' | b'[' => self.open(byte == b'{'),
+            b'}' | b']' => self.close(byte == b'}'),
+            _ => {}
+        }
+        self.previous = byte;
+    }
+
+    /// The position behind the string that `position` is in. A line end breaks the string. It then ends the whole value if that began on the
+    /// same line: the closing brackets are taken for part of the string, and the next line begins the next value.
     fn pass_string(&mut self, bytes: &[u8], mut position: usize) -> Option<usize> {
         if self.place == Place::InEscape {
             self.place = Place::InString;
@@ -123,29 +153,27 @@ impl Scan {
                 }
                 byte => {
                     self.place = Place::Outside;
-                    if byte == b'\n' {
-                        self.broken = true;
-                        return Some(found);
+                    if byte == b'"' {
+                        return Some(found + 1);
                     }
-                    return Some(found + 1);
+                    self.broken = true;
+                    if !self.several_lines {
+                        self.depth = 0;
+                    }
+                    return Some(found);
                 }
             }
         }
     }
 
-    /// In an object a value begins only behind a colon: elsewhere the object lost its closing bracket, and here the next value
-    /// begins. The same holds behind a number or literal that stands alone.
-    fn cannot_begin(&self, byte: u8) -> bool {
-        if self.depth == 0 {
-            return self.previous != 0;
+    /// Whether the byte begins the next value because this one lost its end: in the outermost object an object begins only
+    /// behind a colon, and behind a number or literal that stands alone nothing begins.
+    fn begins_next(&self, byte: u8) -> bool {
+        match self.depth {
+            0 => self.previous != 0,
+            1 => byte == b'{' && self.objects & 1 != 0 && self.previous != b':',
+            _ => false,
         }
-        let in_object = self.depth <= KINDS_MAX && self.objects & (1 << (self.depth - 1)) != 0;
-        byte == b'{' && in_object && self.previous != b':'
-    }
-
-    fn end_broken(&mut self, position: usize) -> Step {
-        self.broken = true;
-        Step::End(position)
     }
 
     fn open(&mut self, object: bool) {
@@ -157,22 +185,21 @@ impl Scan {
         self.deepest = self.deepest.max(self.depth);
     }
 
-    /// Closes the innermost value of that kind. False: the bracket belongs to the array around the value.
-    fn close(&mut self, object: bool) -> bool {
+    /// Closes the innermost value of that kind, and with it those inside that lost their own brackets.
+    fn close(&mut self, object: bool) {
         if self.depth > KINDS_MAX {
             self.depth -= 1;
-            return true;
+            return;
         }
         let same_kind = if object { self.objects } else { !self.objects };
         let open = if self.depth == KINDS_MAX { u64::MAX } else { (1 << self.depth) - 1 };
-        let depth = KINDS_MAX - (same_kind & open).leading_zeros();
-        if depth != self.depth || depth == 0 {
-            self.broken = true;
+        let closed = KINDS_MAX - (same_kind & open).leading_zeros();
+        self.broken |= closed != self.depth || closed == 0;
+        match closed.checked_sub(1) {
+            Some(depth) => self.depth = depth,
+            // What the bracket closes was never opened. It may close the array around the value, which only the end of the file can tell.
+            None if !object && self.around == Around::Array => self.around = Around::MaybeEndedArray,
+            None => {}
         }
-        if depth == 0 {
-            return object || !self.enclosed;
-        }
-        self.depth = depth - 1;
-        true
     }
 }

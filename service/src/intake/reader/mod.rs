@@ -42,9 +42,6 @@ mod options;
 mod source;
 mod window;
 
-/// Bytes that encoding, format and dialect are judged by.
-const SAMPLE_BYTES: usize = 1 << 20;
-
 /// Reads the records of one file, in order.
 pub struct Reader {
     window: Window,
@@ -68,7 +65,7 @@ impl Reader {
     pub fn open(input: impl Read + Send + 'static, options: &Options) -> Result<Self, FileError> {
         let mut source = Source::open(Box::new(input), options)?;
         let mut sample = Vec::new();
-        let fault = source.read(&mut sample, SAMPLE_BYTES).err();
+        let fault = source.read(&mut sample, options.sample_bytes).err();
         if sample.is_empty() {
             return Err(fault.unwrap_or_else(empty));
         }
@@ -76,7 +73,7 @@ impl Reader {
         let gzip = source.is_gzip();
         let detected = encoding::detect(&sample);
         sample.drain(..detected.mark_bytes);
-        let mut window = Window::new(source, Decoding::new(detected.encoding), sample, fault);
+        let mut window = Window::new(source, Decoding::new(detected.encoding), sample, fault, options);
         detect::refuse_binary(window.rest())?;
         skip_to_text(&mut window)?;
 

@@ -9,6 +9,10 @@ pub struct Options {
     pub format: Option<Format>,
     /// Forces the CSV delimiter (an ASCII character); absent: found from the first records.
     pub delimiter: Option<u8>,
+    /// Bytes, expanded, by which encoding, format and dialect are judged. Default 1 MiB.
+    pub sample_bytes: usize,
+    /// Bytes that are read and split at once, so that they stay in the processor's cache. Default 64 KiB.
+    pub read_bytes: usize,
     /// Records a batch: batch `k` (from 0) holds the records `k × n + 1 ..= (k + 1) × n`. Default 4,096.
     pub batch_records: u32,
     /// Columns of a header, and cells of a record, at most. Default 1,000.
@@ -35,6 +39,8 @@ impl Default for Options {
         Self {
             format: None,
             delimiter: None,
+            sample_bytes: 1 << 20,
+            read_bytes: 64 << 10,
             batch_records: 4_096,
             columns_max: 1_000,
             cell_bytes_max: 1 << 20,

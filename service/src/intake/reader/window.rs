@@ -4,10 +4,8 @@ use memchr::memchr2_iter;
 
 use super::encoding::{Decoding, decode};
 use super::error::FileError;
+use super::options::Options;
 use super::source::Source;
-
-/// Bytes that are read at once: they stay in the processor's cache until they are split.
-const FILL_BYTES: usize = 64 << 10;
 
 /// A piece of decoded text that moves along the file. It grows only while one record is incomplete.
 pub(super) struct Window {
@@ -19,13 +17,20 @@ pub(super) struct Window {
     /// Where the unconsumed text starts.
     start: usize,
     lines: Lines,
+    read_bytes: usize,
     ended: bool,
     fault: Option<FileError>,
 }
 
 impl Window {
     /// Starts with `sample`, bytes of `source` read before without their byte order mark. `fault` is what ended that reading.
-    pub(super) fn new(source: Source, decoding: Decoding, sample: Vec<u8>, fault: Option<FileError>) -> Self {
+    pub(super) fn new(
+        source: Source,
+        decoding: Decoding,
+        sample: Vec<u8>,
+        fault: Option<FileError>,
+        options: &Options,
+    ) -> Self {
         let ended = fault.is_some();
         let mut window = Self {
             source,
@@ -34,6 +39,7 @@ impl Window {
             text: Vec::new(),
             start: 0,
             lines: Lines::default(),
+            read_bytes: options.read_bytes.max(1),
             ended,
             fault,
         };
@@ -79,10 +85,10 @@ impl Window {
         // A decoder may hold back bytes of an incomplete character, so a piece may yield no text yet.
         while !self.ended && self.text.len() == before {
             let result = match &mut self.decoding {
-                Decoding::Utf8 => self.source.read(&mut self.text, FILL_BYTES),
+                Decoding::Utf8 => self.source.read(&mut self.text, self.read_bytes),
                 Decoding::Other(decoder) => {
                     self.encoded.clear();
-                    let result = self.source.read(&mut self.encoded, FILL_BYTES);
+                    let result = self.source.read(&mut self.encoded, self.read_bytes);
                     let last = result.as_ref().is_ok_and(|bytes| *bytes == 0);
                     decode(decoder, &self.encoded, last, &mut self.text);
                     result

@@ -21,7 +21,7 @@ use super::super::params::Params;
 use super::protocol::{Close, Incoming, Outgoing};
 
 /// Longer than any socket lives.
-const FAR_AWAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+const FAR_AWAY: Duration = Duration::from_hours(24 * 365);
 
 /// What happens next to a socket: on, or closed for a reason. `None` is a client that is gone.
 type Flow = ControlFlow<Option<Close>>;
@@ -53,7 +53,7 @@ pub(super) struct Connection {
 /// Something that a socket waits for.
 enum Occurrence {
     Read(Option<Result<Message, axum::Error>>),
-    Answered(String, Option<Answer>),
+    Answered(String, Option<Box<Answer>>),
     Recognised(Result<Caller, Refusal>),
     Deadline,
     Idle,
@@ -100,9 +100,8 @@ impl Connection {
     async fn next(&mut self) -> Occurrence {
         let idle = sleep_until(self.heard + self.edge.limits.idle_time * if self.asked { 2 } else { 1 });
         let (recognising, deadline) = match &mut self.phase {
-            Phase::Waiting { until } => (None, *until),
             Phase::Recognising { caller, until } => (Some(caller), *until),
-            Phase::Open { until, .. } => (None, *until),
+            Phase::Waiting { until } | Phase::Open { until, .. } => (None, *until),
         };
         let recognising = async {
             match recognising {
@@ -112,7 +111,7 @@ impl Connection {
         };
         tokio::select! {
             read = self.socket.recv() => Occurrence::Read(read),
-            Some((id, answer)) = self.operations.next() => Occurrence::Answered(id, answer),
+            Some((id, answer)) = self.operations.next() => Occurrence::Answered(id, answer.map(Box::new)),
             recognised = recognising => Occurrence::Recognised(recognised),
             () = sleep_until(deadline) => Occurrence::Deadline,
             () = idle => Occurrence::Idle,
@@ -201,7 +200,7 @@ impl Connection {
         }
     }
 
-    async fn answered(&mut self, id: &str, answer: Option<Answer>) -> Flow {
+    async fn answered(&mut self, id: &str, answer: Option<Box<Answer>>) -> Flow {
         match answer {
             Some(answer) if answer.data.is_some() => {
                 self.send(&Outgoing::Next { id, payload: answer.body() }).await

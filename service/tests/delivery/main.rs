@@ -1,0 +1,6 @@
+//! Deliveries over the real Postgres and a receiver on a socket, with every kind of answer.
+
+mod outcomes;
+mod retrying;
+mod safety;
+mod world;
