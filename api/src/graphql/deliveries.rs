@@ -321,7 +321,7 @@ impl DeliveryQueries {
         let rows = reads::list(&reads, &filter, page, reads.now).await?;
         let nodes = load(&reads, rows.rows, &wants).await?;
         let listed = Listed::new(nodes, |delivery| delivery.row.id, (rows.more_after, rows.more_before));
-        Ok(DeliveryConnection { listed })
+        Ok(DeliveryConnection { page_info: listed.info(), listed })
     }
 
     async fn delivery(&self, context: &Context<'_>, id: Id<DeliveryId>) -> Result<Option<Arc<Delivery>>, ApiError> {

@@ -203,7 +203,7 @@ pub(super) async fn page(
     let rows = listing::failed_records(&reads, filter, page).await?;
     let nodes = load(context, &reads, rows.rows, &wants).await?;
     let listed = Listed::new(nodes, |record| record.row.id, (rows.more_after, rows.more_before));
-    Ok(FailedRecordConnection { listed, total_count })
+    Ok(FailedRecordConnection { page_info: listed.info(), listed, total_count })
 }
 
 /// Which refused records.

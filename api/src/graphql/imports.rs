@@ -255,7 +255,7 @@ impl ImportQueries {
         let rows = listing::imports(&reads, &filter.unwrap_or_default().into(), page).await?;
         let nodes = load(&reads, rows.rows, wants).await?;
         let listed = Listed::new(nodes, |import| import.row.id, (rows.more_after, rows.more_before));
-        Ok(ImportConnection { listed })
+        Ok(ImportConnection { page_info: listed.info(), listed })
     }
 
     async fn import(&self, context: &Context<'_>, id: Id<ImportId>) -> Result<Option<Arc<Import>>, ApiError> {

@@ -383,7 +383,7 @@ impl LeadQueries {
         let mut rows = leads::list(&reads, &filter, page).await?;
         let nodes = load(&reads, std::mem::take(&mut rows.rows), &wants).await?;
         let listed = Listed::new(nodes, |lead| lead.row.id, (rows.more_after, rows.more_before));
-        Ok(LeadConnection { listed, total_count, total_is_exact })
+        Ok(LeadConnection { page_info: listed.info(), listed, total_count, total_is_exact })
     }
 
     async fn lead(&self, context: &Context<'_>, id: Id<LeadId>) -> Result<Option<Arc<Lead>>, ApiError> {

@@ -112,6 +112,7 @@ macro_rules! connection {
         pub struct $connection {
             #[graphql(skip)]
             listed: crate::graphql::page::Listed<$node>,
+            page_info: crate::graphql::page::PageInfo,
             $($(#[$attribute])* $field: $kind,)*
         }
 
@@ -123,10 +124,6 @@ macro_rules! connection {
 
             async fn nodes(&self) -> &[std::sync::Arc<$node>] {
                 &self.listed.nodes
-            }
-
-            async fn page_info(&self) -> crate::graphql::page::PageInfo {
-                self.listed.info()
             }
         }
 
