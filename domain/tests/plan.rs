@@ -137,7 +137,7 @@ fn malformed_rows_and_no_rows() {
     let long = "x".repeat(40_000);
     assert_eq!(
         reasons(row(&["Ann", "3035550101", "", "", &long])),
-        [("Value".to_owned(), codes::CELL_TOO_LONG.to_owned())]
+        [("record".to_owned(), codes::CELL_TOO_LONG.to_owned())]
     );
     let name = "x".repeat(2_000);
     let (lead, codes) = accepted(row(&[&name, "3035550101", "", "", ""]));
@@ -152,7 +152,7 @@ fn every_reason_is_given_and_the_decisive_one_first() {
     assert_eq!(
         codes,
         [
-            ("contact", codes::MISSING_CONTACT),
+            ("record", codes::MISSING_CONTACT),
             ("first_name", codes::FORMULA_TEXT),
             ("phone", codes::INVALID_PHONE),
             ("email", codes::INVALID_EMAIL),

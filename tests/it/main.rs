@@ -1,1 +1,3 @@
-//! End-to-end tests.
+//! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
+
+mod intake;

@@ -1,1 +1,92 @@
-//! tests
+//! What end-to-end tests are built from: an app over a database of its own, tenants, a receiver.
+//!
+//! Real parts throughout: Postgres, libSQL, HTTP. The clock stands still until a test moves it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::ids::{SourceId, TenantId};
+use entity::lead_source;
+use migration::{Migrator, MigratorTrait};
+use sea_orm::DatabaseConnection;
+use service::App;
+use service::access::{self, NewTenant};
+use service::app::Settings;
+use service::database::testing::{Cluster, FreshDatabase};
+use service::intake::sources::{self, NewSource};
+use service::runtime::{Clock, Ids};
+use service::secrets::Secrets;
+use tempfile::TempDir;
+
+/// An app whose database, folder and clock nobody else has.
+pub struct TestApp {
+    /// The app.
+    pub app: Arc<App>,
+    /// Its data folder, removed at the end.
+    pub folder: TempDir,
+    /// Its database, dropped at the end.
+    pub database: FreshDatabase,
+}
+
+/// A fixed moment of the fixtures' day: 2026-11-20 12:00 UTC.
+pub fn fixture_noon() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_176_000, 0).expect("a valid time")
+}
+
+/// A file of `tests/fixtures`.
+pub fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+impl TestApp {
+    /// A new app over an empty, migrated database.
+    pub async fn new() -> Self {
+        Self::at(Clock::manual(fixture_noon())).await
+    }
+
+    /// A new app with that clock.
+    pub async fn at(clock: Clock) -> Self {
+        let cluster = Cluster::shared().await;
+        let database = cluster
+            .fresh(migrate)
+            .await;
+        let folder = TempDir::new().expect("a temporary folder");
+        let app = open(&database, &folder, clock);
+        Self { app, folder, database }
+    }
+
+    /// A tenant of that slug.
+    pub async fn tenant(&self, slug: &str) -> TenantId {
+        let new = NewTenant { slug: slug.to_owned(), name: None, time_zone: None };
+        TenantId(access::create_tenant(&self.app, new).await.expect("a tenant").id)
+    }
+
+    /// A source of that kind, whose slug is the kind.
+    pub async fn source(&self, tenant: TenantId, kind: &str) -> lead_source::Model {
+        let new = NewSource { slug: kind.to_owned(), name: None, kind: kind.to_owned(), mapping: None };
+        sources::create(&self.app, tenant, new).await.expect("a source")
+    }
+
+    /// The process dies and another one starts: nothing but what is stored is left.
+    pub fn restart(&mut self) {
+        self.app = open(&self.database, &self.folder, self.app.clock.clone());
+    }
+}
+
+/// The id of a source's row.
+pub fn source_id(source: &lead_source::Model) -> SourceId {
+    SourceId(source.id)
+}
+
+async fn migrate(owner: &sqlx::PgPool) -> Result<(), sea_orm::DbErr> {
+    Migrator::up(&DatabaseConnection::from(owner.clone()), None).await
+}
+
+fn open(database: &FreshDatabase, folder: &TempDir, clock: Clock) -> Arc<App> {
+    let mut settings = Settings::below(folder.path());
+    settings.allow_private_addresses = true;
+    let secrets = Secrets::load_or_create(folder.path()).expect("a key");
+    let app = App::with(database.database.clone(), settings, secrets, clock, Ids::seeded(7));
+    Arc::new(app.expect("an app"))
+}

@@ -23,13 +23,13 @@ pub const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 #[derive(Clone)]
 pub struct Who(pub &'static str);
 
-/// Takes anybody but `refused`, as a bearer token or as `token` of `connection_init`. A caller named `short` is valid for 80 ms.
+/// Takes anybody but `refused`, as a bearer token or as `token` of `connection_init`. A caller named `short` is valid for 300 ms.
 struct Names;
 
 fn caller(name: Option<&str>) -> Result<Caller, Refusal> {
     match name {
         Some("refused") => Err(Refusal::unauthenticated("nobody knows you")),
-        Some("short") => Ok(Caller::new(Who("short")).valid_for(Duration::from_millis(80))),
+        Some("short") => Ok(Caller::new(Who("short")).valid_for(Duration::from_millis(300))),
         Some(_) => Ok(Caller::new(Who("somebody"))),
         None => Ok(Caller::new(Who("nobody"))),
     }

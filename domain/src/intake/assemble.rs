@@ -1,11 +1,11 @@
 //! From the cells of one record to its verdict: each field of the plan is read by its rule.
 
-use compact_str::CompactString;
+use compact_str::{CompactString, format_compact};
 
 use super::catalogue::{Target, Transform};
 use super::plan::{Plan, Step};
 use super::rules::text::{excerpt, raw, trim};
-use super::rules::{Fault, address, boolean, credit, date, email, name, number, phone, state, text, zip};
+use super::rules::{Fault, address, boolean, credit, date, name, number, phone, state, text, zip};
 use super::{CELL_BYTES_MAX, Cells, Verdict, codes, fingerprint};
 use crate::lead::{Issue, Lead, Value};
 
@@ -17,10 +17,6 @@ const FORMULA: Fault = Fault::new(
     codes::FORMULA_TEXT,
     "The text looks like a spreadsheet's formula; it is kept as text and made harmless in exports.",
 );
-const SEVERAL: Fault = Fault::new(
-    codes::MULTIPLE_EMAILS,
-    "The cell has several e-mails; the first is used, the others are kept.",
-);
 const NO_NAME: Fault = Fault::new(
     codes::MISSING_NAME,
     "There is no first name; a CRM that needs one will not take the lead as it is.",
@@ -29,7 +25,7 @@ const NO_CONTACT: Fault = Fault::new(
     codes::MISSING_CONTACT,
     "There is neither a valid phone nor a valid e-mail; one of them is needed.",
 );
-const REQUIRED: Fault = Fault::new(codes::INVALID_FIELD, "The field is required and blank.");
+pub(super) const REQUIRED: Fault = Fault::new(codes::INVALID_FIELD, "The field is required and blank.");
 
 /// Reads the record. `extra` is what a JSON object has beside the mapping.
 pub(super) fn assemble<C: Cells + ?Sized>(
@@ -61,12 +57,13 @@ pub(super) fn assemble<C: Cells + ?Sized>(
     draft.finish(encoded)
 }
 
-struct Draft<'p, C: ?Sized> {
-    plan: &'p Plan,
-    cells: &'p C,
-    lead: Lead,
-    warnings: Vec<Issue>,
-    reasons: Vec<Issue>,
+/// The lead in the making.
+pub(super) struct Draft<'p, C: ?Sized> {
+    pub plan: &'p Plan,
+    pub cells: &'p C,
+    pub lead: Lead,
+    pub warnings: Vec<Issue>,
+    pub reasons: Vec<Issue>,
 }
 
 /// The text of a field and the slot that it came from.
@@ -207,77 +204,6 @@ impl<'p, C: Cells + ?Sized> Draft<'p, C> {
         })
     }
 
-    fn phones(&mut self, step: &Step) {
-        for slots in [&step.from, &step.fallback] {
-            for &slot in slots {
-                let cells = self.cells;
-                for part in phone::split(cells.cell(slot)) {
-                    match phone::normalise(part, &self.plan.settings.phone_regions) {
-                        Ok(phone) => self.add_phone(phone),
-                        Err(fault) => self.drop_contact(step, fault, part, slot),
-                    }
-                }
-            }
-            if self.lead.phone.is_some() {
-                return;
-            }
-        }
-        if step.required {
-            self.reasons.push(issue(&step.name, REQUIRED, None));
-        }
-    }
-
-    fn add_phone(&mut self, phone: phone::Phone) {
-        match &self.lead.phone {
-            None => (self.lead.phone, self.lead.phone_ext) = (Some(phone.number), phone.extension),
-            Some(primary) if *primary == phone.number => {}
-            Some(_) if self.lead.alt_phones.contains(&phone.number) => {}
-            Some(_) => self.lead.alt_phones.push(phone.number),
-        }
-    }
-
-    fn emails(&mut self, step: &Step) {
-        for slots in [&step.from, &step.fallback] {
-            for &slot in slots {
-                let cells = self.cells;
-                let cell = cells.cell(slot);
-                for (index, part) in email::split(cell).enumerate() {
-                    let address = match step.transform {
-                        Transform::SpokenEmail => email::normalise_spoken(part),
-                        _ => email::normalise(part),
-                    };
-                    match address {
-                        Ok(address) => self.add_email(address),
-                        Err(fault) => self.drop_contact(step, fault, part, slot),
-                    }
-                    if index == 1 {
-                        self.warnings.push(issue(&step.name, SEVERAL, Some(cell)));
-                    }
-                }
-            }
-            if self.lead.email.is_some() {
-                return;
-            }
-        }
-        if step.required {
-            self.reasons.push(issue(&step.name, REQUIRED, None));
-        }
-    }
-
-    fn add_email(&mut self, address: CompactString) {
-        match &self.lead.email {
-            None => self.lead.email = Some(address),
-            Some(primary) if *primary == address => {}
-            Some(_) if self.lead.alt_emails.contains(&address) => {}
-            Some(_) => self.lead.alt_emails.push(address),
-        }
-    }
-
-    fn drop_contact(&mut self, step: &Step, fault: Fault, part: &str, slot: usize) {
-        self.warnings.push(issue(&step.name, fault, Some(part)));
-        self.keep(slot, trim(self.cells.cell(slot)));
-    }
-
     /// The first text that is not blank. What further columns say otherwise is kept as extra.
     fn first(&mut self, step: &Step) -> Option<Source<'p>> {
         let mut found: Option<Source<'p>> = None;
@@ -335,7 +261,7 @@ impl<'p, C: Cells + ?Sized> Draft<'p, C> {
         }
     }
 
-    fn keep(&mut self, slot: usize, text: &str) {
+    pub(super) fn keep(&mut self, slot: usize, text: &str) {
         let label = &self.plan.labels[slot];
         if !text.is_empty() && !self.lead.extra.iter().any(|(known, _)| known == label) {
             self.lead.extra.push((label.clone(), raw(text)));
@@ -343,9 +269,13 @@ impl<'p, C: Cells + ?Sized> Draft<'p, C> {
     }
 
     fn too_long(&self, slot: usize) -> Verdict {
-        let message = "The cell is longer than 32 KiB; is a quotation mark missing?";
-        let fault = Fault::new(codes::CELL_TOO_LONG, message);
-        Verdict::Reject(vec![issue(&self.plan.labels[slot], fault, Some(self.cells.cell(slot)))])
+        let name: CompactString = self.plan.labels[slot].chars().take(80).collect();
+        Verdict::Reject(vec![Issue {
+            field: CompactString::const_new("record"),
+            code: CompactString::const_new(codes::CELL_TOO_LONG),
+            message: format_compact!("The cell `{name}` is longer than 32 KiB; is a quotation mark missing?"),
+            value: Some(excerpt(self.cells.cell(slot))),
+        }])
     }
 
     fn is_blank(&self) -> bool {
@@ -359,7 +289,7 @@ impl<'p, C: Cells + ?Sized> Draft<'p, C> {
                 return Verdict::Skip;
             }
             if no_contact {
-                self.reasons.insert(0, issue("contact", NO_CONTACT, None));
+                self.reasons.insert(0, issue("record", NO_CONTACT, None));
             }
             // What was wrong beside it helps the person who corrects the record.
             self.reasons.append(&mut self.warnings);
@@ -393,7 +323,7 @@ fn present(text: CompactString) -> Option<CompactString> {
     if text.is_empty() { None } else { Some(text) }
 }
 
-fn issue(field: &str, fault: Fault, value: Option<&str>) -> Issue {
+pub(super) fn issue(field: &str, fault: Fault, value: Option<&str>) -> Issue {
     Issue {
         field: CompactString::from(field),
         code: CompactString::const_new(fault.code),

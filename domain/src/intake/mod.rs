@@ -21,6 +21,7 @@ pub mod catalogue;
 mod cells;
 mod change;
 pub mod codes;
+mod contact;
 mod fingerprint;
 mod json;
 mod kind;

@@ -12,8 +12,9 @@ impl From<Fault> for Error {
             | Fault::InvalidKey
             | Fault::KeyExpired { .. }
             | Fault::InvalidSession
-            | Fault::SessionExpired
-            | Fault::InvalidToken(_) => Self::Unauthenticated(text.into()),
+            | Fault::SessionExpired => Self::Unauthenticated(text.into()),
+            // Why it is refused is for the log: an attacker would learn from it.
+            Fault::InvalidToken(_) => Self::Unauthenticated("the access token is refused".into()),
             Fault::UserDisabled { .. } => Self::Unauthenticated("this user is disabled: ask an admin".into()),
             Fault::TooManyAttempts { .. } | Fault::Busy => Self::Limit(text.into()),
             Fault::InvalidEmail => Self::invalid("email", text),

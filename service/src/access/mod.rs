@@ -146,7 +146,7 @@ pub async fn sign_in(
     password: &SecretString,
 ) -> Result<(TenantId, User), Error> {
     let Some(tenant) = tenant_of_slug(app, slug).await? else {
-        return Err(tenants::Error::InvalidCredentials.into());
+        return Err(app.tenants.refuse_sign_in(password).await.into());
     };
     let database = app.tenants.open(tenant).await?;
     Ok((tenant, database.sign_in(email, password, app.clock.now()).await?))
@@ -181,10 +181,19 @@ pub fn ingest_scope(source: SourceId) -> String {
     format!("ingest:{source}")
 }
 
-/// The tenant and key of a source token.
+/// The tenant and key of a source token; whether it is that source's, [`Error::NotFound`] if not, says [`may_ingest`].
 pub async fn by_source_token(app: &App, token: &str) -> Result<(TenantId, AccessKey), Error> {
     let (tenant, key) = app.tenants.authenticate_key(token, KeyKind::Source, app.clock.now()).await?;
     Ok((tenant.id(), key))
+}
+
+/// Refuses a token that was made for another source. Not yours is not found.
+pub fn may_ingest(key: &AccessKey, source: &entity::lead_source::Model) -> Result<(), Error> {
+    if key.scope == ingest_scope(SourceId(source.id)) {
+        Ok(())
+    } else {
+        Err(Error::not_found("lead source", &source.slug))
+    }
 }
 
 /// A new token for `POST /ingest/{source}`, shown once.

@@ -85,6 +85,12 @@ pub(super) fn fingerprint(file_hash: &[u8], refused: &Refused) -> Uuid {
     Uuid::from_u128(hash.digest128())
 }
 
+/// Every reason of a refused record.
+pub fn reasons(row: &failed_record::Model) -> Result<Vec<Issue>, Error> {
+    serde_json::from_value(row.reasons.clone())
+        .map_err(|error| Error::internal(format!("reading failed_record.reasons of {}", row.id), error))
+}
+
 /// A refused record of the tenant.
 pub async fn by_id(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
     failed_record::Entity::of(tx.tenant())

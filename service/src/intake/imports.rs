@@ -12,6 +12,7 @@ use entity::{Tenanted, import, lead_source};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter};
 use sqlx::FromRow;
 
+use super::idempotency::{self, Key};
 use super::sources;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
@@ -28,6 +29,15 @@ pub struct ReceivedFile {
     pub hash: [u8; 32],
     /// Where it waits below the data folder; none when a command reads it where it lies.
     pub stored_as: Option<String>,
+}
+
+/// The import that a received file belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The import.
+    pub import: ImportId,
+    /// Whether it began with this file; if not, the file that was just stored is not needed.
+    pub new: bool,
 }
 
 /// What an import has come to so far.
@@ -57,16 +67,23 @@ pub async fn receive(
     tenant: TenantId,
     source: &lead_source::Model,
     file: ReceivedFile,
-) -> Result<ImportId, Error> {
+    idempotency_key: Option<&str>,
+) -> Result<Receipt, Error> {
     if !source.enabled {
         return Err(Error::Conflict(format!("the lead source `{}` is switched off", source.slug).into()));
     }
     let now = app.clock.now();
+    let key = idempotency_key.map(|text| Key { source: SourceId(source.id), text, body: file.hash });
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    if let Some(key) = key
+        && let Some(known) = idempotency::remembered(&mut tx, key).await?
+    {
+        return Ok(Receipt { import: known, new: false });
+    }
     if file.stored_as.is_none()
         && let Some(id) = unfinished(&mut tx, SourceId(source.id), &file.hash).await?
     {
-        return Ok(id);
+        return Ok(Receipt { import: id, new: false });
     }
     let id = ImportId(app.ids.next(now));
     let row = import::ActiveModel {
@@ -82,9 +99,12 @@ pub async fn receive(
         ..Default::default()
     };
     row.insert(&tx).await?;
+    if let Some(key) = key {
+        idempotency::remember(&mut tx, key, &id, now).await?;
+    }
     tx.commit().await?;
     app.wake.imports();
-    Ok(id)
+    Ok(Receipt { import: id, new: true })
 }
 
 async fn unfinished(tx: &mut TenantTx, source: SourceId, hash: &[u8]) -> Result<Option<ImportId>, Error> {

@@ -4,7 +4,9 @@
 //! file, [`imports::receive`] and [`run`] → [`reader`] → [`prepare`] → [`merge`] → rows.
 
 pub mod copy;
+pub mod export;
 pub mod failed;
+pub mod idempotency;
 pub mod imports;
 pub mod leads;
 pub mod listing;

@@ -62,7 +62,9 @@ pub async fn meet(
             && stored.fingerprint != fingerprint
             && !seen.contains(&(found.lead, fingerprint))
         {
-            let changes = difference(&stored.lead, &candidate.lead);
+            // What the record leaves blank is no change.
+            let mut changes = difference(&stored.lead, &candidate.lead);
+            changes.retain(|change| change.to.is_some());
             let event = ids.next(origin.now);
             let record = origin.import.map(|_| candidate.record);
             if !found.same_identity {

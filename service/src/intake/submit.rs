@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::failed::{self, RefusedOrigin};
+use super::idempotency::{self, Key};
 use super::merge::{self, Candidate, Origin};
 use super::prepare::Refused;
 use super::sources;
@@ -70,9 +71,6 @@ pub struct Submission<'a> {
     pub idempotency_key: Option<&'a str>,
 }
 
-/// Keys longer than this are refused.
-pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 200;
-
 /// Sends one record through the rules and stores what comes of it.
 pub async fn submit(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
     let mut attempts = 0;
@@ -89,14 +87,19 @@ async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result
         return Err(Error::Conflict(format!("the lead source `{}` is switched off", submission.source.slug).into()));
     }
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
-    if let Some(key) = submission.idempotency_key
-        && let Some(answered) = remembered(&mut tx, &submission, key).await?
+    let key = submission.idempotency_key.map(|text| Key {
+        source: SourceId(submission.source.id),
+        text,
+        body: Sha256::digest(submission.record).into(),
+    });
+    if let Some(key) = key
+        && let Some(answered) = idempotency::remembered(&mut tx, key).await?
     {
         return Ok(answered);
     }
     let submitted = store(app, &mut tx, submission).await?;
-    if let Some(key) = submission.idempotency_key {
-        remember(app, &mut tx, &submission, key, &submitted).await?;
+    if let Some(key) = key {
+        idempotency::remember(&mut tx, key, &submitted, app.clock.now()).await?;
     }
     tx.commit().await?;
     if matches!(submitted.outcome, Outcome::Accepted | Outcome::Warned) {
@@ -140,63 +143,4 @@ async fn store(app: &App, tx: &mut TenantTx, submission: Submission<'_>) -> Resu
         }
         Verdict::Skip => Err(Error::invalid("record", "the record is empty: send one JSON object")),
     }
-}
-
-/// The answer that was given for the key. Two requests with one key at once: the second waits here for the first.
-async fn remembered(
-    tx: &mut TenantTx,
-    submission: &Submission<'_>,
-    key: &str,
-) -> Result<Option<Submitted>, Error> {
-    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::invalid(
-            "Idempotency-Key",
-            format!("an idempotency key has 1 to {IDEMPOTENCY_KEY_BYTES_MAX} printable ASCII characters"),
-        ));
-    }
-    let tenant = tx.tenant();
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind(format!("{}/{}/{key}", tenant.uuid(), submission.source.id))
-        .execute(tx.connection())
-        .await?;
-    let row: Option<(Vec<u8>, serde_json::Value)> = sqlx::query_as(
-        "SELECT request_hash, response FROM idempotency WHERE tenant_id = $1 AND source_id = $2 AND key = $3",
-    )
-    .bind(tenant.uuid())
-    .bind(submission.source.id)
-    .bind(key)
-    .fetch_optional(tx.connection())
-    .await?;
-    let Some((hash, response)) = row else { return Ok(None) };
-    if hash != Sha256::digest(submission.record).as_slice() {
-        return Err(Error::Conflict(
-            "this idempotency key was used with another body: send the same body again, or a new key".into(),
-        ));
-    }
-    serde_json::from_value(response)
-        .map(Some)
-        .map_err(|error| Error::internal("reading idempotency.response", error))
-}
-
-async fn remember(
-    app: &App,
-    tx: &mut TenantTx,
-    submission: &Submission<'_>,
-    key: &str,
-    submitted: &Submitted,
-) -> Result<(), Error> {
-    let tenant = tx.tenant();
-    sqlx::query(
-        "INSERT INTO idempotency (tenant_id, source_id, key, request_hash, response, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(tenant.uuid())
-    .bind(submission.source.id)
-    .bind(key)
-    .bind(Sha256::digest(submission.record).as_slice())
-    .bind(serde_json::to_value(submitted).map_err(|error| Error::internal("writing an answer", error))?)
-    .bind(app.clock.now())
-    .execute(tx.connection())
-    .await?;
-    Ok(())
 }

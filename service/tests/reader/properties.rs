@@ -140,7 +140,7 @@ proptest! {
 
     /// Any bytes, again and again, neither panic nor fill the memory.
     #[test]
-    fn memory_is_bounded(bytes in dirty_bytes(), format in format(), repeat in 1_usize..400) {
+    fn memory_is_bounded(bytes in dirty_bytes(), format in format(), repeat in 1_usize..40) {
         let options = narrow(format, 64);
         if let Ok(file) = read_all(io::Cursor::new(bytes.repeat(repeat)), &options) {
             // Room for cells to begin with is 64 KiB.

@@ -237,4 +237,38 @@ mod tests {
         assert_eq!(at("é{", 2), (1, 2));
         assert_eq!(at("é{", 3), (1, 3));
     }
+
+    /// Drops positions: the engine's parser puts some of them elsewhere, and nothing but an error's place depends on them.
+    fn without_positions(value: serde_json::Value) -> serde_json::Value {
+        use serde_json::Value;
+        match value {
+            Value::Object(mut entries) if entries.contains_key("pos") => {
+                without_positions(entries.remove("node").unwrap_or_default())
+            }
+            Value::Object(entries) => {
+                entries.into_iter().map(|(name, entry)| (name, without_positions(entry))).collect()
+            }
+            Value::Array(items) => items.into_iter().map(without_positions).collect(),
+            leaf => leaf,
+        }
+    }
+
+    #[test]
+    fn the_tree_is_the_one_that_the_engine_would_have_parsed() {
+        let documents = [
+            "{ a }",
+            "query A($a: [Int!]! = [1, 2], $b: B = { c: [D, null, true, \"e\"] }) @y(z: $a) { f: g(h: $b) @skip(if: $i) }",
+            "mutation A { a(b: -1, c: 1.5e-3, d: 0, e: 9223372036854775807, f: 18446744073709551615) }",
+            "subscription { a { ... on B @c { d } ... @include(if: true) { e } ...f @g } } fragment f on B @h { i }",
+            "{ a(b: \"\"\"\n    block\n      string\n    \"\"\", c: \"\\n\\u00e9\", d: [], e: {}) }",
+            include_str!("../../../tests/transport/introspection.graphql"),
+        ];
+        for text in documents {
+            let expected = async_graphql::parser::parse_query(text).unwrap();
+            let parsed = ast::Document::parse(text, "test").unwrap();
+            let converted = document(&parsed, text).unwrap();
+            let plain = |document| without_positions(serde_json::to_value(document).unwrap());
+            assert_eq!(plain(converted), plain(expected), "{text}");
+        }
+    }
 }

@@ -37,16 +37,37 @@ pub fn tidy(text: &str) -> CompactString {
 }
 
 fn is_tidy(text: &str) -> bool {
-    let mut before = b' ';
+    let (mut seen, mut before_was_space, mut doubled) = (0, true, false);
     for &byte in text.as_bytes() {
-        // A blank character outside of ASCII starts with one of these four bytes.
-        if byte < b' ' || matches!(byte, 0x7f | 0xc2 | 0xe1..=0xe3 | 0xef) || byte == b' ' && before == b' ' {
-            return false;
-        }
-        before = byte;
+        let class = CLASSES[byte as usize];
+        let is_space = class == SPACE;
+        doubled |= is_space && before_was_space;
+        before_was_space = is_space;
+        seen |= class;
     }
-    true
+    seen & SUSPECT == 0 && !doubled
 }
+
+const SPACE: u8 = 1;
+/// A control character, or the first byte of a character outside of ASCII that may be blank.
+const SUSPECT: u8 = 2;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        classes[byte] = SUSPECT;
+        byte += 1;
+    }
+    classes[b' ' as usize] = SPACE;
+    classes[0x7f] = SUSPECT;
+    classes[0xc2] = SUSPECT;
+    classes[0xe1] = SUSPECT;
+    classes[0xe2] = SUSPECT;
+    classes[0xe3] = SUSPECT;
+    classes[0xef] = SUSPECT;
+    classes
+};
 
 /// The text as it was sent but without NUL, which no database column takes.
 pub fn raw(text: &str) -> CompactString {

@@ -45,8 +45,10 @@ pub(super) struct Scan {
     place: Place,
     /// The last byte outside strings that is no white space; 0 before the first.
     previous: u8,
-    /// The value spans several lines, outside its strings.
-    several_lines: bool,
+    /// Line ends within the value, outside its strings.
+    line_ends: u32,
+    /// A line end is the last thing outside strings but for blanks.
+    fresh_line: bool,
     /// A bracket closes what another kind opened, a string contains a line end, or a value begins where none may.
     broken: bool,
 }
@@ -61,7 +63,8 @@ impl Scan {
             objects: 0,
             place: Place::Outside,
             previous: 0,
-            several_lines: false,
+            line_ends: 0,
+            fresh_line: false,
             broken: false,
         }
     }
@@ -103,7 +106,10 @@ impl Scan {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b',' if self.depth == 0 => return Step::End(position),
                 b' ' | b'\t' | b'\r' | b'\n' => {
-                    self.several_lines |= byte == b'\n';
+                    if byte == b'\n' {
+                        self.line_ends = self.line_ends.saturating_add(1);
+                        self.fresh_line = true;
+                    }
                     position += 1;
                     continue;
                 }
@@ -128,12 +134,17 @@ impl Scan {
             self.around = Around::Array;
         }
         match byte {
-            b'"' => self.place = Place::InString,
+            b'"' => {
+                // Elsewhere a quote was lost, and what seems a string is what stands between strings.
+                self.broken |= self.depth > 0 && !matches!(self.previous, b'{' | b'[' | b',' | b':');
+                self.place = Place::InString;
+            }
             b'{' | b'[' => self.open(byte == b'{'),
             b'}' | b']' => self.close(byte == b'}'),
             _ => {}
         }
         self.previous = byte;
+        self.fresh_line = false;
     }
 
     /// The position behind the string that `position` is in. A line end breaks the string. It then ends the whole value if that began on the
@@ -157,7 +168,7 @@ impl Scan {
                         return Some(found + 1);
                     }
                     self.broken = true;
-                    if !self.several_lines {
+                    if self.line_ends == 0 {
                         self.depth = 0;
                     }
                     return Some(found);
@@ -166,13 +177,18 @@ impl Scan {
         }
     }
 
-    /// Whether the byte begins the next value because this one lost its end: in the outermost object an object begins only
-    /// behind a colon, and behind a number or literal that stands alone nothing begins.
+    /// Whether the byte begins the next value because this one lost its end. Within an object, an object begins only behind a colon: elsewhere it is
+    /// the next value, if this one has one bracket too few or a new line begins. Within an array it may well stand, so more has to speak
+    /// for it: the value is broken and stood on one line until now. Behind a number or literal that stands alone nothing begins.
     fn begins_next(&self, byte: u8) -> bool {
-        match self.depth {
-            0 => self.previous != 0,
-            1 => byte == b'{' && self.objects & 1 != 0 && self.previous != b':',
-            _ => false,
+        let Some(inner) = self.depth.checked_sub(1) else { return self.previous != 0 };
+        if byte != b'{' || self.previous == b':' || inner >= KINDS_MAX {
+            return false;
+        }
+        if self.objects & (1 << inner) != 0 {
+            inner == 0 || self.fresh_line
+        } else {
+            self.broken && self.fresh_line && self.line_ends == 1 && self.previous == b','
         }
     }
 

@@ -243,6 +243,8 @@ impl Connection {
 
     /// Sends the close frame, if it is for us to begin, and waits for the client's: without it the last bytes may be lost.
     async fn close(&mut self, close: Option<Close>) {
+        // Nobody will hear their results, and a client that is gone is only missed when the farewell's time is over.
+        self.operations.clear();
         if let Some(close) = close
             && self.send_message(Message::Close(Some(close.into_frame()))).await.is_break()
         {
