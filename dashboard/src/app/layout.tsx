@@ -68,7 +68,8 @@ function Account() {
   return (
     <Menu width={232} position="top-start" shadow="md">
       <Menu.Target>
-        <UnstyledButton className={classes.account} aria-label={`Account of ${viewer.email}`}>
+        <UnstyledButton className={classes.account}>
+          <span className="visually-hidden">Account</span>
           <Avatar size={32} radius="sm" color="petrol" name={viewer.name ?? viewer.email} aria-hidden="true" />
           <span className={classes.accountText}>
             <Text component="span" size="sm" fw={600} truncate>{viewer.tenant.name}</Text>
@@ -119,17 +120,17 @@ function Frame() {
   return (
     <div className={classes.shell}>
       <a href="#main" className={classes.skip}>Skip to the content</a>
-      <header className={classes.topbar}>
+      <header className={classes.topbar} aria-label="Top">
         <Brand />
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Open the menu" onClick={show}>
           <IconMenu2 size={20} stroke={1.7} />
         </ActionIcon>
       </header>
-      <div className={classes.sidebar}>
+      <header className={classes.sidebar}>
         <div className={classes.sidebarHead}><Brand /></div>
         <Navigation />
         <Account />
-      </div>
+      </header>
       <Drawer opened={open} onClose={close} title="Menu" position="left" size={280} closeButtonProps={{ 'aria-label': 'Close the menu' }}>
         <Navigation onGo={close} />
         <Account />

@@ -17,6 +17,12 @@ export const router = createBrowserRouter([
             children: [
               { path: 'leads', lazy: async () => ({ Component: (await import('../pages/leads/leads-page')).LeadsPage }) },
               { path: 'leads/:id', lazy: async () => ({ Component: (await import('../pages/leads/lead-page')).LeadPage }) },
+              { path: 'imports', lazy: async () => ({ Component: (await import('../pages/imports/imports-page')).ImportsPage }) },
+              { path: 'imports/refused', lazy: async () => ({ Component: (await import('../pages/imports/refused-page')).RefusedPage }) },
+              { path: 'imports/:id', lazy: async () => ({ Component: (await import('../pages/imports/import-page')).ImportPage }) },
+              { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
+              { path: 'sources', lazy: async () => ({ Component: (await import('../pages/sources/sources-page')).SourcesPage }) },
+              { path: 'destinations', lazy: async () => ({ Component: (await import('../pages/destinations/destinations-page')).DestinationsPage }) },
               { path: '*', element: <MissingPage /> },
             ],
           },

@@ -10,6 +10,8 @@ export interface Column<Row> {
   align?: 'end';
   /** Left out where the window is narrower than this; the row's own page shows it. */
   from?: 'medium' | 'wide';
+  /** In a card: beside the first cell, without its header, or (by default) with it. */
+  card?: 'corner' | 'plain';
 }
 
 interface Props<Row> {
@@ -44,7 +46,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, empty }: Props<
         {rows ? rows.map((row) => (
           <tr key={rowKey(row)} role="row">
             {columns.map((column) => (
-              <td key={column.key} role="cell" data-label={column.header} data-align={column.align} data-from={column.from}>
+              <td key={column.key} role="cell" data-label={column.card ? undefined : column.header} data-card={column.card} data-align={column.align} data-from={column.from}>
                 {column.cell(row)}
               </td>
             ))}
@@ -59,7 +61,7 @@ function Waiting<Row>({ columns }: { columns: readonly Column<Row>[] }) {
   return Array.from({ length: 8 }, (_, row) => (
     <tr key={row} role="row">
       {columns.map((column, index) => (
-        <td key={column.key} role="cell" data-label={column.header} data-align={column.align} data-from={column.from}>
+        <td key={column.key} role="cell" data-label={column.card ? undefined : column.header} data-card={column.card} data-align={column.align} data-from={column.from}>
           <Skeleton height={14} my={4} width={`${50 + ((row * 3 + index * 5) % 4) * 12}%`} />
         </td>
       ))}

@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
-import { IconFilterOff } from '@tabler/icons-react';
-import { useCallback, type ReactNode } from 'react';
+import { IconFilter, IconFilterOff } from '@tabler/icons-react';
+import { useCallback, useState, type ReactNode } from 'react';
 import { useSearchParams } from 'react-router';
 import classes from './filters.module.css';
 
@@ -30,9 +30,17 @@ export function known<Value extends string>(values: readonly string[], all: Read
   return values.filter((value): value is Value => Object.hasOwn(all, value));
 }
 
+/** Filters in a row; in a narrow window all but the first fold away behind a button. */
 export function FilterBar({ label, active, onClear, children }: { label: string; active: boolean; onClear: () => void; children: ReactNode }) {
+  const [open, setOpen] = useState(false);
   return (
-    <search className={classes.bar} aria-label={label}>
+    <search className={classes.bar} aria-label={label} data-open={open || undefined}>
+      <Button
+        className={classes.toggle} variant="default" aria-expanded={open} leftSection={<IconFilter size={15} aria-hidden="true" />}
+        onClick={() => { setOpen(!open); }}
+      >
+        {active ? 'Filters (in use)' : 'Filters'}
+      </Button>
       {children}
       {active && (
         <Button variant="subtle" color="gray" size="sm" onClick={onClear} leftSection={<IconFilterOff size={15} aria-hidden="true" />}>

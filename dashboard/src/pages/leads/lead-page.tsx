@@ -116,14 +116,14 @@ function Details({ lead }: { lead: Lead }) {
   if (grouped.length === 0) return null;
   return (
     <Panel title="Details">
-      <Stack gap="lg">
+      <div className={classes.groups}>
         {grouped.map(({ group, entries }) => (
-          <div key={group}>
+          <div key={group} className={classes.groupRow}>
             <h3 className={classes.group}>{group}</h3>
             <Facts entries={entries.map(({ label, text }) => ({ label, value: text }))} />
           </div>
         ))}
-      </Stack>
+      </div>
     </Panel>
   );
 }
