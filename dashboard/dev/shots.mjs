@@ -42,7 +42,7 @@ let faults = 0;
 
 async function check(page, name) {
   await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  const { violations } = await page.evaluate(() => globalThis.axe.run(globalThis.document, { resultTypes: ['violations'] }));
   for (const { id, impact, help, nodes } of violations) {
     if (impact === 'serious' || impact === 'critical') faults += 1;
     console.log(`${name}: ${impact} ${id} (${help})`, nodes.slice(0, 3).map(({ target, any }) => `${target.join(' ')} ${any[0]?.message ?? ''}`));
@@ -56,7 +56,7 @@ for (const scheme of schemes) {
   page.on('console', (message) => {
     if (message.type() !== 'error' || message.text().includes('401')) return;
     faults += 1;
-    console.log(`console at ${page.url()}: ${message.text()}`);
+    console.log(`console at ${page.url()}: ${message.text().split('\n')[0]}`);
   });
   page.on('pageerror', (error) => { faults += 1; console.log(`error at ${page.url()}: ${error.message}`); });
   await page.goto(`${url}/sign-in`);
@@ -83,7 +83,7 @@ for (const scheme of schemes) {
         await page.goto(url + target);
         await page.waitForLoadState('networkidle');
         await page.waitForTimeout(350);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        const overflow = await page.evaluate(() => globalThis.document.documentElement.scrollWidth - globalThis.document.documentElement.clientWidth);
         if (overflow > 0) { faults += 1; console.log(`${name} at ${width}: ${overflow} px wider than the window`); }
         await page.screenshot({ path: `shots/${name}-${width}-${scheme}.png`, fullPage: !['correct', 'delivery'].includes(name) });
         if (width !== widths[1]) await check(page, `${name} ${width} ${scheme}`);

@@ -9,7 +9,7 @@ import {
 
 /** Deep blue-green: calm beside the status colours, which alone may shout. */
 const petrol: MantineColorsTuple = [
-  '#eaf4f6', '#d3e6ea', '#a5cdd6', '#74b1be', '#4b97a7', '#2f8295', '#1b6b7d', '#15505e', '#0f3f4b', '#082c35',
+  '#eaf4f6', '#d3e6ea', '#a5cdd6', '#74b1be', '#4b97a7', '#2a7789', '#1b6b7d', '#15505e', '#0f3f4b', '#082c35',
 ];
 
 const gray: MantineColorsTuple = [
@@ -43,8 +43,7 @@ export const theme = createTheme({
     },
   },
   components: {
-    // The scroll lock of overlays writes a style element, which the security policy refuses;
-    // theme.css locks the page instead.
+    // The scroll lock of overlays writes a style element, which the security policy refuses.
     Modal: { defaultProps: { lockScroll: false, centered: true, overlayProps: { backgroundOpacity: 0.4 } } },
     Drawer: { defaultProps: { lockScroll: false, position: 'right', overlayProps: { backgroundOpacity: 0.4 } } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true } },

@@ -12,7 +12,7 @@ export function Announcer() {
   const [text, setText] = useState('');
   useEffect(() => {
     const say = (event: Event) => {
-      setText(String((event as CustomEvent<string>).detail));
+      setText((event as CustomEvent<string>).detail);
     };
     messages.addEventListener('say', say);
     return () => {

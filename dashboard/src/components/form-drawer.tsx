@@ -1,6 +1,6 @@
 import { Alert, Button, Drawer } from '@mantine/core';
 import { IconLock } from '@tabler/icons-react';
-import type { FormEvent, ReactNode } from 'react';
+import type { SubmitEvent, ReactNode } from 'react';
 import classes from './form-drawer.module.css';
 
 interface Props {
@@ -17,7 +17,7 @@ interface Props {
 
 /** A form beside the list that it belongs to. */
 export function FormDrawer({ opened, title, action, readOnly, busy, onSubmit, onClose, children }: Props) {
-  async function submit(event: FormEvent) {
+  async function submit(event: SubmitEvent) {
     event.preventDefault();
     await onSubmit();
   }

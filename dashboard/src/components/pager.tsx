@@ -29,8 +29,7 @@ function trailOf(state: unknown): string[] {
 export function Pager({ label, summary, pageInfo, backwards = false }: Props) {
   const [parameters] = useSearchParams();
   const navigate = useNavigate();
-  const { state } = useLocation();
-  const trail = trailOf(state);
+  const trail = trailOf(useLocation().state);
   const first = !parameters.has('after') && !parameters.has('before');
 
   async function go(cursor: Record<'after' | 'before', string | null>, next: string[]) {

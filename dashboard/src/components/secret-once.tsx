@@ -18,7 +18,7 @@ export function SecretOnce({ secret, title, use, onClose }: Props) {
       <Stack>
         <Text>{use}</Text>
         <code className={classes.secret} aria-label={title}>{secret}</code>
-        <Alert color="yellow" variant="light" icon={<IconEyeOff aria-hidden="true" />} classNames={{ message: classes.note }}>
+        <Alert color="yellow" variant="light" icon={<IconEyeOff aria-hidden="true" />}>
           It is shown this once. Baton keeps no copy that it could show again; store it where your other secrets are.
         </Alert>
         <Group justify="flex-end">

@@ -42,13 +42,14 @@ export function assignReasons(
   const byColumn = new Map<number, Reason>();
   const others: Reason[] = [];
   for (const reason of reasons) {
-    let found = false;
-    values.forEach(({ column, value }, index) => {
-      if (!speaksOf(column, value, reason)) return;
-      found = true;
-      if (!byColumn.has(index)) byColumn.set(index, reason);
+    const faulty = [...values.keys()].filter((index) => {
+      const entry = values[index];
+      return entry !== undefined && speaksOf(entry.column, entry.value, reason);
     });
-    if (!found) others.push(reason);
+    if (faulty.length === 0) others.push(reason);
+    for (const index of faulty) {
+      if (!byColumn.has(index)) byColumn.set(index, reason);
+    }
   }
   return { byColumn, others };
 }

@@ -62,8 +62,7 @@ const date = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', year: 'numeric'
 export function fieldText(name: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? 'Yes' : 'No';
   if (value === null || value === undefined) return '–';
-  if (typeof value === 'object') return JSON.stringify(value);
-  const text = String(value as string | number | bigint);
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
   const number = Number(text);
   const unit = catalogue[name]?.unit;
   if (unit === 'money' && Number.isFinite(number)) return money.format(number);

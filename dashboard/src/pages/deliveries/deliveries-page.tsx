@@ -47,11 +47,11 @@ type Row = DeliveriesQuery['deliveries']['nodes'][number];
 
 function OpenDelivery({ row }: { row: Row }) {
   const [parameters] = useSearchParams();
-  const { state } = useLocation();
+  const location = useLocation();
   const target = new URLSearchParams(parameters);
   target.set('delivery', row.id);
   return (
-    <Link to={`?${target.toString()}`} state={state as unknown} preventScrollReset className={tableClasses.rowLink}>
+    <Link to={`?${target.toString()}`} state={location.state as unknown} preventScrollReset className={tableClasses.rowLink}>
       {formatName(row.lead)}
     </Link>
   );

@@ -109,6 +109,10 @@ function ChartTable({ caption, header, rows }: { caption: string; header: readon
   );
 }
 
+function duration(milliseconds: number | null | undefined): string {
+  return milliseconds === null || milliseconds === undefined ? '' : formatDuration(milliseconds);
+}
+
 interface ChartProps {
   figures: Figures;
   zone: string;
@@ -128,12 +132,12 @@ function Latency({ figures, zone, span }: ChartProps) {
               h={230} data={points} dataKey="at" curveType="monotone" withLegend connectNulls strokeWidth={2} legendProps={{ verticalAlign: 'bottom', height: 34 }}
               series={[{ name: 'Median (p50)', color: 'petrol.6' }, { name: '95th percentile (p95)', color: 'orange.6' }]} withDots={measured.length < 40}
               dotProps={{ r: 2.5 }} gridAxis="y" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
-              xAxisProps={{ tickFormatter: axis, minTickGap: 36 }} tooltipProps={{ labelFormatter: (at: unknown) => formatTime(String(at), zone) }}
+              xAxisProps={{ tickFormatter: axis, minTickGap: 36 }} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
             />
           </div>
           <ChartTable
             caption="Latency over time" header={['Time', 'Median', '95th percentile']}
-            rows={measured.map(({ at, p50Ms, p95Ms }) => [formatTime(at, zone), formatDuration(p50Ms ?? 0), p95Ms === null ? '' : formatDuration(p95Ms ?? 0)])}
+            rows={measured.map(({ at, p50Ms, p95Ms }) => [formatTime(at, zone), duration(p50Ms), duration(p95Ms)])}
           />
         </div>
       )}
@@ -184,7 +188,7 @@ function Attempts({ figures, zone, span }: ChartProps) {
           <BarChart
             h={180} data={points} dataKey="at" type="stacked" withLegend legendProps={{ verticalAlign: 'bottom', height: 34 }} gridAxis="y" tickLine="none" valueFormatter={formatCount}
             series={[{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }]} yAxisProps={{ width: 48, allowDecimals: false }} maxBarWidth={28}
-            xAxisProps={{ tickFormatter: axis, minTickGap: 36 }} tooltipProps={{ labelFormatter: (at: unknown) => formatTime(String(at), zone) }}
+            xAxisProps={{ tickFormatter: axis, minTickGap: 36 }} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
           />
         </div>
         <ChartTable

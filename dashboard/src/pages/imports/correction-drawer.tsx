@@ -1,6 +1,6 @@
 import { Alert, Button, Drawer, Group, Skeleton, Stack, Text, TextInput } from '@mantine/core';
 import { IconAlertCircle, IconCircleCheck } from '@tabler/icons-react';
-import { useEffect, useRef, useState, type FormEvent } from 'react';
+import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { announce } from '../../components/announce';
@@ -89,11 +89,17 @@ function Correction({ record, onChange, onClose }: { record: Failed; onChange: (
     if (answer) outcome.current?.focus();
   }, [answer]);
 
+  // The person came to mend what is marked: that is where they start.
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, []);
+
   const refusedAgain = answer?.outcome === 'REJECT';
   const { byColumn, others } = assignReasons(record.values ?? [], refusedAgain ? answer.reasons : record.reasons);
   const open = record.state === 'OPEN' && (answer === null || refusedAgain);
 
-  async function submit(event: FormEvent) {
+  async function submit(event: SubmitEvent) {
     event.preventDefault();
     const payload = succeeded(
       await correct({ input: { id: record.id, values: values.map(({ column, value }) => ({ column, value })) } }),
@@ -106,7 +112,7 @@ function Correction({ record, onChange, onClose }: { record: Failed; onChange: (
   }
 
   return (
-    <form className={classes.form} onSubmit={submit} aria-label={`Correct record ${record.record}`}>
+    <form ref={form} className={classes.form} onSubmit={submit} aria-label={`Correct record ${record.record}`}>
       <Group gap="sm">
         <Text c="dimmed">
           Record {record.record}, line {record.line} {record.import ? <>of <Link to={`/imports/${record.import.id}`}>{record.import.fileName}</Link></> : <>from {record.source.name}</>}
@@ -115,7 +121,7 @@ function Correction({ record, onChange, onClose }: { record: Failed; onChange: (
       </Group>
       {answer && <div ref={outcome} tabIndex={-1}><NewOutcome answer={answer} /></div>}
       {!answer && record.state === 'OPEN' && (
-        <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="Why it was refused" classNames={{ message: classes.message }}>
+        <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="Why it was refused">
           <ul className={classes.reasons}>{record.reasons.map((reason) => <Reason key={`${reason.field} ${reason.code}`} {...reason} />)}</ul>
         </Alert>
       )}
@@ -163,7 +169,7 @@ function NewOutcome({ answer }: { answer: Answer }) {
   const refused = outcome === 'REJECT';
   return (
     <Alert
-      color={refused ? 'red' : 'green'} variant="light" title={submitOutcomes[outcome].label} classNames={{ message: classes.message }}
+      color={refused ? 'red' : 'green'} variant="light" title={submitOutcomes[outcome].label}
       icon={refused ? <IconAlertCircle aria-hidden="true" /> : <IconCircleCheck aria-hidden="true" />}
     >
       {answer.lead && <Text size="sm">The lead is <Link to={`/leads/${answer.lead.id}`}>{formatName(answer.lead)}</Link>.</Text>}

@@ -60,7 +60,7 @@ export function ImportPage() {
       </PageHeader>
       <div className={panelClasses.stack}>
         {latest.error && (
-          <Alert color={latest.state === 'FAILED' ? 'red' : 'yellow'} variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="The file could not be imported" classNames={{ message: classes.message }}>
+          <Alert color={latest.state === 'FAILED' ? 'red' : 'yellow'} variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="The file could not be imported">
             {latest.error}
           </Alert>
         )}

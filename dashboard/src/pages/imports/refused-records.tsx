@@ -35,11 +35,11 @@ type Row = FailedRecordsQuery['failedRecords']['nodes'][number];
 
 function OpenRecord({ row }: { row: Row }) {
   const [parameters] = useSearchParams();
-  const { state } = useLocation();
+  const location = useLocation();
   const target = new URLSearchParams(parameters);
   target.set('record', row.id);
   return (
-    <Link to={`?${target.toString()}`} state={state as unknown} preventScrollReset className={tableClasses.rowLink}>
+    <Link to={`?${target.toString()}`} state={location.state as unknown} preventScrollReset className={`${tableClasses.rowLink ?? ''} ${classes.nowrap ?? ''}`}>
       {row.state === 'OPEN' ? 'Correct record' : 'Record'} {formatCount(row.record)}
     </Link>
   );

@@ -106,7 +106,7 @@ export function UploadPanel({ onChange }: { onChange: () => void }) {
 function Sending({ job }: { job: Job }) {
   if (job.problem) {
     return (
-      <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title={`${job.fileName} was not imported`} classNames={{ message: classes.message }}>
+      <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title={`${job.fileName} was not imported`}>
         {job.problem}
       </Alert>
     );

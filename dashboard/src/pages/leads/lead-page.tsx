@@ -45,7 +45,7 @@ export function LeadPage() {
     <>
       <Heading title={formatName(lead)} badge={<Status {...leadStatuses[lead.status]} />}>
         From {lead.source.name}, received <Time at={lead.receivedAt} />
-        {lead.import && <> in <Link to={`/imports/${lead.import.id}`}>{lead.import.fileName}</Link>{lead.record !== null && `, record ${lead.record ?? ''}`}</>}
+        {lead.import && <> in <Link to={`/imports/${lead.import.id}`}>{lead.import.fileName}</Link>{lead.record && `, record ${lead.record}`}</>}
       </Heading>
       <div className={panelClasses.columns}>
         <div className={panelClasses.stack}>
