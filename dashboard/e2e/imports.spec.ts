@@ -4,7 +4,7 @@ import { experian, samples, signIn } from './session';
 
 test('a file is uploaded, watched to its end, and a refused record is corrected', async ({ page }) => {
   await signIn(page, '/imports');
-  await page.getByRole('combobox', { name: 'Source' }).first().click();
+  await page.getByRole('textbox', { name: 'Source' }).first().click();
   await page.getByRole('option', { name: experian }).first().click();
   await page.getByLabel('Files to import', { exact: true }).setInputFiles(join(samples, 'experian.csv'));
 
@@ -45,7 +45,7 @@ test('the refused records of a file can be downloaded', async ({ page }) => {
 
 test('an empty file is refused with words', async ({ page }) => {
   await signIn(page, '/imports');
-  await page.getByRole('combobox', { name: 'Source' }).first().click();
+  await page.getByRole('textbox', { name: 'Source' }).first().click();
   await page.getByRole('option', { name: experian }).first().click();
   await page.getByLabel('Files to import', { exact: true }).setInputFiles({ name: 'empty.csv', mimeType: 'text/csv', buffer: Buffer.alloc(0) });
   const uploads = page.getByRole('list', { name: 'Uploads' });

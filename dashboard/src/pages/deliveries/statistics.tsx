@@ -90,8 +90,13 @@ function Tiles({ figures, state, onState }: { figures: Figures; state: string; o
   );
 }
 
-function useAxis(zone: string, span: Span) {
-  return span === 'day' ? (at: string) => formatClock(at, zone) : (at: string) => formatDay(at, zone);
+/** Clock times within a day; over several days one tick where each day begins. */
+function timeAxis(figures: Figures, zone: string, span: Span) {
+  const name = span === 'day' ? formatClock : formatDay;
+  const ticks = figures.series
+    .filter(({ at }, index, all) => span === 'day' || name(at, zone) !== name(all[index - 1]?.at ?? '1970-01-01', zone))
+    .map(({ at }) => at);
+  return { ticks, tickFormatter: (at: string) => name(at, zone), minTickGap: 24, interval: 'preserveStart' as const };
 }
 
 function NoAttempts() {
@@ -120,19 +125,18 @@ interface ChartProps {
 }
 
 function Latency({ figures, zone, span }: ChartProps) {
-  const axis = useAxis(zone, span);
   const points = useMemo(() => figures.series.map(({ at, p50Ms, p95Ms }) => ({ at, 'Median (p50)': p50Ms, '95th percentile (p95)': p95Ms })), [figures]);
   const measured = figures.series.filter(({ p50Ms }) => p50Ms !== null);
   return (
-    <Panel title="Latency" detail="From sending to the answer, in milliseconds">
+    <Panel title="Latency" detail="From sending to the answer">
       {measured.length === 0 ? <NoAttempts /> : (
         <div className={classes.chart}>
           <div aria-hidden="true">
             <LineChart
               h={230} data={points} dataKey="at" curveType="monotone" withLegend connectNulls strokeWidth={2} legendProps={{ verticalAlign: 'bottom', height: 34 }}
               series={[{ name: 'Median (p50)', color: 'petrol.6' }, { name: '95th percentile (p95)', color: 'orange.6' }]} withDots={measured.length < 40}
-              dotProps={{ r: 2.5 }} gridAxis="y" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
-              xAxisProps={{ tickFormatter: axis, minTickGap: 36 }} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
+              dotProps={{ r: 2.5 }} gridAxis="x" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
+              xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
             />
           </div>
           <ChartTable
@@ -165,7 +169,7 @@ function HttpStatuses({ figures }: { figures: Figures }) {
         <div className={classes.chart}>
           <div aria-hidden="true">
             <BarChart
-              h={230} data={bars} dataKey="status" orientation="vertical" series={[{ name: 'Attempts', color: 'petrol.6' }]} gridAxis="x" tickLine="none"
+              h={230} data={bars} dataKey="status" orientation="vertical" series={[{ name: 'Attempts', color: 'petrol.6' }]} gridAxis="y" tickLine="none"
               valueFormatter={formatCount} yAxisProps={{ width: 84 }} maxBarWidth={26} withBarValueLabel valueLabelProps={{ position: 'right' }} barProps={{ radius: 3 }}
               xAxisProps={{ allowDecimals: false, padding: { right: 36 } }}
             />
@@ -178,7 +182,6 @@ function HttpStatuses({ figures }: { figures: Figures }) {
 }
 
 function Attempts({ figures, zone, span }: ChartProps) {
-  const axis = useAxis(zone, span);
   const points = useMemo(() => figures.series.map(({ at, delivered, failed }) => ({ at, Delivered: delivered, 'Not delivered': failed })), [figures]);
   if (figures.series.every(({ attempts }) => attempts === 0)) return null;
   return (
@@ -186,9 +189,9 @@ function Attempts({ figures, zone, span }: ChartProps) {
       <div className={classes.chart}>
         <div aria-hidden="true">
           <BarChart
-            h={180} data={points} dataKey="at" type="stacked" withLegend legendProps={{ verticalAlign: 'bottom', height: 34 }} gridAxis="y" tickLine="none" valueFormatter={formatCount}
-            series={[{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }]} yAxisProps={{ width: 48, allowDecimals: false }} maxBarWidth={28}
-            xAxisProps={{ tickFormatter: axis, minTickGap: 36 }} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
+            h={180} data={points} dataKey="at" type="stacked" withLegend legendProps={{ verticalAlign: 'bottom', height: 34 }} gridAxis="x" tickLine="none" valueFormatter={formatCount}
+            series={[{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }]} yAxisProps={{ width: 48, allowDecimals: false, tickCount: 4 }} maxBarWidth={28}
+            xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
           />
         </div>
         <ChartTable
