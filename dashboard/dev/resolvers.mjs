@@ -100,13 +100,14 @@ const mutation = {
     if (!/^[a-z0-9-]+$/.test(input.slug)) return refused('BAD_USER_INPUT', 'A short name has lower-case letters, digits and dashes only.', 'slug');
     if (sources.some(({ slug }) => slug === input.slug)) return refused('CONFLICT', 'There is already a source with this short name.', 'slug');
     if (input.kind === 'GENERIC' && !input.mapping?.fields) return refused('BAD_USER_INPUT', 'mapping.fields is missing: list at least one target field with the columns that feed it.', 'mapping');
-    const made = { id: id('source'), name: input.slug, enabled: true, mapping: {}, createdAt: new Date().toISOString(), leadCount: 0, ...input };
+    const made = { id: id('source'), enabled: true, createdAt: new Date().toISOString(), leadCount: 0, ...input, name: input.name ?? input.slug, mapping: input.mapping ?? {} };
     sources.push(made);
     return { source: made, token: `bsk_${Math.floor(random() * 1e12).toString(36)}9Qm4Zt7Lx2Va8Rk1`, error: null };
   },
   updateSource: ({ input }) => {
     if (input.mapping && !input.mapping.fields) return refused('BAD_USER_INPUT', 'mapping.fields is missing: list at least one target field with the columns that feed it.', 'mapping');
-    return { source: Object.assign(byId(sources)(input), input), error: null };
+    const { mapping, ...changes } = input;
+    return { source: Object.assign(byId(sources)(input), changes, mapping ? { mapping } : {}), error: null };
   },
   createSourceToken: () => ({ token: `bsk_${Math.floor(random() * 1e12).toString(36)}9Qm4Zt7Lx2Va8Rk1`, error: null }),
   createDestination: ({ input }) => {

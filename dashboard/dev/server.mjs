@@ -38,7 +38,9 @@ function problem(code, message, extensions = {}) {
 
 async function graphqlRoute(request, response) {
   const { query, variables, operationName, extensions } = JSON.parse(await bodyOf(request));
-  const text = query ?? trusted[extensions?.persistedQuery?.sha256Hash];
+  const text = query ?? (process.env.MANIFEST === 'off' ? undefined : trusted[extensions?.persistedQuery?.sha256Hash]);
+  // As a server that knows no manifest answers.
+  if (!text && process.env.MANIFEST === 'off') return send(response, 400, problem('BAD_USER_INPUT', 'The query is missing.'));
   if (!text) return send(response, 200, problem('PERSISTED_QUERY_NOT_FOUND', 'PersistedQueryNotFound'));
   const document = parse(text);
   const faults = validate(schema, document);
