@@ -1,4 +1,5 @@
-//! The edges of Baton: GraphQL and HTTP.
+//! The edges of Baton: GraphQL, HTTP and the command line, and the one binary `baton`.
 
+pub mod demo;
 pub mod graphql;
 pub mod http;

@@ -48,9 +48,7 @@ impl TestApp {
     /// A new app with that clock.
     pub async fn at(clock: Clock) -> Self {
         let cluster = Cluster::shared().await;
-        let database = cluster
-            .fresh(migrate)
-            .await;
+        let database = cluster.fresh(migrate).await;
         let folder = TempDir::new().expect("a temporary folder");
         let app = open(&database, &folder, clock);
         Self { app, folder, database }

@@ -196,10 +196,12 @@ async fn signed_in(operation: &Operation, tenant: TenantId, user: &User) -> Resu
     let token = app.tokens.issue(&store, user, now).await.map_err(Error::from)?;
     let mut csrf_token = None;
     if let Some(cookies) = &operation.identity.cookies {
-        let started = store.start_session(user.id, SessionLimits::default(), now).await.map_err(Error::from)?;
-        csrf_token = Some(started.session.csrf().expose_secret().to_owned());
+        let started =
+            store.start_session(user.id, SessionLimits::default(), now).await.map_err(Error::from)?;
+        let csrf = started.session.csrf().clone();
+        csrf_token = Some(csrf.expose_secret().to_owned());
         let max_age_seconds = started.session.seconds_left(now);
-        cookies.put(SetCookies::Start(SessionCookies { value: started.cookie, max_age_seconds }));
+        cookies.put(SetCookies::Start(SessionCookies { value: started.cookie, csrf, max_age_seconds }));
     }
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let own = access::own_tenant(&tx).await?;

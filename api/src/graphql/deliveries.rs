@@ -228,7 +228,9 @@ pub(super) fn load<'a>(
     async move {
         let mut attempts = if wants.attempts { attempts_of(reads, &rows).await? } else { HashMap::new() };
         let destinations = match wants.destination {
-            Some(wanted) => destinations::by_ids(reads, rows.iter().map(|row| row.destination_id), wanted).await?,
+            Some(wanted) => {
+                destinations::by_ids(reads, rows.iter().map(|row| row.destination_id), wanted).await?
+            }
             None => HashMap::new(),
         };
         let of_leads = match &wants.lead {
@@ -252,7 +254,10 @@ pub(super) fn load<'a>(
     .boxed()
 }
 
-async fn attempts_of(reads: &Reads, rows: &[DeliveryRow]) -> Result<HashMap<Uuid, Vec<DeliveryAttempt>>, ApiError> {
+async fn attempts_of(
+    reads: &Reads,
+    rows: &[DeliveryRow],
+) -> Result<HashMap<Uuid, Vec<DeliveryAttempt>>, ApiError> {
     let ids: Vec<DeliveryId> = rows.iter().map(|row| DeliveryId(row.id)).collect();
     let mut by_delivery: HashMap<Uuid, Vec<DeliveryAttempt>> = HashMap::with_capacity(ids.len());
     if ids.is_empty() {
@@ -267,7 +272,11 @@ async fn attempts_of(reads: &Reads, rows: &[DeliveryRow]) -> Result<HashMap<Uuid
 }
 
 /// The delivery of that id, when there is one.
-async fn by_id(reads: &Reads, id: DeliveryId, wants: &DeliveryWants) -> Result<Option<Arc<Delivery>>, ApiError> {
+async fn by_id(
+    reads: &Reads,
+    id: DeliveryId,
+    wants: &DeliveryWants,
+) -> Result<Option<Arc<Delivery>>, ApiError> {
     let row = found(reads::by_id(reads, id).await)?;
     Ok(load(reads, row.into_iter().collect(), wants).await?.pop())
 }
@@ -284,8 +293,9 @@ pub struct DeliveryFilter {
 impl DeliveryFilter {
     fn read(self) -> Result<reads::DeliveryFilter, ApiError> {
         let status = |status: i32| {
-            i16::try_from(status)
-                .map_err(|_| ApiError::invalid("filter.httpStatus", "an HTTP status has three digits, as in 422"))
+            i16::try_from(status).map_err(|_| {
+                ApiError::invalid("filter.httpStatus", "an HTTP status has three digits, as in 422")
+            })
         };
         Ok(reads::DeliveryFilter {
             destinations: each(self.destination_ids.as_ref()),
@@ -324,7 +334,11 @@ impl DeliveryQueries {
         Ok(DeliveryConnection { page_info: listed.info(), listed })
     }
 
-    async fn delivery(&self, context: &Context<'_>, id: Id<DeliveryId>) -> Result<Option<Arc<Delivery>>, ApiError> {
+    async fn delivery(
+        &self,
+        context: &Context<'_>,
+        id: Id<DeliveryId>,
+    ) -> Result<Option<Arc<Delivery>>, ApiError> {
         let wants = DeliveryWants::read(&Selected::here(context));
         by_id(&operation(context)?.read().await?, id.0, &wants).await
     }

@@ -143,7 +143,11 @@ pub(super) async fn by_ids(
         return Ok(HashMap::new());
     }
     let rows = manage::by_ids(reads, &ids).await?;
-    Ok(load(reads, rows, wants).await?.into_iter().map(|destination| (destination.row.id, destination)).collect())
+    Ok(load(reads, rows, wants)
+        .await?
+        .into_iter()
+        .map(|destination| (destination.row.id, destination))
+        .collect())
 }
 
 #[derive(Default)]
@@ -163,7 +167,9 @@ impl DestinationQueries {
     ) -> Result<Option<Arc<Destination>>, ApiError> {
         let reads = operation(context)?.read().await?;
         let row = found(manage::by_id(&reads, id.0).await)?;
-        Ok(load(&reads, row.into_iter().collect(), DestinationWants::read(&Selected::here(context))).await?.pop())
+        Ok(load(&reads, row.into_iter().collect(), DestinationWants::read(&Selected::here(context)))
+            .await?
+            .pop())
     }
 }
 
@@ -223,7 +229,11 @@ impl DestinationMutations {
         let (row, secret) = match expected(created)? {
             Ok(created) => created,
             Err(error) => {
-                return Ok(CreateDestinationPayload { destination: None, signing_secret: None, error: Some(error) });
+                return Ok(CreateDestinationPayload {
+                    destination: None,
+                    signing_secret: None,
+                    error: Some(error),
+                });
             }
         };
         Ok(CreateDestinationPayload {
@@ -262,7 +272,10 @@ impl DestinationMutations {
 }
 
 /// A destination after a change, as the payload's reads see it.
-async fn changed(context: &Context<'_>, row: destination::Model) -> Result<Option<Arc<Destination>>, ApiError> {
+async fn changed(
+    context: &Context<'_>,
+    row: destination::Model,
+) -> Result<Option<Arc<Destination>>, ApiError> {
     let reads = operation(context)?.read().await?;
     let wants = DestinationWants::read(&Selected::here(context).field("destination"));
     Ok(load(&reads, vec![row], wants).await?.pop())

@@ -163,7 +163,12 @@ pub(super) fn found<T>(result: Result<T, Error>) -> Result<Option<T>, ApiError> 
 }
 
 /// A stored word as its enum. A row that holds another one names itself.
-pub(super) fn stored<T>(column: &'static str, id: uuid::Uuid, word: &str, read: Option<T>) -> Result<T, ApiError> {
+pub(super) fn stored<T>(
+    column: &'static str,
+    id: uuid::Uuid,
+    word: &str,
+    read: Option<T>,
+) -> Result<T, ApiError> {
     read.ok_or_else(|| {
         ApiError::internal("reading a stored word", format!("{column} of {id} holds `{word}`"))
     })
@@ -190,9 +195,11 @@ mod tests {
 
     #[test]
     fn fields_are_named_as_in_the_schema() {
-        for (name, expected) in
-            [("time_zone", "timeZone"), ("Idempotency-Key", "idempotencyKey"), ("firstNameFallback", "firstNameFallback")]
-        {
+        for (name, expected) in [
+            ("time_zone", "timeZone"),
+            ("Idempotency-Key", "idempotencyKey"),
+            ("firstNameFallback", "firstNameFallback"),
+        ] {
             assert_eq!(camel(name), expected);
         }
     }

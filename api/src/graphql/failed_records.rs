@@ -146,7 +146,8 @@ async fn values_of(
     rows: &[failed_record::Model],
 ) -> Result<HashMap<Uuid, Vec<FieldValue>>, ApiError> {
     let source_ids: Vec<SourceId> = distinct(rows.iter().map(|row| row.source_id)).map(SourceId).collect();
-    let import_ids: Vec<ImportId> = distinct(rows.iter().filter_map(|row| row.import_id)).map(ImportId).collect();
+    let import_ids: Vec<ImportId> =
+        distinct(rows.iter().filter_map(|row| row.import_id)).map(ImportId).collect();
     if source_ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -164,7 +165,9 @@ async fn values_of(
         let columns = row.import_id.and_then(|id| columns.get(&id));
         let plan = match plans.entry((row.source_id, row.import_id)) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::hash_map::Entry::Vacant(new) => new.insert(raw::plan(source, columns, &settings)?),
+            std::collections::hash_map::Entry::Vacant(new) => {
+                new.insert(raw::plan(source, columns, &settings)?)
+            }
         };
         if let Some(cells) = raw::values(&row.raw, columns, plan) {
             let cells = cells.into_iter().map(|(column, value)| FieldValue { column, value });
@@ -217,7 +220,8 @@ pub struct FailedRecordFilter {
 
 impl From<FailedRecordFilter> for listing::FailedFilter {
     fn from(filter: FailedRecordFilter) -> Self {
-        let word = |state| STATES.iter().find(|(known, _)| *known == state).map(|(_, word)| (*word).to_owned());
+        let word =
+            |state| STATES.iter().find(|(known, _)| *known == state).map(|(_, word)| (*word).to_owned());
         Self {
             import: filter.import_id.map(|id| id.0),
             sources: each(filter.source_ids.as_ref()),

@@ -209,7 +209,11 @@ pub(super) async fn by_ids(
 }
 
 /// The import of that id, when there is one.
-pub(super) async fn by_id(reads: &Reads, id: ImportId, wants: ImportWants) -> Result<Option<Arc<Import>>, ApiError> {
+pub(super) async fn by_id(
+    reads: &Reads,
+    id: ImportId,
+    wants: ImportWants,
+) -> Result<Option<Arc<Import>>, ApiError> {
     let row = found(imports::by_id(reads, id).await)?;
     Ok(load(reads, row.into_iter().collect(), wants).await?.pop())
 }
@@ -223,7 +227,8 @@ pub struct ImportFilter {
 
 impl From<ImportFilter> for listing::ImportFilter {
     fn from(filter: ImportFilter) -> Self {
-        let word = |state| STATES.iter().find(|(known, _)| *known == state).map(|(_, word)| (*word).to_owned());
+        let word =
+            |state| STATES.iter().find(|(known, _)| *known == state).map(|(_, word)| (*word).to_owned());
         Self {
             sources: each(filter.source_ids.as_ref()),
             states: filter.states.into_iter().flatten().filter_map(word).collect(),
@@ -275,7 +280,11 @@ pub(super) struct ImportMutations;
 
 #[Object]
 impl ImportMutations {
-    async fn cancel_import(&self, context: &Context<'_>, id: Id<ImportId>) -> Result<CancelImportPayload, ApiError> {
+    async fn cancel_import(
+        &self,
+        context: &Context<'_>,
+        id: Id<ImportId>,
+    ) -> Result<CancelImportPayload, ApiError> {
         let operation = operation(context)?;
         let tenant = operation.viewer()?.tenant;
         let cancelled = operation.change(imports::cancel(&operation.app, tenant, id.0)).await;

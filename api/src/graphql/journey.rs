@@ -101,14 +101,17 @@ fn from_row(row: EventRow, deliveries: &[Arc<Delivery>]) -> Result<LeadEvent, Ap
     let summary = match kind {
         LeadEventKind::Updated if data["note"] == "applied" => with_names("Updated", &data["changed"]),
         LeadEventKind::Updated => format!("An update was set aside: {}", text(&data["note"])),
-        LeadEventKind::Duplicate => with_names("Came in again", data.get("brought").unwrap_or(&data["changed"])),
+        LeadEventKind::Duplicate => {
+            with_names("Came in again", data.get("brought").unwrap_or(&data["changed"]))
+        }
         LeadEventKind::Triggered => match data["trigger_date"].as_str() {
             Some(date) => format!("Triggered again on {date}"),
             None => "Triggered again".to_owned(),
         },
-        LeadEventKind::Corrected => row
-            .record
-            .map_or_else(|| "Corrected by hand".to_owned(), |record| format!("Record {record} was corrected by hand")),
+        LeadEventKind::Corrected => row.record.map_or_else(
+            || "Corrected by hand".to_owned(),
+            |record| format!("Record {record} was corrected by hand"),
+        ),
         _ => format!("Delivery to {} was retried", destination_of(text(&data["delivery"]), deliveries)),
     };
     let id = ID(LeadEventId(row.id).to_string());
@@ -127,7 +130,10 @@ fn with_names(what: &str, fields: &Value) -> String {
 
 fn destination_of<'a>(delivery: &str, deliveries: &'a [Arc<Delivery>]) -> &'a str {
     let id = delivery.parse::<DeliveryId>().ok();
-    deliveries.iter().find(|known| Some(DeliveryId(known.row.id)) == id).map_or("a destination", |known| name(known))
+    deliveries
+        .iter()
+        .find(|known| Some(DeliveryId(known.row.id)) == id)
+        .map_or("a destination", |known| name(known))
 }
 
 fn name(delivery: &Delivery) -> &str {

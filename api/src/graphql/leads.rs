@@ -231,7 +231,8 @@ pub(super) async fn load(
     } else if wants.status {
         statuses = states_by_lead(leads::delivery_states(reads, &ids).await?);
     }
-    let stored = if wants.events { service::intake::listing::events_of(reads, &ids).await? } else { Vec::new() };
+    let stored =
+        if wants.events { service::intake::listing::events_of(reads, &ids).await? } else { Vec::new() };
     let mut stored = journey::by_lead(stored);
     let sources = match wants.source {
         Some(wanted) => sources::by_ids(reads, rows.iter().map(|row| row.source_id), wanted).await?,
@@ -307,7 +308,11 @@ pub(super) async fn by_ids(
 }
 
 /// The lead of that id, when there is one.
-pub(super) async fn by_id(reads: &Reads, id: LeadId, wants: &LeadWants) -> Result<Option<Arc<Lead>>, ApiError> {
+pub(super) async fn by_id(
+    reads: &Reads,
+    id: LeadId,
+    wants: &LeadWants,
+) -> Result<Option<Arc<Lead>>, ApiError> {
     Ok(load(reads, leads::by_ids(reads, &[id]).await?, wants).await?.pop())
 }
 
@@ -398,11 +403,9 @@ mod tests {
 
     #[test]
     fn a_phone_is_national_in_north_america_only() {
-        for (phone, expected) in [
-            ("+13035550101", "3035550101"),
-            ("+442071838750", "+442071838750"),
-            ("+1303555", "+1303555"),
-        ] {
+        for (phone, expected) in
+            [("+13035550101", "3035550101"), ("+442071838750", "+442071838750"), ("+1303555", "+1303555")]
+        {
             assert_eq!(national(phone), expected);
         }
     }

@@ -57,10 +57,7 @@ impl Operation {
     }
 
     /// Runs a change, in the service's own transaction, and lets the payload's reads see it.
-    pub(super) async fn change<T>(
-        &self,
-        change: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
+    pub(super) async fn change<T>(&self, change: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         // A connection that waits in a transaction of reads is one that the change may need.
         self.finish_reads().await;
         change.await

@@ -52,9 +52,13 @@ impl Window<'_> {
         let (argument, wanted) = self.last.map_or(("first", self.first), |last| ("last", Some(last)));
         let rows = match wanted.map(usize::try_from) {
             None => ROWS_DEFAULT,
-            Some(Err(_)) => return Err(ApiError::invalid(argument, format!("`{argument}` must not be negative"))),
+            Some(Err(_)) => {
+                return Err(ApiError::invalid(argument, format!("`{argument}` must not be negative")));
+            }
             Some(Ok(rows)) if rows > PAGE_ROWS_MAX => {
-                return Err(ApiError::limit(format!("`{argument}` is {rows}; a page has at most {PAGE_ROWS_MAX} rows")));
+                return Err(ApiError::limit(format!(
+                    "`{argument}` is {rows}; a page has at most {PAGE_ROWS_MAX} rows"
+                )));
             }
             Some(Ok(rows)) => rows,
         };
@@ -84,7 +88,11 @@ pub(super) struct Listed<T> {
 
 impl<T> Listed<T> {
     /// The page of those nodes, and whether there are more after and before it.
-    pub(super) fn new(nodes: Vec<Arc<T>>, id: fn(&T) -> Uuid, (more_after, more_before): (bool, bool)) -> Self {
+    pub(super) fn new(
+        nodes: Vec<Arc<T>>,
+        id: fn(&T) -> Uuid,
+        (more_after, more_before): (bool, bool),
+    ) -> Self {
         Self { nodes, id, more_after, more_before }
     }
 
@@ -149,7 +157,8 @@ mod tests {
     #[test]
     fn a_window_is_a_page_or_says_why_not() {
         let window = |first, last| Window { first, last, ..Window::default() }.page();
-        let rows = |page: Result<Page, ApiError>| page.map(|page| (page.rows, page.from_end)).map_err(|e| e.code());
+        let rows =
+            |page: Result<Page, ApiError>| page.map(|page| (page.rows, page.from_end)).map_err(|e| e.code());
         assert_eq!(rows(window(None, None)), Ok((25, false)));
         assert_eq!(rows(window(Some(100), None)), Ok((100, false)));
         assert_eq!(rows(window(Some(25), Some(7))), Ok((7, true)));

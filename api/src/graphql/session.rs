@@ -55,6 +55,8 @@ pub enum SetCookies {
 pub struct SessionCookies {
     /// The cookie's value.
     pub value: SecretString,
+    /// What a page's script sends along to prove that it is ours.
+    pub csrf: SecretString,
     /// Its `Max-Age`, seconds.
     pub max_age_seconds: u64,
 }

@@ -119,7 +119,11 @@ pub(super) fn distinct(ids: impl IntoIterator<Item = uuid::Uuid>) -> impl Iterat
 }
 
 /// A source after a change, as the payload's reads see it.
-async fn changed(operation: &Operation, row: lead_source::Model, wants: SourceWants) -> Result<Arc<Source>, ApiError> {
+async fn changed(
+    operation: &Operation,
+    row: lead_source::Model,
+    wants: SourceWants,
+) -> Result<Arc<Source>, ApiError> {
     let reads = operation.read().await?;
     load(&reads, vec![row], wants).await?.pop().ok_or_else(|| not_loaded("source"))
 }

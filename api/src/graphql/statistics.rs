@@ -85,7 +85,8 @@ impl StatisticsQueries {
         destination: Option<Id<DestinationId>>,
     ) -> Result<DeliveryStatistics, ApiError> {
         let reads = operation(context)?.read().await?;
-        let period = Period { since, until: until.unwrap_or(reads.now), destination: destination.map(|id| id.0) };
+        let period =
+            Period { since, until: until.unwrap_or(reads.now), destination: destination.map(|id| id.0) };
         check(period)?;
         if let Some(id) = period.destination {
             service::delivery::manage::by_id(&reads, id).await?;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, InputObject, Object};
 use domain::ids::SourceId;
-use service::intake::submit::{self, Outcome, Submission};
 use service::intake::sources;
+use service::intake::submit::{self, Outcome, Submission};
 
 use super::error::{ApiError, expected};
 use super::id::Id;
@@ -78,7 +78,8 @@ pub(super) async fn results(
     context: &Context<'_>,
     submitted: &submit::Submitted,
 ) -> Result<(Option<Arc<Lead>>, Option<Arc<FailedRecord>>), ApiError> {
-    let (lead, record) = (Selected::here(context).field("lead"), Selected::here(context).field("failedRecord"));
+    let (lead, record) =
+        (Selected::here(context).field("lead"), Selected::here(context).field("failedRecord"));
     let lead = match submitted.lead {
         Some(id) if lead.exists() => {
             leads::by_id(&operation(context)?.read().await?, id, &LeadWants::read(&lead)).await?
@@ -86,7 +87,9 @@ pub(super) async fn results(
         _ => None,
     };
     let record = match submitted.failed {
-        Some(id) if record.exists() => failed_records::by_id(context, id, &FailedRecordWants::read(&record)).await?,
+        Some(id) if record.exists() => {
+            failed_records::by_id(context, id, &FailedRecordWants::read(&record)).await?
+        }
         _ => None,
     };
     Ok((lead, record))
@@ -108,7 +111,11 @@ pub(super) struct SubmitMutations;
 #[Object]
 impl SubmitMutations {
     /// One lead through the rules of a source; answers when its row is durable.
-    async fn submit_lead(&self, context: &Context<'_>, input: SubmitLeadInput) -> Result<SubmitLeadPayload, ApiError> {
+    async fn submit_lead(
+        &self,
+        context: &Context<'_>,
+        input: SubmitLeadInput,
+    ) -> Result<SubmitLeadPayload, ApiError> {
         let operation = operation(context)?;
         let tenant = operation.viewer()?.tenant;
         let record = input.record.to_string();

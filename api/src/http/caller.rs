@@ -19,7 +19,7 @@ use tenants::{COOKIE_NAME, CSRF_HEADER, Session};
 
 use super::graphql::{Authenticate, Caller, Refusal};
 use super::problem::Problem;
-use crate::graphql::session::{CookieSlot, Identity, SetCookies};
+use crate::graphql::{CookieSlot, Identity, SetCookies};
 
 /// The cookie that a page's script reads its CSRF token from after a reload.
 pub const CSRF_COOKIE: &str = "baton_csrf";
@@ -34,7 +34,10 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The caller of a plain route; nobody is an error.
 pub async fn viewer(app: &App, method: &Method, headers: &HeaderMap) -> Result<Viewer, Problem> {
     let identity = identify(app, method, headers).await.map_err(Problem::from)?;
-    identity.0.viewer.ok_or_else(|| Problem::unauthenticated("sign in, or send a token in the Authorization header"))
+    identity
+        .0
+        .viewer
+        .ok_or_else(|| Problem::unauthenticated("sign in, or send a token in the Authorization header"))
 }
 
 /// Whoever calls, and for how long that holds; anonymous is a caller too.
@@ -105,7 +108,9 @@ impl Authenticate for Callers {
     ) -> BoxFuture<'a, Result<Caller, Refusal>> {
         async move {
             // A browser sends its cookie with the handshake, whose origin was checked; a program sends a token.
-            let sent = ["authorization", "Authorization", "token"].iter().find_map(|name| payload.get(*name)?.as_str());
+            let sent = ["authorization", "Authorization", "token"]
+                .iter()
+                .find_map(|name| payload.get(*name)?.as_str());
             let found = match sent {
                 Some(text) => {
                     let credential = text.strip_prefix("Bearer ").unwrap_or(text);
@@ -142,7 +147,10 @@ fn refusal(error: service::Error) -> Refusal {
 }
 
 /// Puts a slot for cookies into each request and writes what a sign-in or sign-out left in it.
-pub async fn cookies(mut request: axum::extract::Request, next: axum::middleware::Next) -> axum::response::Response {
+pub async fn cookies(
+    mut request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
     let slot = CookieSlot::default();
     request.extensions_mut().insert(slot.clone());
     let mut response = next.run(request).await;

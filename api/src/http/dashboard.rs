@@ -41,6 +41,7 @@ fn found(name: &str, file: EmbeddedFile) -> Response {
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     // Names under assets/ carry a hash of their content.
     let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let headers = [(header::CONTENT_TYPE, kind.as_ref().to_owned()), (header::CACHE_CONTROL, cache.to_owned())];
+    let headers =
+        [(header::CONTENT_TYPE, kind.as_ref().to_owned()), (header::CACHE_CONTROL, cache.to_owned())];
     (headers, file.data).into_response()
 }

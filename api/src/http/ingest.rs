@@ -77,7 +77,8 @@ async fn source(app: &App, tenant: TenantId, slug: &str) -> Result<lead_source::
 
 /// JSON without a file name may be one lead; compressed or named content is a file.
 fn is_one_lead(headers: &HeaderMap) -> bool {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     (essence.eq_ignore_ascii_case("application/json"))
         && !headers.contains_key(header::CONTENT_ENCODING)

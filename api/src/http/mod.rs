@@ -56,7 +56,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .fallback(get(dashboard::serve))
         .method_not_allowed_fallback(not_allowed);
     if options.graphiql {
-        router = router.route("/graphiql", get(graphql::graphiql));
+        router = router.merge(graphql::graphiql());
     }
     if let Some(metrics) = options.metrics {
         router = router.route("/metrics", get(async move || metrics.render()));
@@ -69,7 +69,11 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
 }
 
 async fn not_allowed() -> Problem {
-    Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", "this address does not take that method")
+    Problem::new(
+        http::StatusCode::METHOD_NOT_ALLOWED,
+        "BAD_USER_INPUT",
+        "this address does not take that method",
+    )
 }
 
 fn panicked(_: Box<dyn std::any::Any + Send>) -> http::Response<axum::body::Body> {

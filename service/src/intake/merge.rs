@@ -256,8 +256,10 @@ async fn stage(
     rows.begin();
     for (ordinal, candidate) in (0_i32..).zip(candidates) {
         let id = ids.next(origin.now);
-        let phone = candidate.lead.phone.as_deref().map(|phone| (phone, scope(origin, origin.identity.phone, id)));
-        let email = candidate.lead.email.as_deref().map(|email| (email, scope(origin, origin.identity.email, id)));
+        let phone =
+            candidate.lead.phone.as_deref().map(|phone| (phone, scope(origin, origin.identity.phone, id)));
+        let email =
+            candidate.lead.email.as_deref().map(|email| (email, scope(origin, origin.identity.email, id)));
         let identity = identity(origin.source, &candidate.lead, candidate.fingerprint);
         let leader = taken.is_first(identity, phone, email);
         let deliveries: Vec<Uuid> = (0..destinations).map(|_| ids.next(origin.now)).collect();
@@ -352,7 +354,12 @@ struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     /// Whether nobody has any of its keys; then they are its own from now on.
-    fn is_first(&mut self, identity: Uuid, phone: Option<(&'a str, Uuid)>, email: Option<(&'a str, Uuid)>) -> bool {
+    fn is_first(
+        &mut self,
+        identity: Uuid,
+        phone: Option<(&'a str, Uuid)>,
+        email: Option<(&'a str, Uuid)>,
+    ) -> bool {
         if self.identities.contains(&identity)
             || phone.is_some_and(|phone| self.phones.contains(&phone))
             || email.is_some_and(|email| self.emails.contains(&email))

@@ -77,7 +77,14 @@ pub async fn meet(
                 let was = stored.fingerprint;
                 match revise(connection, origin, found.lead, stored, candidate).await? {
                     Revision::Applied => {
-                        events.push(event, found.lead, "updated", record, was, change_data(&changes, "applied"));
+                        events.push(
+                            event,
+                            found.lead,
+                            "updated",
+                            record,
+                            was,
+                            change_data(&changes, "applied"),
+                        );
                     }
                     Revision::Late => {
                         let data = change_data(&changes, "a later record of the same file had come first");

@@ -194,7 +194,8 @@ fn read(
     done: &HashSet<i32>,
     sender: &mpsc::Sender<Prepared>,
 ) -> Result<(), Error> {
-    let file = File::open(&leased.path).map_err(|error| Error::internal("opening an import's file", error))?;
+    let file =
+        File::open(&leased.path).map_err(|error| Error::internal("opening an import's file", error))?;
     let bytes = Arc::new(AtomicU64::new(0));
     let counted = Counted { input: file, bytes: Arc::clone(&bytes) };
     let mut reader = Reader::open(counted, &Options::default()).map_err(refused)?;

@@ -84,7 +84,9 @@ pub async fn submit(app: &App, tenant: TenantId, submission: Submission<'_>) -> 
 
 async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
     if !submission.source.enabled {
-        return Err(Error::Conflict(format!("the lead source `{}` is switched off", submission.source.slug).into()));
+        return Err(Error::Conflict(
+            format!("the lead source `{}` is switched off", submission.source.slug).into(),
+        ));
     }
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let key = submission.idempotency_key.map(|text| Key {
