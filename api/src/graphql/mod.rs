@@ -23,7 +23,7 @@ mod operation;
 mod page;
 mod permit;
 mod progress;
-mod session;
+pub mod session;
 mod sources;
 mod statistics;
 mod submitting;
@@ -32,7 +32,7 @@ mod wants;
 use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, Request, Response, Schema, SchemaBuilder, ValidationMode};
+use async_graphql::{MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
@@ -92,7 +92,11 @@ fn build() -> Roots {
 
 /// The schema in the schema definition language: `schema.graphql`.
 pub fn sdl() -> String {
-    build().sdl()
+    export(&build())
+}
+
+fn export(schema: &Roots) -> String {
+    schema.sdl_with_options(SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions())
 }
 
 /// The schema over an open [`App`].
@@ -129,7 +133,7 @@ fn reported(mut response: Response, id: Option<&RequestId>) -> Response {
 
 impl Engine for Graph {
     fn sdl(&self) -> String {
-        self.schema.sdl()
+        export(&self.schema)
     }
 
     fn execute(&self, request: Request) -> BoxFuture<'_, Response> {

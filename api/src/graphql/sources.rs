@@ -18,31 +18,13 @@ use super::wants::{Selected, SourceWants, Wants};
 
 /// How a source's records look.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(rename_items = "UPPERCASE")]
+#[graphql(remote = "domain::intake::SourceKind", rename_items = "UPPERCASE")]
 pub enum SourceKind {
     Experian,
     TransUnion,
     LeadSource,
     Npa,
     Generic,
-}
-
-const KINDS: [(SourceKind, &str); 5] = [
-    (SourceKind::Experian, "experian"),
-    (SourceKind::TransUnion, "transunion"),
-    (SourceKind::LeadSource, "leadsource"),
-    (SourceKind::Npa, "npa"),
-    (SourceKind::Generic, "generic"),
-];
-
-impl SourceKind {
-    fn word(self) -> &'static str {
-        KINDS.iter().find(|(kind, _)| *kind == self).map_or("generic", |(_, word)| word)
-    }
-
-    fn of(word: &str) -> Option<Self> {
-        KINDS.iter().find(|(_, known)| *known == word).map(|(kind, _)| *kind)
-    }
 }
 
 /// Where leads come from.
@@ -105,7 +87,8 @@ pub(super) async fn load(
         _ => None,
     };
     let source = |row: lead_source::Model| {
-        let kind = stored("lead_source.kind", row.id, &row.kind, SourceKind::of(&row.kind))?;
+        let kind = row.kind.parse::<domain::intake::SourceKind>().ok();
+        let kind = stored("lead_source.kind", row.id, &row.kind, kind)?.into();
         let count = |counts: &HashMap<SourceId, i64>| counts.get(&SourceId(row.id)).copied().unwrap_or(0);
         let lead_count = counts.as_ref().map(count);
         Ok(Arc::new(Source { row, kind, lead_count }))
@@ -213,7 +196,7 @@ impl SourceMutations {
         let new = NewSource {
             slug: input.slug,
             name: input.name,
-            kind: input.kind.word().to_owned(),
+            kind: domain::intake::SourceKind::from(input.kind).to_string(),
             mapping: input.mapping,
         };
         let created = operation.change(sources::create(&operation.app, viewer.tenant, new)).await;
