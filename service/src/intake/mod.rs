@@ -9,6 +9,7 @@ pub mod failed;
 pub mod idempotency;
 pub mod imports;
 pub mod leads;
+pub mod listing;
 pub mod merge;
 pub mod prepare;
 pub mod raw;

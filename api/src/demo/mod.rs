@@ -1,0 +1,3 @@
+//! What `baton demo` needs and a deployment does not.
+
+pub mod crm;
