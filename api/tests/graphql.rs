@@ -10,6 +10,8 @@ mod contract;
 mod leads;
 #[path = "graphql/limits.rs"]
 mod limits;
+#[path = "graphql/progress.rs"]
+mod progress;
 #[path = "graphql/statements.rs"]
 mod statements;
 #[path = "graphql/tenancy.rs"]

@@ -199,7 +199,7 @@ impl Lead {
 
     /// Record number in its import, from 1.
     async fn record(&self) -> Option<i32> {
-        self.row.record
+        self.row.import_id.and(self.row.record)
     }
 
     #[graphql(complexity = "4 * child_complexity")]

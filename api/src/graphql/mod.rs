@@ -27,6 +27,7 @@ pub mod session;
 mod sources;
 mod statistics;
 mod submitting;
+mod variables;
 mod wants;
 
 use std::any::TypeId;
@@ -111,9 +112,14 @@ struct Graph {
 
 impl Graph {
     /// Gives the operation its shared state.
-    fn equip(&self, request: Request) -> (Request, Arc<Operation>, Option<RequestId>) {
+    fn equip(&self, mut request: Request) -> (Request, Arc<Operation>, Option<RequestId>) {
+        variables::complete(&mut request);
         let identity = of_request::<Identity>(&request).unwrap_or_default();
         let id = of_request::<RequestId>(&request);
+        if identity.viewer.is_none() {
+            // Then introspection is a field like any other, and the guard refuses it.
+            request = request.disable_introspection();
+        }
         let operation = Arc::new(Operation::new(Arc::clone(&self.app), identity));
         (request.data(Arc::clone(&operation)), operation, id)
     }

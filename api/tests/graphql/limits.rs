@@ -52,9 +52,9 @@ async fn an_operation_that_comes_to_too_much_is_refused_before_it_runs() {
 #[tokio::test]
 async fn a_fault_of_ours_says_nothing_but_a_request_id() {
     let world = World::new().await;
-    let mut tx = world.app.begin(world.acme.id, service::database::Mode::ReadWrite).await.unwrap();
-    // A row as no version of the program writes it: its warnings are of another shape.
     let lead = world.submit(&world.acme, 1).await.remove(0);
+    // A row as no version of the program writes it: its warnings are of another shape.
+    let mut tx = world.app.begin(world.acme.id, service::database::Mode::ReadWrite).await.unwrap();
     sqlx::query("UPDATE lead SET warnings = '{\"secret\": \"+19705550100\"}' WHERE tenant_id = $1")
         .bind(world.acme.id.uuid())
         .execute(tx.connection())
@@ -66,7 +66,7 @@ async fn a_fault_of_ours_says_nothing_but_a_request_id() {
     let error = &response["errors"][0];
     assert_eq!(error["extensions"], json!({ "code": "INTERNAL", "request_id": "test-1" }));
     assert_eq!(error["path"], json!(["lead", "warnings"]));
-    assert!(!response.to_string().contains("secret") && !response.to_string().contains("column"), "{response}");
+    assert!(!response.to_string().contains("secret") && !response.to_string().contains("1970"), "{response}");
 }
 
 #[tokio::test]
