@@ -235,7 +235,7 @@ async fn a_refused_record_is_corrected() {
     let lead = all_leads(&test.app, tenant)
         .await
         .into_iter()
-        .find(|lead| Some(lead.id) == answer.lead.map(|id| id.uuid()));
+        .find(|lead| Some(lead.id) == answer.lead.map(domain::ids::LeadId::uuid));
     let lead = lead.expect("the lead is there");
     assert_eq!((lead.first_name.as_deref(), lead.phone.as_deref()), (Some("Fay"), Some("+13035550199")));
     assert!(failed::correct(&test.app, tenant, id, &right, "user").await.is_err(), "it is corrected already");

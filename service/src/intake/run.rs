@@ -136,6 +136,7 @@ pub fn check(
     Ok(shape)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn refused(error: FileError) -> Error {
     let line = error.line.map(|line| format!(" (line {line})")).unwrap_or_default();
     Error::Invalid {
