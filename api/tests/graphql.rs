@@ -2,6 +2,8 @@
 
 #[path = "graphql/access.rs"]
 mod access;
+#[path = "graphql/at_hand.rs"]
+mod at_hand;
 #[path = "graphql/changes.rs"]
 mod changes;
 #[path = "graphql/contract.rs"]

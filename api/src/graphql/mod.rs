@@ -11,13 +11,16 @@
 //! Deliberately absent: data loaders. They wait for more to load; the operation already says what it wants.
 
 mod access;
+mod at_hand;
 mod deliveries;
+mod delivery;
 mod destinations;
 mod error;
 mod failed_records;
 mod id;
 mod imports;
 mod journey;
+mod lead;
 mod leads;
 mod operation;
 mod page;
