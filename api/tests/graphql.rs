@@ -2,6 +2,8 @@
 
 #[path = "graphql/access.rs"]
 mod access;
+#[path = "graphql/at_hand.rs"]
+mod at_hand;
 #[path = "graphql/changes.rs"]
 mod changes;
 #[path = "graphql/contract.rs"]
@@ -10,6 +12,8 @@ mod contract;
 mod leads;
 #[path = "graphql/limits.rs"]
 mod limits;
+#[path = "graphql/progress.rs"]
+mod progress;
 #[path = "graphql/statements.rs"]
 mod statements;
 #[path = "graphql/tenancy.rs"]

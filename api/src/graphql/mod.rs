@@ -11,13 +11,16 @@
 //! Deliberately absent: data loaders. They wait for more to load; the operation already says what it wants.
 
 mod access;
+mod at_hand;
 mod deliveries;
+mod delivery;
 mod destinations;
 mod error;
 mod failed_records;
 mod id;
 mod imports;
 mod journey;
+mod lead;
 mod leads;
 mod operation;
 mod page;
@@ -27,6 +30,7 @@ pub mod session;
 mod sources;
 mod statistics;
 mod submitting;
+mod variables;
 mod wants;
 
 use std::any::TypeId;
@@ -113,9 +117,14 @@ struct Graph {
 
 impl Graph {
     /// Gives the operation its shared state.
-    fn equip(&self, request: Request) -> (Request, Arc<Operation>, Option<RequestId>) {
+    fn equip(&self, mut request: Request) -> (Request, Arc<Operation>, Option<RequestId>) {
+        variables::complete(&mut request);
         let identity = of_request::<Identity>(&request).unwrap_or_default();
         let id = of_request::<RequestId>(&request);
+        if identity.viewer.is_none() {
+            // Then introspection is a field like any other, and the guard refuses it.
+            request = request.disable_introspection();
+        }
         let operation = Arc::new(Operation::new(Arc::clone(&self.app), identity));
         (request.data(Arc::clone(&operation)), operation, id)
     }

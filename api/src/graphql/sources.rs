@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Value};
 use domain::ids::SourceId;
 use entity::lead_source;
 use secrecy::ExposeSecret;
@@ -11,6 +12,7 @@ use service::access::{self, Actor};
 use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::{leads, listing};
 
+use super::at_hand::{AtHand, Below, Getter, text};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Operation, Reads, operation};
@@ -68,6 +70,19 @@ impl Source {
 
     async fn lead_count(&self) -> Result<i64, ApiError> {
         self.lead_count.ok_or_else(|| not_loaded("Source.leadCount"))
+    }
+}
+
+impl AtHand for Source {
+    fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        Some(Getter::Leaf(match field {
+            "id" => |source| Value::String(SourceId(source.row.id).to_string()),
+            "slug" => |source| text(Some(&source.row.slug)),
+            "name" => |source| text(Some(&source.row.name)),
+            "kind" => |source| enum_value(source.kind),
+            "enabled" => |source| Value::Boolean(source.row.enabled),
+            _ => return None,
+        }))
     }
 }
 

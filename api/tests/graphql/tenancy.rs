@@ -42,7 +42,7 @@ async fn import(world: &World) -> String {
         hash: [1; 32],
         stored_as: Some("uploads/a".to_owned()),
     };
-    receive(&world.app, world.rival.id, &source, file).await.unwrap().to_string()
+    receive(&world.app, world.rival.id, &source, file, None).await.unwrap().import.to_string()
 }
 
 #[tokio::test]

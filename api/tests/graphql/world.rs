@@ -1,6 +1,5 @@
 //! An app over a database of its own, two tenants, and callers of each role.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use api::graphql::{Identity, schema};
@@ -207,9 +206,4 @@ async fn data(engine: &dyn Engine, who: &Identity, document: &str, variables: Va
     let mut response = ask(engine, who, document, variables).await;
     assert!(response.get("errors").is_none(), "{response:#}");
     response["data"].take()
-}
-
-/// Values by a name, for tables.
-pub fn by<'a>(list: &'a Value, key: &str) -> HashMap<&'a str, &'a Value> {
-    list.as_array().unwrap().iter().map(|item| (item[key].as_str().unwrap(), item)).collect()
 }
