@@ -21,9 +21,8 @@ have_chromium() { have chromium || have chromium-browser || have google-chrome |
 
 have_compiler() { have cc && have make; }
 
-# libSQL is C and C++, and its build looks for its parts with cmake and clang's headers.
+# libSQL and the cryptography are C.
 have_compiler || missing+=(build-essential)
-have cmake || missing+=(cmake)
 have_postgres || missing+=(postgresql)
 have node && have npm || missing+=(nodejs npm)
 if [ "$wanted" = test ]; then

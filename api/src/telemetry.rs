@@ -20,7 +20,8 @@ pub enum Verbosity {
 /// Begins to log. A second call changes nothing.
 pub fn begin(log: &Log, verbosity: Verbosity) {
     let level = match verbosity {
-        Verbosity::Quiet => "warn",
+        // A slow statement is news for a server's log, not for whoever waits for a command.
+        Verbosity::Quiet => "warn,sqlx=error",
         Verbosity::Configured => log.level.as_str(),
     };
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
