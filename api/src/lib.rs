@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod edge;
+pub mod graphql;
 pub mod http;
 pub mod serve;
 pub mod telemetry;

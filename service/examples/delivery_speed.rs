@@ -209,9 +209,9 @@ impl Bench {
         let mut tx = self.begin(place.tenant).await?;
         sqlx::query(
             "WITH made AS (
-                 INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, contact_scope, external_id,
+                 INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, phone_scope, email_scope, external_id,
                                    channel, first_name, last_name, phone, email, address, city, state, zip, details)
-                 SELECT $1, t.id, $2, $3, t.id, t.id, t.id, 'LS-' || t.n, 'file', 'Kara', 'Test', '+13035550101',
+                 SELECT $1, t.id, $2, $3, t.id, t.id, t.id, t.id, 'LS-' || t.n, 'file', 'Kara', 'Test', '+13035550101',
                         'kara@example.com', '1 Elm St', 'Boulder', 'CO', '80301', $6::jsonb
                  FROM unnest($4::uuid[]) WITH ORDINALITY AS t (id, n)
              )

@@ -126,7 +126,8 @@ impl App {
         clock: Clock,
         ids: Ids,
     ) -> Result<Self, Error> {
-        let unavailable = |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
+        let unavailable =
+            |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
         let database = Database::open(database).await.map_err(unavailable)?;
         if database.owner.is_some() {
             migrate(&database).await?;
@@ -207,7 +208,8 @@ impl App {
 
 /// Brings the schema up to date and gives the restricted role its rights on what is new.
 pub async fn migrate(database: &Database) -> Result<(), Error> {
-    let unavailable = |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
+    let unavailable =
+        |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
     let owner = database.owner_connection().map_err(unavailable)?;
     Migrator::up(&owner, None).await?;
     database.ensure_roles().await.map_err(unavailable)

@@ -18,7 +18,12 @@ use tests::{TestApp, fixture};
 
 const PAGE: Page = Page { rows: 100, after: None, before: None, from_end: false };
 
-async fn import(app: &Arc<App>, tenant: TenantId, source: &lead_source::Model, file: &str) -> (ImportId, run::Ended) {
+async fn import(
+    app: &Arc<App>,
+    tenant: TenantId,
+    source: &lead_source::Model,
+    file: &str,
+) -> (ImportId, run::Ended) {
     let path = fixture(file);
     let content = fs::read(&path).expect("a fixture");
     let received = ReceivedFile {
@@ -28,7 +33,8 @@ async fn import(app: &Arc<App>, tenant: TenantId, source: &lead_source::Model, f
         stored_as: None,
     };
     let id = imports::receive(app, tenant, source, received, None).await.expect("received").import;
-    let leased = imports::lease(app, tenant, id, Some(path)).await.expect("no error").expect("nobody else has it");
+    let leased =
+        imports::lease(app, tenant, id, Some(path)).await.expect("no error").expect("nobody else has it");
     (id, run::run(app, &leased).await.expect("an end"))
 }
 
@@ -90,8 +96,24 @@ async fn every_record_comes_out_as_expected() {
         let counts = done(&ended);
         let wanted = |outcome: &str| expected["counts"][file][outcome].as_i64().unwrap_or(0);
         assert_eq!(
-            [counts.records, counts.accepted, counts.warned, counts.updated, counts.duplicates, counts.rejected, counts.skipped],
-            [wanted("records"), wanted("accept"), wanted("warn"), wanted("update"), wanted("duplicate"), wanted("reject"), wanted("skip")],
+            [
+                counts.records,
+                counts.accepted,
+                counts.warned,
+                counts.updated,
+                counts.duplicates,
+                counts.rejected,
+                counts.skipped
+            ],
+            [
+                wanted("records"),
+                wanted("accept"),
+                wanted("warn"),
+                wanted("update"),
+                wanted("duplicate"),
+                wanted("reject"),
+                wanted("skip")
+            ],
             "{file}"
         );
         let leads = all_leads(&test.app, tenant).await;
@@ -121,7 +143,10 @@ async fn every_record_comes_out_as_expected() {
                 "reject" => {
                     assert!(lead.is_none(), "{file} {number} must not be a lead");
                     let codes = &refused.iter().find(|(record, _)| *record == number).expect("refused").1;
-                    assert!(codes.contains(&record["code"].as_str().expect("a code").to_owned()), "{file} {number}: {codes:?}");
+                    assert!(
+                        codes.contains(&record["code"].as_str().expect("a code").to_owned()),
+                        "{file} {number}: {codes:?}"
+                    );
                 }
                 _ => assert!(lead.is_none(), "{file} {number} must not be a lead"),
             }
@@ -133,13 +158,16 @@ async fn every_record_comes_out_as_expected() {
 
 async fn refused(app: &App, tenant: TenantId, import: ImportId) -> Vec<(i32, Vec<String>)> {
     let mut tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
-    let rows: Vec<(i32, Value)> = sqlx::query_as("SELECT record, reasons FROM failed_record WHERE import_id = $1")
-        .bind(import.uuid())
-        .fetch_all(tx.connection())
-        .await
-        .expect("refused records");
+    let rows: Vec<(i32, Value)> =
+        sqlx::query_as("SELECT record, reasons FROM failed_record WHERE import_id = $1")
+            .bind(import.uuid())
+            .fetch_all(tx.connection())
+            .await
+            .expect("refused records");
     let code = |reason: &Value| reason["code"].as_str().expect("a code").to_owned();
-    rows.into_iter().map(|(record, reasons)| (record, reasons.as_array().expect("reasons").iter().map(code).collect())).collect()
+    rows.into_iter()
+        .map(|(record, reasons)| (record, reasons.as_array().expect("reasons").iter().map(code).collect()))
+        .collect()
 }
 
 async fn snapshot(app: &App, tenant: TenantId) -> Vec<Value> {
@@ -204,7 +232,10 @@ async fn a_refused_record_is_corrected() {
     let right = BTreeMap::from([("Telephone # 1".to_owned(), "303 555 0199".to_owned())]);
     let answer = failed::correct(&test.app, tenant, id, &right, "user").await.expect("an answer");
     assert_eq!(answer.outcome, Outcome::Accepted);
-    let lead = all_leads(&test.app, tenant).await.into_iter().find(|lead| Some(lead.id) == answer.lead.map(|id| id.uuid()));
+    let lead = all_leads(&test.app, tenant)
+        .await
+        .into_iter()
+        .find(|lead| Some(lead.id) == answer.lead.map(domain::ids::LeadId::uuid));
     let lead = lead.expect("the lead is there");
     assert_eq!((lead.first_name.as_deref(), lead.phone.as_deref()), (Some("Fay"), Some("+13035550199")));
     assert!(failed::correct(&test.app, tenant, id, &right, "user").await.is_err(), "it is corrected already");
@@ -246,9 +277,40 @@ async fn a_file_with_a_broken_end_leaves_nothing() {
         stored_as: None,
     };
     let id = imports::receive(&test.app, tenant, &source, received, None).await.expect("received").import;
-    let leased = imports::lease(&test.app, tenant, id, Some(path.clone())).await.expect("no error").expect("free");
+    let leased =
+        imports::lease(&test.app, tenant, id, Some(path.clone())).await.expect("no error").expect("free");
     let ended = run::run(&test.app, &leased).await.expect("an end");
     assert!(matches!(&ended, run::Ended::Failed(why) if why.contains("JSON_UNTERMINATED")), "{ended:?}");
     assert!(all_leads(&test.app, tenant).await.is_empty());
     assert!(run::check(File::open(path).expect("there"), &source, &test.app.intake_settings()).is_err());
+}
+
+/// A revision that brings what a held delivery lacked sends it on its way.
+#[tokio::test]
+async fn a_revision_releases_what_was_held() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let new = service::delivery::manage::NewDestination {
+        slug: "crm".to_owned(),
+        name: None,
+        kind: "bonzo".to_owned(),
+        url: "http://127.0.0.1:9/api/webhook/x".to_owned().into(),
+        first_name_fallback: None,
+    };
+    service::delivery::manage::create(&test.app, tenant, new).await.expect("a destination");
+    let submit = async |record: &str| {
+        let submission = Submission { source: &source, record, channel: "api", idempotency_key: None };
+        submit::submit(&test.app, tenant, submission).await.expect("an answer").outcome
+    };
+    assert_eq!(submit(r#"{"Lead ID":"1","Email":"ada@example.com"}"#).await, Outcome::Warned);
+    test.app.delivery_worker().expect("a worker").run_due_work().await.expect("done");
+    assert_eq!(states(&test.app, tenant).await, ["held"]);
+    assert_eq!(submit(r#"{"Lead ID":"1","First Name":"Ada","Email":"ada@example.com"}"#).await, Outcome::Updated);
+    assert_eq!(states(&test.app, tenant).await, ["pending"]);
+}
+
+async fn states(app: &App, tenant: TenantId) -> Vec<String> {
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    sqlx::query_scalar("SELECT state FROM delivery").fetch_all(tx.connection()).await.expect("states")
 }

@@ -98,9 +98,10 @@ pub async fn create_tenant(app: &App, new: NewTenant) -> Result<tenant::Model, E
         time_zone: Set(time_zone),
         created_at: Set(now),
     };
-    let row = row.insert(&tx).await.map_err(|error| {
-        if is_taken(&error, "tenant_slug_key") { taken(&new.slug) } else { error.into() }
-    })?;
+    let row = row
+        .insert(&tx)
+        .await
+        .map_err(|error| if is_taken(&error, "tenant_slug_key") { taken(&new.slug) } else { error.into() })?;
     tx.commit().await?;
     Ok(row)
 }
@@ -162,7 +163,8 @@ pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>),
 
 /// The caller of a browser's cookie, with the session for its CSRF check.
 pub async fn by_cookie(app: &App, cookie: &str) -> Result<(Viewer, Session), Error> {
-    let (tenant, session) = app.tenants.resume_session(cookie, SessionLimits::default(), app.clock.now()).await?;
+    let (tenant, session) =
+        app.tenants.resume_session(cookie, SessionLimits::default(), app.clock.now()).await?;
     Ok((Viewer::user(tenant.id(), session.user.id, session.user.role), session))
 }
 

@@ -55,7 +55,7 @@ impl Default for Settings {
             client: client::Settings::default(),
             schedule: RetrySchedule::default(),
             lease: Duration::from_secs(35),
-            places: 1_024,
+            places: 2_048,
             batch: 256,
             requests_per_destination: 128,
             poll: Duration::from_millis(500),

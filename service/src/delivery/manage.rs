@@ -2,6 +2,7 @@
 
 use domain::ids::{DestinationId, TenantId};
 use entity::{Tenanted, destination};
+use sea_orm::sea_query::{ExprTrait, extension::postgres::PgFunc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -52,6 +53,13 @@ pub async fn by_id(tx: &TenantTx, id: DestinationId) -> Result<destination::Mode
         .one(tx)
         .await?
         .ok_or_else(|| Error::not_found("destination", id))
+}
+
+/// Those destinations, in no order; ids of other tenants are not found.
+pub async fn by_ids(tx: &TenantTx, ids: &[DestinationId]) -> Result<Vec<destination::Model>, Error> {
+    let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let wanted = destination::Column::Id.into_expr().eq(PgFunc::any(ids));
+    Ok(destination::Entity::of(tx.tenant()).filter(wanted).all(tx).await?)
 }
 
 /// The destination of that slug.

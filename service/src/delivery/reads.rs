@@ -55,8 +55,7 @@ pub struct DeliveryFilter {
 
 const DELIVERY: &str =
     "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at";
-const ATTEMPT: &str =
-    "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body";
+const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body";
 
 /// A page of deliveries, newest first.
 pub async fn list(
@@ -72,7 +71,9 @@ pub async fn list(
         query.push(" AND d.destination_id = ANY(").push_bind(ids).push(")");
     }
     if !filter.states.is_empty() {
-        query.push(" AND (CASE WHEN d.state = 'pending' AND d.lease IS NOT NULL AND d.due_at > ").push_bind(now);
+        query
+            .push(" AND (CASE WHEN d.state = 'pending' AND d.lease IS NOT NULL AND d.due_at > ")
+            .push_bind(now);
         query.push(" THEN 'sending' ELSE d.state END) = ANY(").push_bind(filter.states.clone()).push(")");
         // Lets the small index of those that need a person be used.
         if filter.states.iter().all(|state| state == "failed" || state == "held") {

@@ -200,9 +200,10 @@ impl Worker {
         tenants.rotate_left(first);
         let mut round = Round::Idle;
         for tenant in tenants {
-            // Small claims cost as much as large ones: with places nearly used up it pays to wait for more.
+            // Small claims cost as much as large ones: for who is being served it pays to wait for more room.
             let allowance = run.load.allowance(tenant);
-            if allowance < engine.settings.batch.min(engine.settings.places / 16).max(1) {
+            let wanted = engine.settings.batch.min(engine.settings.places / 16);
+            if allowance == 0 || (allowance < wanted && run.load.is_served(tenant)) {
                 if round == Round::Idle {
                     round = Round::Full;
                 }

@@ -65,11 +65,11 @@ impl FailedExport {
 
     async fn rows(&self, tx: &TenantTx) -> Result<Vec<failed_record::Model>, Error> {
         use failed_record::Column;
-        let mut query = failed_record::Entity::of(tx.tenant()).filter(Column::ImportId.eq(self.import.uuid()));
+        let mut query =
+            failed_record::Entity::of(tx.tenant()).filter(Column::ImportId.eq(self.import.uuid()));
         if let Some((record, id)) = self.after {
-            query = query.filter(
-                Column::Record.gt(record).or(Column::Record.eq(record).and(Column::Id.gt(id))),
-            );
+            query =
+                query.filter(Column::Record.gt(record).or(Column::Record.eq(record).and(Column::Id.gt(id))));
         }
         let ordered = query.order_by_asc(Column::Record).order_by_asc(Column::Id);
         Ok(ordered.limit(ROWS_AT_ONCE).all(tx).await?)

@@ -50,7 +50,9 @@ pub async fn store(
     let column = |pick: &dyn Fn(&Refused) -> String| refused.iter().map(pick).collect::<Vec<_>>();
     let reasons: Vec<serde_json::Value> = refused
         .iter()
-        .map(|one| serde_json::to_value(&one.reasons).map_err(|error| Error::internal("writing reasons", error)))
+        .map(|one| {
+            serde_json::to_value(&one.reasons).map_err(|error| Error::internal("writing reasons", error))
+        })
         .collect::<Result<_, _>>()?;
     let stored: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO failed_record (tenant_id, source_id, import_id, created_at, state, id, record, line, raw, fingerprint, reasons)
@@ -126,7 +128,9 @@ pub async fn correct(
     let (lead, warnings, fingerprint) = match verdict {
         Verdict::Accept { lead, warnings, fingerprint } => (lead, warnings, fingerprint),
         Verdict::Reject(reasons) => return refuse_again(tx, record, reasons).await,
-        Verdict::Skip => return Err(Error::invalid("values", "a record without any value cannot be sent in")),
+        Verdict::Skip => {
+            return Err(Error::invalid("values", "a record without any value cannot be sent in"));
+        }
     };
     let origin = Origin {
         tenant,
@@ -155,7 +159,12 @@ pub async fn correct(
     resolve(&tx, record, "corrected", actor, now, Some(resolved.lead.uuid())).await?;
     tx.commit().await?;
     app.wake.delivery();
-    Ok(Submitted { outcome: resolved.outcome.into(), lead: Some(resolved.lead), failed: Some(id), reasons: warnings })
+    Ok(Submitted {
+        outcome: resolved.outcome.into(),
+        lead: Some(resolved.lead),
+        failed: Some(id),
+        reasons: warnings,
+    })
 }
 
 async fn refuse_again(

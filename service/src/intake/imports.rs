@@ -166,12 +166,14 @@ pub async fn cancel(app: &App, tenant: TenantId, id: ImportId) -> Result<(), Err
     match state.as_deref() {
         None => Err(Error::not_found("import", id)),
         Some("received" | "running") => {
-            sqlx::query("UPDATE import SET state = 'cancelled', finished_at = $3 WHERE tenant_id = $1 AND id = $2")
-                .bind(tenant.uuid())
-                .bind(id.uuid())
-                .bind(app.clock.now())
-                .execute(tx.connection())
-                .await?;
+            sqlx::query(
+                "UPDATE import SET state = 'cancelled', finished_at = $3 WHERE tenant_id = $1 AND id = $2",
+            )
+            .bind(tenant.uuid())
+            .bind(id.uuid())
+            .bind(app.clock.now())
+            .execute(tx.connection())
+            .await?;
             tx.commit().await?;
             app.wake.progress();
             Ok(())
@@ -228,7 +230,10 @@ pub async fn lease(
         (Some(path), _) => path,
         (None, Some(stored)) => app.settings.data_dir.join(stored),
         (None, None) => {
-            return Err(Error::internal("finding an import's file", format!("import {id} has no stored file")));
+            return Err(Error::internal(
+                "finding an import's file",
+                format!("import {id} has no stored file"),
+            ));
         }
     };
     Ok(Some(Leased { import, source, path, lease }))

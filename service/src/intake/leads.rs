@@ -118,8 +118,7 @@ pub async fn list(tx: &TenantTx, filter: &LeadFilter, page: Page) -> Result<Rows
 
 /// How many leads the filter finds, counted up to `most` and one more.
 pub async fn count(tx: &TenantTx, filter: &LeadFilter, most: u32) -> Result<u32, Error> {
-    let mut query =
-        QueryBuilder::new("SELECT count(*) FROM (SELECT FROM lead l WHERE l.tenant_id = ");
+    let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM lead l WHERE l.tenant_id = ");
     query.push_bind(tx.tenant().uuid());
     push_filter(&mut query, filter);
     query.push(format!(" LIMIT {}) counted", most.saturating_add(1)));
@@ -206,9 +205,13 @@ fn push_statuses(query: &mut QueryBuilder<Postgres>, statuses: &[Status]) {
         query.push(match status {
             Status::Accepted => format!(" OR NOT {any})"),
             Status::Failed => format!(" OR {any} AND d.state = 'failed')"),
-            Status::Held => format!(" OR ({any} AND d.state = 'held') AND NOT {any} AND d.state = 'failed'))"),
+            Status::Held => {
+                format!(" OR ({any} AND d.state = 'held') AND NOT {any} AND d.state = 'failed'))")
+            }
             Status::Pending => {
-                format!(" OR ({any} AND d.state = 'pending') AND NOT {any} AND d.state IN ('failed', 'held')))")
+                format!(
+                    " OR ({any} AND d.state = 'pending') AND NOT {any} AND d.state IN ('failed', 'held')))"
+                )
             }
             Status::Delivered => format!(" OR ({any}) AND NOT {any} AND d.state <> 'delivered'))"),
         });
@@ -254,7 +257,10 @@ pub(crate) fn cut<T>(mut rows: Vec<T>, page: Page) -> Rows<T> {
 }
 
 /// The state of each of the leads' deliveries, for their status.
-pub async fn delivery_states(tx: &TenantTx, leads: &[LeadId]) -> Result<Vec<(LeadId, DeliveryId, String)>, Error> {
+pub async fn delivery_states(
+    tx: &TenantTx,
+    leads: &[LeadId],
+) -> Result<Vec<(LeadId, DeliveryId, String)>, Error> {
     let ids: Vec<Uuid> = leads.iter().map(|id| id.uuid()).collect();
     let mut connection = tx.lock().await;
     let rows: Vec<(Uuid, Uuid, String)> =

@@ -126,7 +126,10 @@ fn uuids<T: Copy>(ids: &[T], uuid: fn(T) -> Uuid) -> Vec<Uuid> {
     ids.iter().copied().map(uuid).collect()
 }
 
-async fn fetch<M: FromQueryResult>(tx: &TenantTx, mut query: QueryBuilder<Postgres>) -> Result<Vec<M>, Error> {
+async fn fetch<M: FromQueryResult>(
+    tx: &TenantTx,
+    mut query: QueryBuilder<Postgres>,
+) -> Result<Vec<M>, Error> {
     let mut connection = tx.lock().await;
     let rows = query.build().fetch_all(&mut *connection).await?;
     drop(connection);

@@ -71,6 +71,18 @@ pub enum Outcome {
     Duplicate,
 }
 
+impl Outcome {
+    /// As the outcome tables name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accept",
+            Self::Warned => "warn",
+            Self::Updated => "update",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// A candidate's outcome, with the lead that it made or met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -256,8 +268,10 @@ async fn stage(
     rows.begin();
     for (ordinal, candidate) in (0_i32..).zip(candidates) {
         let id = ids.next(origin.now);
-        let phone = candidate.lead.phone.as_deref().map(|phone| (phone, scope(origin, origin.identity.phone, id)));
-        let email = candidate.lead.email.as_deref().map(|email| (email, scope(origin, origin.identity.email, id)));
+        let phone =
+            candidate.lead.phone.as_deref().map(|phone| (phone, scope(origin, origin.identity.phone, id)));
+        let email =
+            candidate.lead.email.as_deref().map(|email| (email, scope(origin, origin.identity.email, id)));
         let identity = identity(origin.source, &candidate.lead, candidate.fingerprint);
         let leader = taken.is_first(identity, phone, email);
         let deliveries: Vec<Uuid> = (0..destinations).map(|_| ids.next(origin.now)).collect();
@@ -320,15 +334,12 @@ fn content(rows: &mut CopyRows, origin: &Origin, candidate: &Candidate, text: &m
 pub fn identity(source: SourceId, lead: &Lead, fingerprint: u128) -> Uuid {
     let mut hash = Xxh3::new();
     hash.update(source.uuid().as_bytes());
-    match &lead.external_id {
-        Some(id) => {
-            hash.update(b"id");
-            hash.update(id.as_bytes());
-        }
-        None => {
-            hash.update(b"content");
-            hash.update(&fingerprint.to_be_bytes());
-        }
+    if let Some(id) = &lead.external_id {
+        hash.update(b"id");
+        hash.update(id.as_bytes());
+    } else {
+        hash.update(b"content");
+        hash.update(&fingerprint.to_be_bytes());
     }
     Uuid::from_u128(hash.digest128())
 }
@@ -352,7 +363,12 @@ struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     /// Whether nobody has any of its keys; then they are its own from now on.
-    fn is_first(&mut self, identity: Uuid, phone: Option<(&'a str, Uuid)>, email: Option<(&'a str, Uuid)>) -> bool {
+    fn is_first(
+        &mut self,
+        identity: Uuid,
+        phone: Option<(&'a str, Uuid)>,
+        email: Option<(&'a str, Uuid)>,
+    ) -> bool {
         if self.identities.contains(&identity)
             || phone.is_some_and(|phone| self.phones.contains(&phone))
             || email.is_some_and(|email| self.emails.contains(&email))

@@ -25,7 +25,11 @@ impl Columns {
 }
 
 /// The plan that reads corrected values of such a record by the names that [`values`] gives.
-pub fn plan(source: &lead_source::Model, columns: Option<&Columns>, settings: &Settings) -> Result<Plan, Error> {
+pub fn plan(
+    source: &lead_source::Model,
+    columns: Option<&Columns>,
+    settings: &Settings,
+) -> Result<Plan, Error> {
     let mapping = sources::mapping_of(source)?;
     let plan = match columns {
         Some(columns) => Plan::for_columns(&mapping, &columns.header, settings),

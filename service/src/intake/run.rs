@@ -136,6 +136,7 @@ pub fn check(
     Ok(shape)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn refused(error: FileError) -> Error {
     let line = error.line.map(|line| format!(" (line {line})")).unwrap_or_default();
     Error::Invalid {
@@ -194,7 +195,8 @@ fn read(
     done: &HashSet<i32>,
     sender: &mpsc::Sender<Prepared>,
 ) -> Result<(), Error> {
-    let file = File::open(&leased.path).map_err(|error| Error::internal("opening an import's file", error))?;
+    let file =
+        File::open(&leased.path).map_err(|error| Error::internal("opening an import's file", error))?;
     let bytes = Arc::new(AtomicU64::new(0));
     let counted = Counted { input: file, bytes: Arc::clone(&bytes) };
     let mut reader = Reader::open(counted, &Options::default()).map_err(refused)?;
@@ -300,6 +302,10 @@ async fn merge_batch(
     .execute(tx.connection())
     .await?;
     tx.commit().await?;
+    for one in &resolved {
+        metrics::counter!("baton_records_total", "outcome" => one.outcome.as_str()).increment(1);
+    }
+    metrics::counter!("baton_records_total", "outcome" => "reject").increment(prepared.refused.len() as u64);
     Ok(true)
 }
 

@@ -39,7 +39,10 @@ pub fn mapping_of(source: &lead_source::Model) -> Result<MappingSpec, Error> {
         Some(own) => MappingSpec::parse(&own.to_string())
             .map_err(|error| Error::internal(format!("reading lead_source.mapping of {}", source.id), error)),
         None => built_in(&source.kind).ok_or_else(|| {
-            Error::internal("finding a built-in mapping", format!("lead_source {} is of kind {}", source.id, source.kind))
+            Error::internal(
+                "finding a built-in mapping",
+                format!("lead_source {} is of kind {}", source.id, source.kind),
+            )
         }),
     }
 }
@@ -101,7 +104,10 @@ pub async fn create(app: &App, tenant: TenantId, new: NewSource) -> Result<lead_
     let mapping = match (generic, new.mapping) {
         (true, Some(mapping)) => Some(check_mapping(mapping)?),
         (true, None) => {
-            return Err(Error::invalid("mapping", "a source of kind generic needs a mapping; see docs/mappings.md"));
+            return Err(Error::invalid(
+                "mapping",
+                "a source of kind generic needs a mapping; see docs/mappings.md",
+            ));
         }
         (false, None) => None,
         (false, Some(_)) => {

@@ -52,7 +52,8 @@ impl Stored {
         let corrupt = |error| Error::internal(format!("reading lead.details of {}", row.id), error);
         let details = details_from_json(&row.details.to_string()).map_err(corrupt)?;
         let small = |text: Option<String>| text.map(Into::into);
-        let many = |texts: Option<Vec<String>>| texts.unwrap_or_default().into_iter().map(Into::into).collect();
+        let many =
+            |texts: Option<Vec<String>>| texts.unwrap_or_default().into_iter().map(Into::into).collect();
         Ok(Self {
             lead: Lead {
                 external_id: small(row.external_id),
@@ -80,7 +81,9 @@ impl Stored {
     }
 }
 
-fn texts_from_json(json: Option<&serde_json::Value>) -> Vec<(compact_str::CompactString, compact_str::CompactString)> {
+fn texts_from_json(
+    json: Option<&serde_json::Value>,
+) -> Vec<(compact_str::CompactString, compact_str::CompactString)> {
     let Some(serde_json::Value::Object(fields)) = json else { return Vec::new() };
     fields.iter().map(|(name, value)| (name.into(), value.as_str().unwrap_or_default().into())).collect()
 }

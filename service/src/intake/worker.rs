@@ -33,7 +33,10 @@ pub async fn work(app: Arc<App>, stop: CancellationToken) {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "waiting imports could not be read");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "waiting imports could not be read"
+                    );
                 }
             }
         }

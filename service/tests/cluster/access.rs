@@ -254,3 +254,18 @@ async fn each_test_has_a_database_of_its_own_that_goes_with_it() {
         sqlx::query_scalar(read).bind(name).fetch_one(owner(&second.database)).await.expect("a row");
     assert!(!there);
 }
+
+#[tokio::test]
+async fn a_transaction_passes_over_connections_that_broke_while_they_were_idle() {
+    let fresh = fresh().await;
+    let database = &fresh.database;
+    let held = [database.app.acquire().await, database.app.acquire().await, database.app.acquire().await];
+    drop(held.map(|connection| connection.expect("a connection")));
+    super::world::eventually("all are idle", async || database.app.num_idle() >= 3).await;
+    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+               WHERE usename = 'baton_app' AND datname = current_database()";
+    let ended: i64 = sqlx::query_scalar(end).fetch_one(owner(database)).await.expect("they end");
+    assert!(ended >= 3);
+    let transaction = database.begin(ACME, Mode::ReadOnly).await.expect("it begins");
+    assert_eq!(count(&mut *transaction.lock().await).await, 3);
+}

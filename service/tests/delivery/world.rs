@@ -164,7 +164,7 @@ impl World {
         let (lead, delivery) = (self.ids.next(self.clock.now()), self.ids.next(self.clock.now()));
         let mut tx = self.begin(tenant).await;
         sqlx::query(
-            "INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, contact_scope,
+            "INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, phone_scope,
                                external_id, channel, first_name, last_name, phone, details)
              VALUES ($1, $2, $3, $4, $2, $2, $2, 'LS-1001', 'file', $5, 'Test', '+13035550101', $6)",
         )

@@ -38,16 +38,20 @@ impl Binaries {
 }
 
 fn choose(mut found: Vec<Binaries>, made_by: Option<u32>, cluster: &Path) -> Result<Binaries> {
+    // Stable, and the last is taken: of two alike the distribution's own comes before one that the path names.
+    found.reverse();
     found.sort_by_key(|binaries| binaries.major);
     let newest = found.last().map(|newest| format!("PostgreSQL {}", newest.major));
     match made_by {
         None => found.pop().filter(|newest| newest.major >= OLDEST).ok_or_else(|| Error::NoBinaries {
             found: newest.map(|newest| format!(" (there is {newest})")).unwrap_or_default(),
         }),
-        Some(made_by) => found.into_iter().find(|binaries| binaries.major == made_by).ok_or_else(|| {
-            let folder = cluster.to_owned();
-            Error::OtherMajor { folder, made_by, installed: newest.unwrap_or_else(|| "none".to_owned()) }
-        }),
+        Some(made_by) => {
+            found.into_iter().rev().find(|binaries| binaries.major == made_by).ok_or_else(|| {
+                let folder = cluster.to_owned();
+                Error::OtherMajor { folder, made_by, installed: newest.unwrap_or_else(|| "none".to_owned()) }
+            })
+        }
     }
 }
 
@@ -102,6 +106,9 @@ mod tests {
             majors.iter().map(binaries).collect()
         };
         assert_eq!(choose(installed(&[17, 15, 16]), None, cluster).expect("one").major, 17);
+        let twice = [Binaries { folder: PathBuf::from("/path"), major: 17 }];
+        let twice = choose([installed(&[17]), twice.to_vec()].concat(), None, cluster).expect("one");
+        assert_eq!(twice.folder, Path::new("/pg/17"));
         assert_eq!(choose(installed(&[17, 15, 16]), Some(15), cluster).expect("one").major, 15);
         let none = choose(installed(&[]), None, cluster).expect_err("none").to_string();
         assert!(none.contains("apt-get install postgresql"), "{none}");

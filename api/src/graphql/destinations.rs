@@ -1,0 +1,298 @@
+//! Destinations. Their addresses are secrets: they go in and never come out.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Value};
+use chrono::{DateTime, Utc};
+use domain::ids::DestinationId;
+use entity::destination;
+use secrecy::{ExposeSecret, SecretString};
+use service::delivery::manage::{self, DestinationChange, NewDestination};
+use service::delivery::reads;
+use uuid::Uuid;
+
+use super::at_hand::{AtHand, Below, Getter, text};
+use super::error::{ApiError, UserError, expected, found, stored};
+use super::id::Id;
+use super::operation::{Reads, operation};
+use super::sources::{distinct, not_loaded};
+use super::wants::{DestinationWants, Selected, Wants};
+
+/// What kind of receiver a destination is.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::delivery::Kind")]
+pub enum DestinationKind {
+    Bonzo,
+    Webhook,
+}
+
+/// Where leads are delivered.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    pub(super) row: destination::Model,
+    kind: DestinationKind,
+    counts: Option<Counts>,
+}
+
+/// Deliveries by state.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    pending: i64,
+    delivered: i64,
+    failed: i64,
+    held: i64,
+}
+
+impl Destination {
+    fn counts(&self) -> Result<Counts, ApiError> {
+        self.counts.ok_or_else(|| not_loaded("Destination's counts"))
+    }
+}
+
+#[Object]
+impl Destination {
+    async fn id(&self) -> ID {
+        ID(DestinationId(self.row.id).to_string())
+    }
+
+    async fn slug(&self) -> &str {
+        &self.row.slug
+    }
+
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    async fn kind(&self) -> DestinationKind {
+        self.kind
+    }
+
+    async fn enabled(&self) -> bool {
+        self.row.enabled
+    }
+
+    /// Host and masked path; the URL itself is a secret.
+    async fn url_masked(&self) -> &str {
+        &self.row.url_masked
+    }
+
+    /// What stands for a missing first name; null holds such a lead.
+    async fn first_name_fallback(&self) -> Option<&str> {
+        self.row.first_name_fallback.as_deref()
+    }
+
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.created_at
+    }
+
+    async fn pending(&self) -> Result<i64, ApiError> {
+        Ok(self.counts()?.pending)
+    }
+
+    async fn delivered(&self) -> Result<i64, ApiError> {
+        Ok(self.counts()?.delivered)
+    }
+
+    async fn failed(&self) -> Result<i64, ApiError> {
+        Ok(self.counts()?.failed)
+    }
+
+    async fn held(&self) -> Result<i64, ApiError> {
+        Ok(self.counts()?.held)
+    }
+}
+
+impl AtHand for Destination {
+    fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        Some(Getter::Leaf(match field {
+            "id" => |destination| Value::String(DestinationId(destination.row.id).to_string()),
+            "slug" => |destination| text(Some(&destination.row.slug)),
+            "name" => |destination| text(Some(&destination.row.name)),
+            "kind" => |destination| enum_value(destination.kind),
+            "enabled" => |destination| Value::Boolean(destination.row.enabled),
+            "urlMasked" => |destination| text(Some(&destination.row.url_masked)),
+            _ => return None,
+        }))
+    }
+}
+
+/// The destinations of those rows, with what is wanted of them.
+async fn load(
+    reads: &Reads,
+    rows: Vec<destination::Model>,
+    wants: DestinationWants,
+) -> Result<Vec<Arc<Destination>>, ApiError> {
+    let counts = if wants.counts && !rows.is_empty() { Some(counts_by_id(reads).await?) } else { None };
+    let destination = |row: destination::Model| {
+        let kind = domain::delivery::Kind::parse(&row.kind);
+        let kind = stored("destination.kind", row.id, &row.kind, kind)?.into();
+        let counts = counts.as_ref().map(|counts| counts.get(&row.id).copied().unwrap_or_default());
+        Ok(Arc::new(Destination { row, kind, counts }))
+    };
+    rows.into_iter().map(destination).collect()
+}
+
+async fn counts_by_id(reads: &Reads) -> Result<HashMap<Uuid, Counts>, ApiError> {
+    let mut counts: HashMap<Uuid, Counts> = HashMap::new();
+    for (destination, state, count) in reads::count_by_destination(reads).await? {
+        let of_one = counts.entry(destination.uuid()).or_default();
+        match state.as_str() {
+            "delivered" => of_one.delivered += count,
+            "failed" => of_one.failed += count,
+            "held" => of_one.held += count,
+            _ => of_one.pending += count,
+        }
+    }
+    Ok(counts)
+}
+
+/// The destinations of those ids by id.
+pub(super) async fn by_ids(
+    reads: &Reads,
+    ids: impl IntoIterator<Item = Uuid>,
+    wants: DestinationWants,
+) -> Result<HashMap<Uuid, Arc<Destination>>, ApiError> {
+    let ids: Vec<DestinationId> = distinct(ids).map(DestinationId).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = manage::by_ids(reads, &ids).await?;
+    Ok(load(reads, rows, wants)
+        .await?
+        .into_iter()
+        .map(|destination| (destination.row.id, destination))
+        .collect())
+}
+
+#[derive(Default)]
+pub(super) struct DestinationQueries;
+
+#[Object]
+impl DestinationQueries {
+    async fn destinations(&self, context: &Context<'_>) -> Result<Vec<Arc<Destination>>, ApiError> {
+        let reads = operation(context)?.read().await?;
+        load(&reads, manage::list(&reads).await?, DestinationWants::read(&Selected::here(context))).await
+    }
+
+    async fn destination(
+        &self,
+        context: &Context<'_>,
+        id: Id<DestinationId>,
+    ) -> Result<Option<Arc<Destination>>, ApiError> {
+        let reads = operation(context)?.read().await?;
+        let row = found(manage::by_id(&reads, id.0).await)?;
+        Ok(load(&reads, row.into_iter().collect(), DestinationWants::read(&Selected::here(context)))
+            .await?
+            .pop())
+    }
+}
+
+#[derive(InputObject)]
+struct CreateDestinationInput {
+    slug: String,
+    name: Option<String>,
+    kind: DestinationKind,
+    url: String,
+    first_name_fallback: Option<String>,
+}
+
+#[derive(InputObject)]
+struct UpdateDestinationInput {
+    id: Id<DestinationId>,
+    name: Option<String>,
+    enabled: Option<bool>,
+    url: Option<String>,
+    first_name_fallback: Option<String>,
+    clear_first_name_fallback: Option<bool>,
+}
+
+#[derive(SimpleObject)]
+struct CreateDestinationPayload {
+    destination: Option<Arc<Destination>>,
+    /// Of kind webhook: the signing secret, shown once.
+    signing_secret: Option<String>,
+    error: Option<UserError>,
+}
+
+#[derive(SimpleObject)]
+struct UpdateDestinationPayload {
+    destination: Option<Arc<Destination>>,
+    error: Option<UserError>,
+}
+
+#[derive(Default)]
+pub(super) struct DestinationMutations;
+
+#[Object]
+impl DestinationMutations {
+    async fn create_destination(
+        &self,
+        context: &Context<'_>,
+        input: CreateDestinationInput,
+    ) -> Result<CreateDestinationPayload, ApiError> {
+        let operation = operation(context)?;
+        let tenant = operation.viewer()?.tenant;
+        let new = NewDestination {
+            slug: input.slug,
+            name: input.name,
+            kind: domain::delivery::Kind::from(input.kind).as_str().to_owned(),
+            url: SecretString::from(input.url),
+            first_name_fallback: input.first_name_fallback,
+        };
+        let created = operation.change(manage::create(&operation.app, tenant, new)).await;
+        let (row, secret) = match expected(created)? {
+            Ok(created) => created,
+            Err(error) => {
+                return Ok(CreateDestinationPayload {
+                    destination: None,
+                    signing_secret: None,
+                    error: Some(error),
+                });
+            }
+        };
+        Ok(CreateDestinationPayload {
+            destination: changed(context, row).await?,
+            signing_secret: secret.map(|secret| secret.expose_secret().to_owned()),
+            error: None,
+        })
+    }
+
+    async fn update_destination(
+        &self,
+        context: &Context<'_>,
+        input: UpdateDestinationInput,
+    ) -> Result<UpdateDestinationPayload, ApiError> {
+        let operation = operation(context)?;
+        let tenant = operation.viewer()?.tenant;
+        let clear = input.clear_first_name_fallback == Some(true);
+        if clear && input.first_name_fallback.is_some() {
+            return Err(ApiError::invalid(
+                "input.clearFirstNameFallback",
+                "give `firstNameFallback` or clear it, not both",
+            ));
+        }
+        let change = DestinationChange {
+            name: input.name,
+            enabled: input.enabled,
+            url: input.url.map(SecretString::from),
+            first_name_fallback: if clear { Some(None) } else { input.first_name_fallback.map(Some) },
+        };
+        let updated = operation.change(manage::update(&operation.app, tenant, input.id.0, change)).await;
+        Ok(match expected(updated)? {
+            Ok(row) => UpdateDestinationPayload { destination: changed(context, row).await?, error: None },
+            Err(error) => UpdateDestinationPayload { destination: None, error: Some(error) },
+        })
+    }
+}
+
+/// A destination after a change, as the payload's reads see it.
+async fn changed(
+    context: &Context<'_>,
+    row: destination::Model,
+) -> Result<Option<Arc<Destination>>, ApiError> {
+    let reads = operation(context)?.read().await?;
+    let wants = DestinationWants::read(&Selected::here(context).field("destination"));
+    Ok(load(&reads, vec![row], wants).await?.pop())
+}

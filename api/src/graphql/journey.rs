@@ -1,0 +1,188 @@
+//! A lead's journey: what is stored as an event, and what its own row, its deliveries and their attempts say already.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_graphql::{Enum, ID, SimpleObject};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::ids::{DeliveryId, LeadEventId, LeadId};
+use serde_json::{Value, json};
+use service::intake::leads::{EventRow, LeadRow};
+use uuid::Uuid;
+
+use super::delivery::{AttemptOutcome, Delivery, DeliveryAttempt};
+use super::error::{ApiError, stored};
+
+/// A kind of step.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum LeadEventKind {
+    Received,
+    Updated,
+    Duplicate,
+    Triggered,
+    Corrected,
+    Delivered,
+    Refused,
+    Held,
+    Retried,
+    Exhausted,
+}
+
+/// A step of a lead's journey.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct LeadEvent {
+    id: ID,
+    pub(super) kind: LeadEventKind,
+    at: DateTime<Utc>,
+    pub(super) summary: String,
+    data: Option<Value>,
+    actor: Option<String>,
+}
+
+/// Stored events by their lead.
+pub(super) fn by_lead(events: Vec<(LeadId, EventRow)>) -> HashMap<Uuid, Vec<EventRow>> {
+    let mut by_lead: HashMap<Uuid, Vec<EventRow>> = HashMap::new();
+    for (lead, event) in events {
+        by_lead.entry(lead.uuid()).or_default().push(event);
+    }
+    by_lead
+}
+
+/// The journey of a lead, oldest step first.
+pub(super) fn events(
+    lead: &LeadRow,
+    stored: Vec<EventRow>,
+    deliveries: &[Arc<Delivery>],
+) -> Result<Vec<LeadEvent>, ApiError> {
+    let mut events = vec![received(lead)];
+    for event in stored {
+        events.push(from_row(event, deliveries)?);
+    }
+    for delivery in deliveries {
+        let attempts = delivery.attempts.as_deref().unwrap_or_default();
+        events.extend(attempts.iter().filter_map(|attempt| attempted(delivery, attempt)));
+        events.extend(ended(delivery, attempts));
+    }
+    // Stable: of two steps at one moment, the receipt and the stored one come first.
+    events.sort_by_key(|event| event.at);
+    Ok(events)
+}
+
+fn received(lead: &LeadRow) -> LeadEvent {
+    let summary = match lead.channel.as_str() {
+        "file" => "Received with a file",
+        "api" => "Received over the API",
+        "web" => "Received from the dashboard",
+        "sms" => "Received from a text conversation",
+        "voice" => "Received from a phone call",
+        _ => "Received",
+    };
+    LeadEvent {
+        id: ID(LeadEventId(lead.id).to_string()),
+        kind: LeadEventKind::Received,
+        at: lead.received_at,
+        summary: summary.to_owned(),
+        data: None,
+        actor: None,
+    }
+}
+
+fn from_row(row: EventRow, deliveries: &[Arc<Delivery>]) -> Result<LeadEvent, ApiError> {
+    let kind = match row.kind.as_str() {
+        "updated" => Some(LeadEventKind::Updated),
+        "duplicate" => Some(LeadEventKind::Duplicate),
+        "triggered" => Some(LeadEventKind::Triggered),
+        "corrected" => Some(LeadEventKind::Corrected),
+        "retried" => Some(LeadEventKind::Retried),
+        _ => None,
+    };
+    let kind = stored("lead_event.kind", row.id, &row.kind, kind)?;
+    let data = row.data.as_ref().unwrap_or(&Value::Null);
+    let summary = match kind {
+        LeadEventKind::Updated if data["note"] == "applied" => with_names("Updated", &data["changed"]),
+        LeadEventKind::Updated => format!("An update was set aside: {}", text(&data["note"])),
+        LeadEventKind::Duplicate => {
+            with_names("Came in again", data.get("brought").unwrap_or(&data["changed"]))
+        }
+        LeadEventKind::Triggered => match data["trigger_date"].as_str() {
+            Some(date) => format!("Triggered again on {date}"),
+            None => "Triggered again".to_owned(),
+        },
+        LeadEventKind::Corrected => row.record.map_or_else(
+            || "Corrected by hand".to_owned(),
+            |record| format!("Record {record} was corrected by hand"),
+        ),
+        _ => format!("Delivery to {} was retried", destination_of(text(&data["delivery"]), deliveries)),
+    };
+    let id = ID(LeadEventId(row.id).to_string());
+    Ok(LeadEvent { id, kind, at: row.at, summary, data: row.data, actor: row.actor })
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("unknown")
+}
+
+/// The fields' names only: their values are a person's data, which `data` has for those who look.
+fn with_names(what: &str, fields: &Value) -> String {
+    let names: Vec<&str> = fields.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() { what.to_owned() } else { format!("{what}: {}", names.join(", ")) }
+}
+
+fn destination_of<'a>(delivery: &str, deliveries: &'a [Arc<Delivery>]) -> &'a str {
+    let id = delivery.parse::<DeliveryId>().ok();
+    deliveries
+        .iter()
+        .find(|known| Some(DeliveryId(known.row.id)) == id)
+        .map_or("a destination", |known| name(known))
+}
+
+fn name(delivery: &Delivery) -> &str {
+    delivery.destination.as_ref().map_or("a destination", |destination| destination.row.name.as_str())
+}
+
+fn attempted(delivery: &Delivery, attempt: &DeliveryAttempt) -> Option<LeadEvent> {
+    let (kind, said) = match attempt.outcome {
+        AttemptOutcome::Delivered => (LeadEventKind::Delivered, "took it"),
+        AttemptOutcome::Refused => (LeadEventKind::Refused, "refused it"),
+        AttemptOutcome::Retryable | AttemptOutcome::Unknown => return None,
+    };
+    let row = &attempt.row;
+    let status = row.http_status.map(|status| format!(" with {status}")).unwrap_or_default();
+    Some(LeadEvent {
+        id: attempt.id(),
+        kind,
+        at: row.started_at + TimeDelta::microseconds(row.duration_us.into()),
+        summary: format!("{} {said}{status} at attempt {}", name(delivery), row.number),
+        data: Some(json!({
+            "delivery": DeliveryId(row.delivery_id),
+            "attempt": row.number,
+            "httpStatus": row.http_status,
+        })),
+        actor: None,
+    })
+}
+
+/// The end that no single attempt says: the delivery is held, or its attempts are used up.
+fn ended(delivery: &Delivery, attempts: &[DeliveryAttempt]) -> Option<LeadEvent> {
+    let row = &delivery.row;
+    let gave_up = attempts
+        .last()
+        .is_some_and(|last| matches!(last.outcome, AttemptOutcome::Retryable | AttemptOutcome::Unknown));
+    let (kind, summary, word) = match row.state.as_str() {
+        "held" => (LeadEventKind::Held, format!("Held for {}", name(delivery)), "held"),
+        "failed" if gave_up => {
+            let summary = format!("Gave up on {} after {} attempts", name(delivery), row.attempts);
+            (LeadEventKind::Exhausted, summary, "exhausted")
+        }
+        _ => return None,
+    };
+    let reason = row.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    Some(LeadEvent {
+        id: ID(format!("{}.{word}", DeliveryId(row.id))),
+        kind,
+        at: row.finished_at.unwrap_or_else(|| delivery.created_at()),
+        summary: format!("{summary}{reason}"),
+        data: Some(json!({ "delivery": DeliveryId(row.id), "reason": row.reason })),
+        actor: None,
+    })
+}

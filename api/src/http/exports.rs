@@ -1,0 +1,42 @@
+//! `GET /imports/{import}/failed.csv`: refused records as a download, streamed.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use domain::ids::ImportId;
+use http::{HeaderMap, Method, header};
+use service::App;
+use service::database::Mode;
+use service::intake::export::FailedExport;
+
+use super::caller;
+use super::problem::Problem;
+
+/// Streams the export; one transaction, so that it agrees with itself.
+pub async fn failed_records(
+    State(app): State<Arc<App>>,
+    Path(import): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
+    let import: ImportId =
+        import.parse().map_err(|_| Problem::from(service::Error::not_found("import", &import)))?;
+    let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+    let mut export = FailedExport::new(&app, &tx, import).await?;
+    let stream = async_stream::try_stream! {
+        while let Some(piece) = export.next(&tx).await? {
+            yield Bytes::from(piece);
+        }
+    };
+    let stream: std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, service::Error>> + Send>> =
+        Box::pin(stream);
+    let disposition = format!("attachment; filename=\"{import}-refused.csv\"");
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(stream)).into_response())
+}

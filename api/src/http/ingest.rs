@@ -1,0 +1,166 @@
+//! `POST /ingest/{source}`: one lead as a JSON object, or a file.
+//!
+//! A JSON object that fits into memory is one lead and is answered when its row is durable. Everything
+//! else is a file: it is streamed to disk, synced, and answered at once with an import to watch.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use domain::ids::TenantId;
+use entity::lead_source;
+use futures_util::StreamExt;
+use http::{HeaderMap, Method, StatusCode, header};
+use serde_json::json;
+use service::App;
+use service::access;
+use service::database::Mode;
+use service::intake::imports::{self, ReceivedFile};
+use service::intake::submit::{self, Outcome, Submission};
+use service::intake::{idempotency, sources};
+
+use super::caller;
+use super::problem::Problem;
+use super::upload::{self, Upload};
+
+/// Receives a lead or a file.
+pub async fn ingest(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let (tenant, source, channel) = sender(&app, &slug, &headers).await?;
+    let key = match headers.get("idempotency-key") {
+        Some(value) => {
+            let text = value.to_str().map_err(|_| bad_key())?;
+            idempotency::check(text)?;
+            Some(text.to_owned())
+        }
+        None => None,
+    };
+    if is_one_lead(&headers) {
+        one_lead_or_file(&app, tenant, &source, channel, key.as_deref(), &headers, body).await
+    } else {
+        let upload = upload::receive(&app, body.into_data_stream(), Vec::new()).await?;
+        file(&app, tenant, &source, key.as_deref(), &headers, upload).await
+    }
+}
+
+fn bad_key() -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", "the Idempotency-Key must be printable ASCII")
+}
+
+/// Who sends: the source's own token, or a person of the tenant.
+async fn sender(
+    app: &App,
+    slug: &str,
+    headers: &HeaderMap,
+) -> Result<(TenantId, lead_source::Model, &'static str), Problem> {
+    let token = caller::bearer(headers).filter(|token| token.starts_with("baton_source_"));
+    if let Some(token) = token {
+        let (tenant, key) = access::by_source_token(app, token).await?;
+        let source = source(app, tenant, slug).await?;
+        access::may_ingest(&key, &source)?;
+        return Ok((tenant, source, "api"));
+    }
+    let viewer = caller::viewer(app, &Method::POST, headers).await?;
+    Ok((viewer.tenant, source(app, viewer.tenant, slug).await?, "web"))
+}
+
+async fn source(app: &App, tenant: TenantId, slug: &str) -> Result<lead_source::Model, service::Error> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    sources::by_slug(&tx, slug).await
+}
+
+/// JSON without a file name may be one lead; compressed or named content is a file.
+fn is_one_lead(headers: &HeaderMap) -> bool {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    (essence.eq_ignore_ascii_case("application/json"))
+        && !headers.contains_key(header::CONTENT_ENCODING)
+        && !headers.contains_key(upload::FILE_NAME)
+}
+
+/// Reads up to the limit of one record; what is longer, or no object, goes on as a file.
+async fn one_lead_or_file(
+    app: &App,
+    tenant: TenantId,
+    source: &lead_source::Model,
+    channel: &'static str,
+    key: Option<&str>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let mut stream = body.into_data_stream();
+    let mut start = Vec::new();
+    let mut complete = true;
+    while let Some(piece) = stream.next().await {
+        start.extend_from_slice(&piece.map_err(|_| upload::cut_off())?);
+        if start.len() > app.settings.record_bytes_max {
+            complete = false;
+            break;
+        }
+    }
+    let is_object = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    if !complete || !is_object {
+        let upload = upload::receive(app, stream, start).await?;
+        return file(app, tenant, source, key, headers, upload).await;
+    }
+    let record = String::from_utf8(start).map_err(|_| {
+        Problem::new(StatusCode::BAD_REQUEST, "INVALID_ENCODING", "the body must be JSON in UTF-8")
+    })?;
+    let submission = Submission { source, record: &record, channel, idempotency_key: key };
+    let submitted = submit::submit(app, tenant, submission).await?;
+    let status = match submitted.outcome {
+        Outcome::Accepted | Outcome::Warned => StatusCode::CREATED,
+        Outcome::Updated | Outcome::Duplicate => StatusCode::OK,
+        Outcome::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let answer = json!({
+        "outcome": submitted.outcome.as_str(),
+        "lead_id": submitted.lead,
+        "failed_record_id": submitted.failed,
+        "reasons": submitted.reasons,
+    });
+    Ok((status, Json(answer)).into_response())
+}
+
+async fn file(
+    app: &App,
+    tenant: TenantId,
+    source: &lead_source::Model,
+    key: Option<&str>,
+    headers: &HeaderMap,
+    upload: Upload,
+) -> Result<Response, Problem> {
+    if upload.bytes == 0 {
+        upload.remove().await;
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "EMPTY_FILE",
+            "the body is empty: send a file with a header and records, or one lead as a JSON object",
+        ));
+    }
+    let received = ReceivedFile {
+        name: upload::file_name(headers, &source.slug),
+        bytes: upload.bytes,
+        hash: upload.hash,
+        stored_as: Some(upload.stored_as.clone()),
+    };
+    let receipt = match imports::receive(app, tenant, source, received, key).await {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            upload.remove().await;
+            return Err(error.into());
+        }
+    };
+    if !receipt.new {
+        upload.remove().await;
+    }
+    let answer = json!({ "import_id": receipt.import });
+    Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}

@@ -1,0 +1,121 @@
+//! A body streamed to disk: bounded, hashed on the way, durable before it is answered.
+
+use std::path::PathBuf;
+
+use axum::body::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, StatusCode};
+use service::App;
+use sha2::{Digest, Sha256};
+use tokio::fs::{self, File};
+use tokio::io::AsyncWriteExt;
+
+use super::problem::Problem;
+
+/// The header with the file's name, percent-encoded.
+pub const FILE_NAME: &str = "x-baton-file-name";
+/// The folder below the data folder where files wait for their import.
+const FOLDER: &str = "uploads";
+/// Silence of a sender that ends an upload.
+const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A file on disk.
+#[derive(Debug)]
+pub struct Upload {
+    /// Relative to the data folder.
+    pub stored_as: String,
+    /// As sent.
+    pub bytes: u64,
+    /// SHA-256 as sent.
+    pub hash: [u8; 32],
+    path: PathBuf,
+}
+
+impl Upload {
+    /// Takes the file away again.
+    pub async fn remove(self) {
+        if let Err(error) = fs::remove_file(&self.path).await {
+            tracing::warn!(%error, "an upload could not be removed");
+        }
+    }
+}
+
+/// Stores `start` and the rest of the stream. Whatever goes wrong, nothing stays behind.
+pub async fn receive<E>(
+    app: &App,
+    stream: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    start: Vec<u8>,
+) -> Result<Upload, Problem> {
+    let folder = app.settings.data_dir.join(FOLDER);
+    fs::create_dir_all(&folder).await.map_err(|error| disk(&error))?;
+    let name = app.ids.next(app.clock.now()).simple().to_string();
+    let path = folder.join(&name);
+    let mut file = File::create(&path).await.map_err(|error| disk(&error))?;
+    let stored = store(app, &mut file, stream, start).await;
+    match stored {
+        Ok((bytes, hash)) => Ok(Upload { stored_as: format!("{FOLDER}/{name}"), bytes, hash, path }),
+        Err(problem) => {
+            drop(file);
+            if let Err(error) = fs::remove_file(&path).await {
+                tracing::warn!(%error, "a broken upload could not be removed");
+            }
+            Err(problem)
+        }
+    }
+}
+
+async fn store<E>(
+    app: &App,
+    file: &mut File,
+    mut stream: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    start: Vec<u8>,
+) -> Result<(u64, [u8; 32]), Problem> {
+    let mut hash = Sha256::new();
+    let mut bytes = 0_u64;
+    let mut piece = Bytes::from(start);
+    loop {
+        bytes += piece.len() as u64;
+        if bytes > app.settings.file_bytes_max {
+            let megabytes = app.settings.file_bytes_max >> 20;
+            return Err(Problem::too_large(format!(
+                "the file is larger than {megabytes} MiB: compress it with gzip or split it into several files"
+            )));
+        }
+        hash.update(&piece);
+        file.write_all(&piece).await.map_err(|error| disk(&error))?;
+        piece = match tokio::time::timeout(IDLE_MAX, stream.next()).await {
+            Ok(Some(Ok(next))) => next,
+            Ok(Some(Err(_))) | Err(_) => return Err(cut_off()),
+            Ok(None) => break,
+        };
+    }
+    file.sync_all().await.map_err(|error| disk(&error))?;
+    Ok((bytes, hash.finalize().into()))
+}
+
+/// The sender went away in the middle.
+pub fn cut_off() -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "BODY_CUT_OFF",
+        "the body ended before its end: send it again; nothing of it was kept",
+    )
+}
+
+fn disk(error: &std::io::Error) -> Problem {
+    tracing::error!(%error, "an upload could not be written");
+    Problem::new(
+        StatusCode::INSUFFICIENT_STORAGE,
+        "UNAVAILABLE",
+        "the file could not be stored: the disk may be full; try again later",
+    )
+}
+
+/// The name to show: without folders and control characters, at most 200 characters.
+pub fn file_name(headers: &HeaderMap, source: &str) -> String {
+    let sent = headers.get(FILE_NAME).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let decoded = percent_encoding::percent_decode_str(sent).decode_utf8_lossy();
+    let base = decoded.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = base.chars().filter(|character| !character.is_control()).take(200).collect();
+    if clean.trim().is_empty() { format!("{source} upload") } else { clean }
+}

@@ -1,0 +1,32 @@
+import { expect, type Page } from '@playwright/test';
+
+/** A setting from the environment; the defaults are those of the stand-in server. */
+function setting(name: string, fallback: string): string {
+  return process.env[name] ?? fallback;
+}
+
+export const person = {
+  tenant: setting('BATON_TENANT', 'acme'),
+  email: setting('BATON_EMAIL', 'demo@acme.example'),
+  password: setting('BATON_PASSWORD', 'correct horse'),
+};
+
+/** Folder that holds experian.csv. */
+export const samples = setting('BATON_SAMPLES', '../tests/fixtures');
+
+/** The name of the source for Experian's files, or a part of it. */
+export const experian = new RegExp(setting('BATON_EXPERIAN_SOURCE', 'experian'), 'i');
+
+export async function fillIn(page: Page, password = person.password): Promise<void> {
+  await page.getByLabel('Tenant').fill(person.tenant);
+  await page.getByLabel('E-mail').fill(person.email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+}
+
+export async function signIn(page: Page, path = '/leads'): Promise<void> {
+  await page.goto(path);
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await fillIn(page);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
+}

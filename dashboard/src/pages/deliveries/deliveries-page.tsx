@@ -1,0 +1,161 @@
+import { Button, MultiSelect, SegmentedControl, Select, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconRefresh, IconSend } from '@tabler/icons-react';
+import { useMemo, useState } from 'react';
+import { Link, useLocation, useSearchParams } from 'react-router';
+import { useMutation, useQuery } from 'urql';
+import { Confirm } from '../../components/confirm';
+import { DataTable, tableClasses, type Column } from '../../components/data-table';
+import { isRetryable, useRetryDelivery } from '../../components/delivery-card';
+import { FilterBar, known, useFilters } from '../../components/filters';
+import { notifyDone, notifyError } from '../../components/notify';
+import { PageHeader } from '../../components/page-header';
+import { Pager } from '../../components/pager';
+import { Panel } from '../../components/panel';
+import { EmptyState, ErrorState } from '../../components/states';
+import { deliveryStates, Status } from '../../components/status';
+import { Time } from '../../components/time';
+import { graphql } from '../../gql';
+import type { DeliveriesQuery, DeliveryFilter } from '../../gql/graphql';
+import { formatCount, formatName, plural } from '../../lib/format';
+import classes from './deliveries.module.css';
+import { DeliveryDrawer } from './delivery-drawer';
+import { spans, Statistics, type Span } from './statistics';
+
+const DeliveriesDocument = graphql(`
+  query Deliveries($first: Int, $after: String, $filter: DeliveryFilter) {
+    deliveries(first: $first, after: $after, filter: $filter) {
+      nodes {
+        id state reason attemptCount nextAttemptAt createdAt finishedAt
+        lead { id firstName lastName }
+        destination { id name }
+      }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    }
+  }
+`);
+
+const DeliveryDestinationsDocument = graphql(`
+  query DeliveryDestinations { destinations { id name failed held } }
+`);
+
+const RetryAllFailedDocument = graphql(`
+  mutation RetryAllFailed($destination: ID) { retryAllFailed(destination: $destination) { retried } }
+`);
+
+type Row = DeliveriesQuery['deliveries']['nodes'][number];
+
+function OpenDelivery({ row }: { row: Row }) {
+  const [parameters] = useSearchParams();
+  const location = useLocation();
+  const target = new URLSearchParams(parameters);
+  target.set('delivery', row.id);
+  return (
+    <Link to={`?${target.toString()}`} state={location.state as unknown} preventScrollReset className={tableClasses.rowLink}>
+      {formatName(row.lead)}
+    </Link>
+  );
+}
+
+function columnsWith(retry: (row: Row) => void): readonly Column<Row>[] {
+  return [
+    { key: 'lead', header: 'Lead', cell: (row) => <OpenDelivery row={row} /> },
+    { key: 'destination', header: 'Destination', card: 'plain', cell: (row) => <span>{row.destination.name}</span> },
+    { key: 'state', header: 'State', card: 'corner', cell: (row) => <Status {...deliveryStates[row.state]} /> },
+    { key: 'reason', header: 'Reason', from: 'medium', card: 'plain', cell: (row) => <span className={classes.reason}>{row.reason}</span> },
+    { key: 'attempts', header: 'Attempts', align: 'end', cell: (row) => formatCount(row.attemptCount) },
+    { key: 'created', header: 'Created', align: 'end', from: 'wide', card: 'plain', cell: (row) => <Time at={row.createdAt} /> },
+    {
+      key: 'retry', header: 'Action', align: 'end', card: 'plain',
+      cell: (row) => isRetryable(row.state)
+        ? <Button size="compact-sm" variant="default" className={tableClasses.above} aria-label={`Retry the delivery of ${formatName(row.lead)} to ${row.destination.name}`} onClick={() => { retry(row); }}>Retry</Button>
+        : <span />,
+    },
+  ];
+}
+
+export function DeliveriesPage() {
+  const { parameters, set, text, list } = useFilters();
+  const [span, setSpan] = useState<Span>('week');
+  const destinations = text('destination');
+  const states = text('state');
+  const httpStatus = text('http');
+  const filter = useMemo((): DeliveryFilter => ({
+    destinationIds: destinations ? destinations.split(',') : null,
+    states: states ? known(states.split(','), deliveryStates) : null,
+    httpStatus: /^\d{3}$/.test(httpStatus) ? Number(httpStatus) : null,
+  }), [destinations, states, httpStatus]);
+  const [{ data, error, fetching, stale }, again] = useQuery({
+    query: DeliveriesDocument, variables: { first: 25, after: parameters.get('after'), filter },
+  });
+  const [{ data: destinationData }] = useQuery({ query: DeliveryDestinationsDocument });
+  const { retry } = useRetryDelivery();
+  const columns = columnsWith((row) => { void retry(row.id); });
+  const active = destinations !== '' || states !== '' || httpStatus !== '';
+  const all = destinationData?.destinations ?? [];
+  const oneDestination = list('destination').length === 1 ? list('destination')[0] : undefined;
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
+
+  return (
+    <>
+      <PageHeader title="Deliveries" lead="Every hand-over of a lead to a destination, with each attempt on record.">
+        <RetryAll
+          destination={all.find(({ id }) => id === oneDestination)}
+          count={all.filter(({ id }) => !oneDestination || id === oneDestination).reduce((sum, { failed, held }) => sum + failed + held, 0)}
+          onDone={reload}
+        />
+        <SegmentedControl
+          aria-label="Span of the figures" value={span} onChange={(value) => { setSpan(value as Span); }}
+          data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
+        />
+      </PageHeader>
+      <Statistics span={span} destination={oneDestination} state={states} httpStatus={httpStatus} onState={(state) => { set({ state }); }} />
+      <Panel title="Deliveries, newest first" flush>
+        <FilterBar label="Filter the deliveries" active={active} onClear={() => { set({ destination: null, state: null, http: null }); }}>
+          <MultiSelect
+            label="Destination" placeholder={destinations ? '' : 'All'} clearable value={list('destination')} onChange={(destination) => { set({ destination }); }}
+            data={all.map(({ id, name }) => ({ value: id, label: name }))} clearButtonProps={{ 'aria-label': 'All destinations' }}
+          />
+          <MultiSelect
+            label="State" placeholder={states ? '' : 'All'} clearable value={list('state')} onChange={(state) => { set({ state }); }}
+            data={Object.entries(deliveryStates).map(([value, { label }]) => ({ value, label }))} clearButtonProps={{ 'aria-label': 'All states' }}
+          />
+          <Select
+            label="HTTP status" placeholder="All" clearable searchable value={httpStatus || null} onChange={(http) => { set({ http }); }}
+            data={['200', '201', '202', '204', '400', '401', '403', '404', '409', '422', '429', '500', '502', '503', '504']} clearButtonProps={{ 'aria-label': 'All HTTP statuses' }}
+          />
+        </FilterBar>
+        {error && !data ? <ErrorState error={error} onRetry={reload} /> : (
+          <DataTable
+            caption="Deliveries, newest first" columns={columns} rows={fetching && !stale ? undefined : data?.deliveries.nodes} rowKey={({ id }) => id}
+            empty={<EmptyState icon={IconSend} title={active ? 'No delivery fits these filters' : 'Nothing was handed over yet'} detail={active ? 'Clear a filter to see more.' : <>Deliveries begin as soon as there is a lead and a <Link to="/destinations">destination</Link>.</>} />}
+          />
+        )}
+        <Pager label="deliveries" pageInfo={data?.deliveries.pageInfo} />
+      </Panel>
+      <DeliveryDrawer onChange={reload} />
+    </>
+  );
+}
+
+function RetryAll({ destination, count, onDone }: { destination: { id: string; name: string } | undefined; count: number; onDone: () => void }) {
+  const [asking, { open, close }] = useDisclosure(false);
+  const [{ fetching }, retryAll] = useMutation(RetryAllFailedDocument);
+  async function confirm() {
+    const { data, error } = await retryAll({ destination: destination?.id ?? null });
+    close();
+    if (error) notifyError(error);
+    if (!data) return;
+    notifyDone(`${plural(data.retryAllFailed.retried, 'delivery', 'deliveries')} on the way again.`);
+    onDone();
+  }
+  const where = destination ? `to ${destination.name}` : 'to every destination';
+  return (
+    <>
+      <Button variant="default" disabled={count === 0} leftSection={<IconRefresh size={16} aria-hidden="true" />} onClick={open}>Retry all failed</Button>
+      <Confirm opened={asking} onClose={close} onConfirm={confirm} busy={fetching} title="Retry all failed deliveries?" action={`Retry ${plural(count, 'delivery', 'deliveries')}`}>
+        <Text size="sm">Every failed or held delivery {where} is sent again. What a destination refused for its content, it will refuse again unless something changed.</Text>
+      </Confirm>
+    </>
+  );
+}

@@ -1,0 +1,204 @@
+import { BarChart, LineChart } from '@mantine/charts';
+import { Skeleton } from '@mantine/core';
+import { IconChartBar } from '@tabler/icons-react';
+import { useMemo, useState } from 'react';
+import { useQuery } from 'urql';
+import { useZone } from '../../app/session';
+import { Panel, panelClasses } from '../../components/panel';
+import { EmptyState, ErrorState } from '../../components/states';
+import { deliveryStates } from '../../components/status';
+import { graphql } from '../../gql';
+import type { DeliveryState, DeliveryStatisticsQuery } from '../../gql/graphql';
+import { formatCount, formatDuration, formatShare, humanise } from '../../lib/format';
+import { formatClock, formatDay, formatTime } from '../../lib/zone';
+import classes from './deliveries.module.css';
+
+const DeliveryStatisticsDocument = graphql(`
+  query DeliveryStatistics($since: DateTime!, $until: DateTime, $destination: ID) {
+    deliveryStatistics(since: $since, until: $until, destination: $destination) {
+      total
+      byState { state count }
+      byHttpStatus { httpStatus errorKind count }
+      series { at attempts delivered failed p50Ms p95Ms }
+    }
+  }
+`);
+
+const hour = 3_600_000;
+
+export const spans = {
+  day: { label: '24 hours', milliseconds: 24 * hour },
+  week: { label: '7 days', milliseconds: 7 * 24 * hour },
+  month: { label: '30 days', milliseconds: 30 * 24 * hour },
+} as const;
+
+export type Span = keyof typeof spans;
+type Figures = DeliveryStatisticsQuery['deliveryStatistics'];
+
+interface Props {
+  span: Span;
+  destination: string | undefined;
+  state: string;
+  httpStatus: string;
+  /** A tile was chosen: show the deliveries of that state, or of all again. */
+  onState: (state: string | null) => void;
+}
+
+export function Statistics({ span, destination, state, onState }: Props) {
+  const zone = useZone();
+  // To the minute, so that looking twice asks the same question.
+  const [opened] = useState(() => Math.floor(Date.now() / 60_000) * 60_000);
+  const since = new Date(opened - spans[span].milliseconds).toISOString();
+  const [{ data, error, fetching }, again] = useQuery({
+    query: DeliveryStatisticsDocument, variables: { since, destination: destination ?? null },
+  });
+  const figures = data?.deliveryStatistics;
+  if (error && !figures) return <Panel><ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /></Panel>;
+  if (!figures) return <div aria-busy={fetching} className={classes.waiting}><Skeleton height={84} /><Skeleton height={250} /></div>;
+  return (
+    <section aria-label={`Figures of the last ${spans[span].label}`} className={classes.figures}>
+      <Tiles figures={figures} state={state} onState={onState} />
+      <div className={panelClasses.halves}>
+        <Latency figures={figures} zone={zone} span={span} />
+        <HttpStatuses figures={figures} />
+      </div>
+      <Attempts figures={figures} zone={zone} span={span} />
+    </section>
+  );
+}
+
+const tileOrder: readonly DeliveryState[] = ['DELIVERED', 'PENDING', 'SENDING', 'HELD', 'FAILED'];
+
+function Tiles({ figures, state, onState }: { figures: Figures; state: string; onState: Props['onState'] }) {
+  return (
+    <div className={classes.tiles} role="group" aria-label="Deliveries by state">
+      {tileOrder.map((tile) => {
+        const count = figures.byState.find((entry) => entry.state === tile)?.count ?? 0;
+        const { label, tone } = deliveryStates[tile];
+        return (
+          <button
+            key={tile} type="button" className={classes.tile} aria-pressed={state === tile} data-tone={count > 0 ? tone : 'calm'}
+            onClick={() => { onState(state === tile ? null : tile); }}
+          >
+            <span className={classes.tileLabel}>{label}</span>
+            <span className={classes.tileCount}>{formatCount(count)}</span>
+            <span className="quiet">{formatShare(count, figures.total)}</span>
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+/** Clock times within a day; over several days one tick where each day begins. */
+function timeAxis(figures: Figures, zone: string, span: Span) {
+  const name = span === 'day' ? formatClock : formatDay;
+  const ticks = figures.series
+    .filter(({ at }, index, all) => span === 'day' || name(at, zone) !== name(all[index - 1]?.at ?? '1970-01-01', zone))
+    .map(({ at }) => at);
+  return { ticks, tickFormatter: (at: string) => name(at, zone), minTickGap: 24, interval: 'preserveStart' as const };
+}
+
+function NoAttempts() {
+  return <EmptyState icon={IconChartBar} title="No attempt in this span" detail="Choose a longer one above." />;
+}
+
+/** What a chart shows, in figures, for who cannot see it. */
+function ChartTable({ caption, header, rows }: { caption: string; header: readonly string[]; rows: readonly (readonly string[])[] }) {
+  return (
+    <table className="visually-hidden">
+      <caption>{caption}</caption>
+      <thead><tr>{header.map((cell) => <th key={cell} scope="col">{cell}</th>)}</tr></thead>
+      <tbody>{rows.map((row) => <tr key={row[0]}>{row.map((cell, index) => <td key={header[index]}>{cell}</td>)}</tr>)}</tbody>
+    </table>
+  );
+}
+
+function duration(milliseconds: number | null | undefined): string {
+  return milliseconds === null || milliseconds === undefined ? '' : formatDuration(milliseconds);
+}
+
+interface ChartProps {
+  figures: Figures;
+  zone: string;
+  span: Span;
+}
+
+function Latency({ figures, zone, span }: ChartProps) {
+  const points = useMemo(() => figures.series.map(({ at, p50Ms, p95Ms }) => ({ at, 'Median (p50)': p50Ms, '95th percentile (p95)': p95Ms })), [figures]);
+  const measured = figures.series.filter(({ p50Ms }) => p50Ms !== null);
+  return (
+    <Panel title="Latency" detail="From sending to the answer">
+      {measured.length === 0 ? <NoAttempts /> : (
+        <div className={classes.chart}>
+          <div aria-hidden="true">
+            <LineChart
+              h={230} data={points} dataKey="at" curveType="monotone" withLegend connectNulls strokeWidth={2} legendProps={{ verticalAlign: 'bottom', height: 34 }}
+              series={[{ name: 'Median (p50)', color: 'petrol.6' }, { name: '95th percentile (p95)', color: 'orange.6' }]} withDots={measured.length < 40}
+              dotProps={{ r: 2.5 }} gridAxis="x" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
+              xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
+            />
+          </div>
+          <ChartTable
+            caption="Latency over time" header={['Time', 'Median', '95th percentile']}
+            rows={measured.map(({ at, p50Ms, p95Ms }) => [formatTime(at, zone), duration(p50Ms), duration(p95Ms)])}
+          />
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function statusName({ httpStatus, errorKind }: Figures['byHttpStatus'][number]): string {
+  return httpStatus ? String(httpStatus) : humanise(errorKind ?? 'no answer');
+}
+
+function statusColour(httpStatus: number | null | undefined): string {
+  if (!httpStatus) return 'gray.5';
+  if (httpStatus < 300) return 'teal.6';
+  return httpStatus === 429 || httpStatus >= 500 ? 'orange.6' : 'red.6';
+}
+
+function HttpStatuses({ figures }: { figures: Figures }) {
+  const bars = useMemo(() => figures.byHttpStatus.map((entry) => ({
+    status: statusName(entry), Attempts: entry.count, color: statusColour(entry.httpStatus),
+  })), [figures]);
+  return (
+    <Panel title="Answers by HTTP status" detail="Attempts; without a status there was no answer">
+      {bars.length === 0 ? <NoAttempts /> : (
+        <div className={classes.chart}>
+          <div aria-hidden="true">
+            <BarChart
+              h={230} data={bars} dataKey="status" orientation="vertical" series={[{ name: 'Attempts', color: 'petrol.6' }]} gridAxis="y" tickLine="none"
+              valueFormatter={formatCount} yAxisProps={{ width: 84 }} maxBarWidth={26} withBarValueLabel valueLabelProps={{ position: 'right' }} barProps={{ radius: 3 }}
+              xAxisProps={{ allowDecimals: false, padding: { right: 36 } }}
+            />
+          </div>
+          <ChartTable caption="Attempts by HTTP status" header={['HTTP status', 'Attempts']} rows={bars.map((bar) => [bar.status, formatCount(bar.Attempts)])} />
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Attempts({ figures, zone, span }: ChartProps) {
+  const points = useMemo(() => figures.series.map(({ at, delivered, failed }) => ({ at, Delivered: delivered, 'Not delivered': failed })), [figures]);
+  if (figures.series.every(({ attempts }) => attempts === 0)) return null;
+  return (
+    <Panel title="Attempts over time" detail="Attempts in each interval">
+      <div className={classes.chart}>
+        <div aria-hidden="true">
+          <BarChart
+            h={180} data={points} dataKey="at" type="stacked" withLegend legendProps={{ verticalAlign: 'bottom', height: 34 }} gridAxis="x" tickLine="none" valueFormatter={formatCount}
+            series={[{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }]} yAxisProps={{ width: 48, allowDecimals: false, tickCount: 4 }} maxBarWidth={28}
+            xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
+          />
+        </div>
+        <ChartTable
+          caption="Attempts over time" header={['Time', 'Delivered', 'Not delivered']}
+          rows={figures.series.filter(({ attempts }) => attempts > 0).map(({ at, delivered, failed }) => [formatTime(at, zone), formatCount(delivered), formatCount(failed)])}
+        />
+      </div>
+    </Panel>
+  );
+}

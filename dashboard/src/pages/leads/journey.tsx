@@ -1,0 +1,42 @@
+import {
+  IconAlertTriangle, IconArrowBackUp, IconBolt, IconCheck, IconCopy, IconDownload, IconEdit, IconHandStop, IconPencilCheck, IconX, type Icon,
+} from '@tabler/icons-react';
+import type { Tone } from '../../components/status';
+import { Time } from '../../components/time';
+import type { LeadEventKind, LeadQuery } from '../../gql/graphql';
+import classes from './lead.module.css';
+
+type Event = NonNullable<LeadQuery['lead']>['events'][number];
+
+const kinds: Readonly<Record<LeadEventKind, { label: string; tone: Tone; icon: Icon }>> = {
+  RECEIVED: { label: 'Received', tone: 'busy', icon: IconDownload },
+  UPDATED: { label: 'Updated by its source', tone: 'busy', icon: IconEdit },
+  DUPLICATE: { label: 'Sent again', tone: 'soft', icon: IconCopy },
+  TRIGGERED: { label: 'Triggered', tone: 'busy', icon: IconBolt },
+  CORRECTED: { label: 'Corrected', tone: 'good', icon: IconPencilCheck },
+  DELIVERED: { label: 'Delivered', tone: 'good', icon: IconCheck },
+  REFUSED: { label: 'Refused by the destination', tone: 'bad', icon: IconX },
+  HELD: { label: 'Held', tone: 'wait', icon: IconHandStop },
+  RETRIED: { label: 'Retried', tone: 'busy', icon: IconArrowBackUp },
+  EXHAUSTED: { label: 'Attempts used up', tone: 'bad', icon: IconAlertTriangle },
+};
+
+export function Journey({ events }: { events: readonly Event[] }) {
+  return (
+    <ol className={classes.journey}>
+      {events.map((event) => {
+        const { label, tone, icon: KindIcon } = kinds[event.kind];
+        return (
+          <li key={event.id}>
+            <span className={classes.dot} data-tone={tone}><KindIcon size={14} stroke={2} aria-hidden="true" /></span>
+            <div>
+              <div className={classes.kind}>{label}</div>
+              {event.summary && <div>{event.summary}</div>}
+              <div className={classes.when}><Time at={event.at} />{event.actor && ` · ${event.actor}`}</div>
+            </div>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
