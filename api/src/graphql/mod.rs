@@ -36,7 +36,9 @@ mod wants;
 use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode};
+use async_graphql::{
+    MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
+};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};

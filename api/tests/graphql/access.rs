@@ -42,8 +42,7 @@ async fn a_browser_gets_a_session_and_loses_it_when_it_signs_out() {
     let (viewer, session) = access::by_cookie(&world.app, cookie.value.expose_secret()).await.unwrap();
     assert!(session.csrf_matches(data["signIn"]["csrfToken"].as_str().unwrap()));
 
-    let signed_in =
-        Identity { viewer: Some(viewer), session: Some(session.id), cookies: Some(slot.clone()) };
+    let signed_in = Identity { viewer: Some(viewer), session: Some(session.id), cookies: Some(slot.clone()) };
     world.data(&signed_in, "mutation { signOut { ok } }", Value::Null).await;
     assert!(matches!(slot.take(), Some(SetCookies::Clear)));
     access::by_cookie(&world.app, cookie.value.expose_secret()).await.unwrap_err();
@@ -52,7 +51,8 @@ async fn a_browser_gets_a_session_and_loses_it_when_it_signs_out() {
 #[tokio::test]
 async fn whoever_is_not_known_is_told_so_in_the_payload_and_the_same_for_every_reason() {
     let world = World::new().await;
-    let unknown = json!({ "input": { "tenant": "nobody", "email": "ada@example.com", "password": PASSWORD } });
+    let unknown =
+        json!({ "input": { "tenant": "nobody", "email": "ada@example.com", "password": PASSWORD } });
     let mut answers = Vec::new();
     for variables in [credentials("wrong password, wrong"), unknown] {
         let data = world.data(&Identity::default(), SIGN_IN, variables).await;
@@ -67,7 +67,9 @@ async fn whoever_is_not_known_is_told_so_in_the_payload_and_the_same_for_every_r
 #[tokio::test]
 async fn who_is_signed_in() {
     let world = World::new().await;
-    let data = world.data(&world.acme.member, "{ viewer { id email name role tenant { name slug } } }", Value::Null).await;
+    let data = world
+        .data(&world.acme.member, "{ viewer { id email name role tenant { name slug } } }", Value::Null)
+        .await;
     let id = data["viewer"]["id"].as_str().unwrap();
     assert!(id.starts_with("user_"), "{id}");
     assert_eq!(data["viewer"]["role"], "MEMBER");
@@ -88,20 +90,32 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "deliveryStatistics" => "deliveryStatistics(since: \"2026-11-01T00:00:00Z\") { total }".to_owned(),
         "viewer" | "sources" | "destinations" => format!("{field} {{ id }}"),
         "leads" | "imports" | "failedRecords" | "deliveries" => format!("{field} {{ nodes {{ id }} }}"),
-        "signIn" => "signIn(input: { tenant: \"acme\", email: \"a@b.de\", password: \"x\" }) { expiresAt }".to_owned(),
+        "signIn" => {
+            "signIn(input: { tenant: \"acme\", email: \"a@b.de\", password: \"x\" }) { expiresAt }".to_owned()
+        }
         "signOut" => "signOut { ok }".to_owned(),
         "createSource" => "createSource(input: { slug: \"npa\", kind: NPA }) { error { code } }".to_owned(),
-        "updateSource" => format!("updateSource(input: {{ id: \"{source}\", name: \"N\" }}) {{ error {{ code }} }}"),
-        "createSourceToken" => format!("createSourceToken(source: \"{source}\") {{ error {{ code }} }}"),
-        "createDestination" => "createDestination(input: { slug: \"b\", kind: BONZO, url: \"https://b.example/\" }) \
-                                { error { code } }"
-            .to_owned(),
-        "updateDestination" => {
-            format!("updateDestination(input: {{ id: \"{destination}\", name: \"N\" }}) {{ error {{ code }} }}")
+        "updateSource" => {
+            format!("updateSource(input: {{ id: \"{source}\", name: \"N\" }}) {{ error {{ code }} }}")
         }
-        "submitLead" => format!("submitLead(input: {{ source: \"{source}\", record: {{}} }}) {{ error {{ code }} }}"),
+        "createSourceToken" => format!("createSourceToken(source: \"{source}\") {{ error {{ code }} }}"),
+        "createDestination" => {
+            "createDestination(input: { slug: \"b\", kind: BONZO, url: \"https://b.example/\" }) \
+                                { error { code } }"
+                .to_owned()
+        }
+        "updateDestination" => {
+            format!(
+                "updateDestination(input: {{ id: \"{destination}\", name: \"N\" }}) {{ error {{ code }} }}"
+            )
+        }
+        "submitLead" => {
+            format!("submitLead(input: {{ source: \"{source}\", record: {{}} }}) {{ error {{ code }} }}")
+        }
         "correctFailedRecord" => {
-            format!("correctFailedRecord(input: {{ id: \"failed_{some}\", values: [] }}) {{ error {{ code }} }}")
+            format!(
+                "correctFailedRecord(input: {{ id: \"failed_{some}\", values: [] }}) {{ error {{ code }} }}"
+            )
         }
         "dismissFailedRecord" => format!("dismissFailedRecord(id: \"failed_{some}\") {{ error {{ code }} }}"),
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
@@ -142,13 +156,19 @@ async fn nobody_introspects_without_signing_in_and_nobody_subscribes() {
 
     let world = World::new().await;
     let nobody = Identity::default();
-    let hidden = ["{ __schema { types { name } } }", "{ __type(name: \"Lead\") { name } }", "{ a: __schema { types { name } } }"];
+    let hidden = [
+        "{ __schema { types { name } } }",
+        "{ __type(name: \"Lead\") { name } }",
+        "{ a: __schema { types { name } } }",
+    ];
     for document in hidden {
         assert_eq!(world.code(&nobody, document, Value::Null).await, "UNAUTHENTICATED", "{document}");
         assert_eq!(world.code(&world.acme.member, document, Value::Null).await, "none", "{document}");
     }
     let document = operation("Subscription", "importProgress", &world);
-    for (identity, code) in [(Identity::default(), "UNAUTHENTICATED"), (world.rival.member.clone(), "NOT_FOUND")] {
+    for (identity, code) in
+        [(Identity::default(), "UNAUTHENTICATED"), (world.rival.member.clone(), "NOT_FOUND")]
+    {
         let request = Request::new(&document).data(identity);
         let responses: Vec<_> = Arc::clone(&world.engine).subscribe(request).collect().await;
         assert_eq!(responses.len(), 1);

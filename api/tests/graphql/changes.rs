@@ -8,9 +8,7 @@ use crate::world::{SUBMIT, World, record};
 async fn a_lead_is_submitted_once() {
     let world = World::new().await;
     let who = &world.acme.member;
-    let submit = |record: Value, key: Option<&str>| {
-        json!({ "input": { "source": world.acme.source, "record": record, "idempotencyKey": key } })
-    };
+    let submit = |record: Value, key: Option<&str>| json!({ "input": { "source": world.acme.source, "record": record, "idempotencyKey": key } });
     let first = world.data(who, SUBMIT, submit(record(1), Some("k-1"))).await;
     assert_eq!(first["submitLead"]["outcome"], "ACCEPT");
     let again = world.data(who, SUBMIT, submit(record(1), Some("k-1"))).await;
@@ -47,7 +45,12 @@ async fn a_refused_record_is_corrected_into_a_lead() {
         .await;
     let shown = &shown["failedRecords"];
     assert_eq!((&shown["totalCount"], &shown["nodes"][0]["id"]), (&json!(1), id));
-    assert!(shown["nodes"][0]["values"].as_array().unwrap().contains(&json!({ "column": "Pri. Phone", "value": "12" })));
+    assert!(
+        shown["nodes"][0]["values"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({ "column": "Pri. Phone", "value": "12" }))
+    );
 
     let correct = "mutation($input: CorrectFailedRecordInput!) { correctFailedRecord(input: $input) {
         outcome lead { firstName phone channel events { kind } } failedRecord { state resolvedAt lead { phone } } reasons { code } error { code } } }";
@@ -59,7 +62,11 @@ async fn a_refused_record_is_corrected_into_a_lead() {
         { "column": "Pri. Phone", "value": "970-555-0109" }, { "column": "Email", "value": "" }] } });
     let done = world.data(who, correct, right.clone()).await;
     let payload = &done["correctFailedRecord"];
-    assert_eq!((&payload["outcome"], &payload["lead"]["phone"]), (&json!("ACCEPT"), &json!("9705550109")), "{payload}");
+    assert_eq!(
+        (&payload["outcome"], &payload["lead"]["phone"]),
+        (&json!("ACCEPT"), &json!("9705550109")),
+        "{payload}"
+    );
     assert_eq!(payload["lead"]["events"], json!([{ "kind": "RECEIVED" }, { "kind": "CORRECTED" }]));
     assert_eq!(payload["failedRecord"]["state"], "CORRECTED");
     assert_eq!(payload["failedRecord"]["lead"]["phone"], "9705550109");
@@ -74,13 +81,20 @@ async fn failed_deliveries_get_another_chance() {
     world.submit(&world.acme, 3).await;
     let list = "{ deliveries { nodes { id state attemptCount attempts { number } } } }";
     let listed = world.data(who, list, Value::Null).await;
-    let ids: Vec<_> =
-        listed["deliveries"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap()).collect();
+    let ids: Vec<_> = listed["deliveries"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["id"].as_str().unwrap())
+        .collect();
     for id in &ids {
         world.attempt(&world.acme, id, "failed", &[("refused", Some(422))]).await;
     }
     let failed = "{ deliveries(filter: { states: [FAILED], httpStatus: 422 }) { nodes { id } } }";
-    assert_eq!(world.data(who, failed, Value::Null).await["deliveries"]["nodes"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        world.data(who, failed, Value::Null).await["deliveries"]["nodes"].as_array().unwrap().len(),
+        3
+    );
     let retry = "mutation($id: ID!) { retryDelivery(id: $id) { delivery { state nextAttemptAt reason } error { code } } }";
     let retried = world.data(who, retry, json!({ "id": ids[0] })).await;
     assert_eq!(retried["retryDelivery"]["delivery"]["state"], "PENDING");
@@ -95,7 +109,8 @@ async fn failed_deliveries_get_another_chance() {
     assert_eq!(figures["total"], 3);
     assert_eq!(figures["byState"], json!([{ "state": "PENDING", "count": 3 }]));
     assert_eq!(figures["byHttpStatus"], json!([{ "httpStatus": 422, "count": 3 }]));
-    let attempts: i64 = figures["series"].as_array().unwrap().iter().map(|point| point["failed"].as_i64().unwrap()).sum();
+    let attempts: i64 =
+        figures["series"].as_array().unwrap().iter().map(|point| point["failed"].as_i64().unwrap()).sum();
     assert_eq!(attempts, 3);
 }
 
@@ -104,7 +119,8 @@ async fn sources_and_destinations_are_made_and_changed() {
     let world = World::new().await;
     let admin = &world.acme.admin;
     let create = "mutation($input: CreateSourceInput!) { createSource(input: $input) { source { slug name kind enabled leadCount mapping } token error { field code message } } }";
-    let taken = world.data(admin, create, json!({ "input": { "slug": "leadsource", "kind": "EXPERIAN" } })).await;
+    let taken =
+        world.data(admin, create, json!({ "input": { "slug": "leadsource", "kind": "EXPERIAN" } })).await;
     assert_eq!(taken["createSource"]["error"]["code"], "CONFLICT");
     let wrong = world.data(admin, create, json!({ "input": { "slug": "No!", "kind": "NPA" } })).await;
     assert_eq!(wrong["createSource"]["error"]["field"], "slug");
@@ -114,14 +130,16 @@ async fn sources_and_destinations_are_made_and_changed() {
     assert!(made["createSource"]["source"]["mapping"].is_object());
 
     let switch = "mutation($input: UpdateSourceInput!) { updateSource(input: $input) { source { enabled name } error { code } } }";
-    let off = world.data(admin, switch, json!({ "input": { "id": world.acme.source, "enabled": false } })).await;
+    let off =
+        world.data(admin, switch, json!({ "input": { "id": world.acme.source, "enabled": false } })).await;
     assert_eq!(off["updateSource"]["source"], json!({ "enabled": false, "name": "leadsource" }));
     let submitted = json!({ "input": { "source": world.acme.source, "record": record(1) } });
     let submitted = world.data(&world.acme.member, SUBMIT, submitted).await;
     assert_eq!(submitted["submitLead"]["error"]["code"], "CONFLICT");
 
     let destination = "mutation($input: UpdateDestinationInput!) { updateDestination(input: $input) { destination { name enabled firstNameFallback urlMasked pending } error { field code } } }";
-    let change = json!({ "input": { "id": world.acme.destination, "firstNameFallback": "Friend", "enabled": false } });
+    let change =
+        json!({ "input": { "id": world.acme.destination, "firstNameFallback": "Friend", "enabled": false } });
     let changed = world.data(admin, destination, change).await;
     assert_eq!(changed["updateDestination"]["destination"]["firstNameFallback"], "Friend");
     assert!(!changed.to_string().contains("secret"), "{changed}");

@@ -4,13 +4,19 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-const PAGE: &str = "query($first: Int = 25, $after: String, $last: Int, $before: String, $filter: LeadFilter) {
+const PAGE: &str =
+    "query($first: Int = 25, $after: String, $last: Int, $before: String, $filter: LeadFilter) {
     leads(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
         edges { cursor node { id } } nodes { id }
         pageInfo { hasNextPage hasPreviousPage startCursor endCursor } totalCount totalIsExact } }";
 
 fn ids(page: &Value) -> Vec<String> {
-    page["leads"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect()
+    page["leads"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -28,7 +34,8 @@ async fn pages_follow_each_other_in_both_directions() {
         assert_eq!(info["hasPreviousPage"], !after.is_null());
         assert_eq!(page["leads"]["totalCount"], 7);
         assert_eq!(page["leads"]["totalIsExact"], true);
-        let cursors: Vec<_> = page["leads"]["edges"].as_array().unwrap().iter().map(|edge| &edge["cursor"]).collect();
+        let cursors: Vec<_> =
+            page["leads"]["edges"].as_array().unwrap().iter().map(|edge| &edge["cursor"]).collect();
         assert_eq!((cursors[0], cursors[cursors.len() - 1]), (&info["startCursor"], &info["endCursor"]));
         walked.extend(ids(&page));
         if info["hasNextPage"] == false {
@@ -47,8 +54,11 @@ async fn pages_follow_each_other_in_both_directions() {
     assert_eq!(ids(&middle), newest[1..4]);
     assert_eq!(middle["leads"]["pageInfo"]["hasNextPage"], true);
     let none = world.data(&who, PAGE, json!({ "first": 0 })).await;
-    assert_eq!(none["leads"]["pageInfo"], json!({
-        "hasNextPage": true, "hasPreviousPage": false, "startCursor": null, "endCursor": null }));
+    assert_eq!(
+        none["leads"]["pageInfo"],
+        json!({
+        "hasNextPage": true, "hasPreviousPage": false, "startCursor": null, "endCursor": null })
+    );
 }
 
 #[tokio::test]
@@ -68,7 +78,10 @@ async fn filters_find_what_they_say() {
         (json!({ "statuses": ["HELD", "FAILED"] }), vec![]),
         (json!({ "sourceIds": [world.acme.source] }), vec![3, 2, 1, 0]),
         (json!({ "sourceIds": [world.rival.source] }), vec![]),
-        (json!({ "receivedFrom": "2026-11-20T12:02:00Z", "receivedBefore": "2026-11-20T12:04:00Z" }), vec![2, 1]),
+        (
+            json!({ "receivedFrom": "2026-11-20T12:02:00Z", "receivedBefore": "2026-11-20T12:04:00Z" }),
+            vec![2, 1],
+        ),
         (json!({ "search": "(970) 555-0102" }), vec![2]),
         (json!({ "search": "TEST03" }), vec![3]),
         (json!({ "search": "kara01@ex" }), vec![1]),
@@ -103,9 +116,18 @@ async fn a_lead_shows_its_fields_its_deliveries_and_its_journey() {
     let shown = world.data(&who, document, json!({ "id": lead })).await;
     insta::assert_json_snapshot!(shown, { ".lead.deliveries[0].lead.id" => "[lead]", ".lead.deliveries[0].attempts[].id" => "[attempt]" });
 
-    world.data(&who, "mutation($id: ID!) { retryDelivery(id: $id) { delivery { state } } }", json!({ "id": delivery })).await;
-    let journey = world.data(&who, "query($id: ID!) { lead(id: $id) { events { kind summary } } }", json!({ "id": lead })).await;
-    let kinds: Vec<_> = journey["lead"]["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
+    world
+        .data(
+            &who,
+            "mutation($id: ID!) { retryDelivery(id: $id) { delivery { state } } }",
+            json!({ "id": delivery }),
+        )
+        .await;
+    let journey = world
+        .data(&who, "query($id: ID!) { lead(id: $id) { events { kind summary } } }", json!({ "id": lead }))
+        .await;
+    let kinds: Vec<_> =
+        journey["lead"]["events"].as_array().unwrap().iter().map(|event| &event["kind"]).collect();
     assert_eq!(kinds, ["RECEIVED", "RETRIED"]);
     assert_eq!(journey["lead"]["events"][1]["summary"], "Delivery to The CRM was retried");
 }

@@ -50,19 +50,29 @@ async fn statements(world: &World, document: &str) -> Vec<String> {
 async fn a_relation_of_a_page_is_one_statement_and_only_when_it_is_asked_for() {
     let world = World::new().await;
     world.submit(&world.acme, 5).await;
-    let refused = json!({ "input": { "source": world.acme.source, "record": { "Lead ID": "x", "First Name": "N" } } });
+    let refused =
+        json!({ "input": { "source": world.acme.source, "record": { "Lead ID": "x", "First Name": "N" } } });
     world.data(&world.acme.member, crate::world::SUBMIT, refused).await;
     let cases = [
         ("{ leads { nodes { id phone details } } }", 1),
         ("{ leads { nodes { id status } } }", 2),
         ("{ leads { nodes { id status deliveries { id state } } } }", 2),
-        ("{ leads(first: 50) { nodes { id firstName deliveries { id state attempts { id outcome } } } } }", 3),
-        ("{ leads { edges { node { ...L } } nodes { ...L source { name } } } } fragment L on Lead { deliveries { attempts { id } } }", 4),
+        (
+            "{ leads(first: 50) { nodes { id firstName deliveries { id state attempts { id outcome } } } } }",
+            3,
+        ),
+        (
+            "{ leads { edges { node { ...L } } nodes { ...L source { name } } } } fragment L on Lead { deliveries { attempts { id } } }",
+            4,
+        ),
         ("{ leads { nodes { source { name } import { id } } } }", 2),
         ("{ leads { nodes { source { leadCount } } } }", 3),
         ("{ leads { nodes { id } totalCount } }", 2),
         ("{ leads { nodes { events { summary } } } }", 5),
-        ("{ deliveries { nodes { lead { firstName source { name } deliveries { state } } destination { name pending } attempts { id } } } }", 7),
+        (
+            "{ deliveries { nodes { lead { firstName source { name } deliveries { state } } destination { name pending } attempts { id } } } }",
+            7,
+        ),
         ("{ sources { leadCount } destinations { held } }", 4),
         ("{ failedRecords { nodes { raw reasons { code } } } }", 1),
         ("{ failedRecords { nodes { values { column } source { slug } } totalCount } }", 4),

@@ -15,7 +15,8 @@ struct Ids {
 async fn ids(world: &World) -> Ids {
     let rival = &world.rival;
     let lead = world.submit(rival, 1).await.remove(0);
-    let refused = json!({ "input": { "source": rival.source, "record": { "Lead ID": "x", "First Name": "N" } } });
+    let refused =
+        json!({ "input": { "source": rival.source, "record": { "Lead ID": "x", "First Name": "N" } } });
     let refused = world.data(&rival.member, SUBMIT, refused).await;
     let failed = refused["submitLead"]["failedRecord"]["id"].as_str().unwrap().to_owned();
     let listed = world.data(&rival.member, "{ deliveries { nodes { id } } }", Value::Null).await;
@@ -65,21 +66,33 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("{{ it: failedRecords(filter: {{ importId: \"{import}\" }}) {{ nodes {{ id }} }} }}"),
         format!("{{ it: failedRecords(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
         format!("{{ it: deliveries(filter: {{ leadId: \"{lead}\" }}) {{ nodes {{ id }} }} }}"),
-        format!("{{ it: deliveries(filter: {{ destinationIds: [\"{destination}\"] }}) {{ nodes {{ id }} }} }}"),
+        format!(
+            "{{ it: deliveries(filter: {{ destinationIds: [\"{destination}\"] }}) {{ nodes {{ id }} }} }}"
+        ),
     ];
     let unknown = [
-        format!("mutation {{ it: updateSource(input: {{ id: \"{source}\", name: \"X\" }}) {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: updateSource(input: {{ id: \"{source}\", name: \"X\" }}) {{ error {{ code }} }} }}"
+        ),
         format!("mutation {{ it: createSourceToken(source: \"{source}\") {{ error {{ code }} }} }}"),
-        format!("mutation {{ it: updateDestination(input: {{ id: \"{destination}\", name: \"X\" }}) {{ error {{ code }} }} }}"),
-        format!("mutation {{ it: submitLead(input: {{ source: \"{source}\", record: {{}} }}) {{ error {{ code }} }} }}"),
-        format!("mutation {{ it: correctFailedRecord(input: {{ id: \"{failed}\", values: [] }}) {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: updateDestination(input: {{ id: \"{destination}\", name: \"X\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: submitLead(input: {{ source: \"{source}\", record: {{}} }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: correctFailedRecord(input: {{ id: \"{failed}\", values: [] }}) {{ error {{ code }} }} }}"
+        ),
         format!("mutation {{ it: dismissFailedRecord(id: \"{failed}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: cancelImport(id: \"{import}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: retryDelivery(id: \"{delivery}\") {{ error {{ code }} }} }}"),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),
-        format!("{{ it: deliveryStatistics(since: \"2026-11-20T00:00:00Z\", destination: \"{destination}\") {{ total }} }}"),
+        format!(
+            "{{ it: deliveryStatistics(since: \"2026-11-20T00:00:00Z\", destination: \"{destination}\") {{ total }} }}"
+        ),
     ];
     let admin = &world.acme.admin;
     for document in &absent {
@@ -91,13 +104,20 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         assert_eq!(world.data(admin, document, Value::Null).await["it"]["nodes"], json!([]), "{document}");
     }
     for document in &unknown {
-        assert_eq!(world.data(admin, document, Value::Null).await["it"]["error"]["code"], "NOT_FOUND", "{document}");
+        assert_eq!(
+            world.data(admin, document, Value::Null).await["it"]["error"]["code"],
+            "NOT_FOUND",
+            "{document}"
+        );
     }
     for document in &refused {
         assert_eq!(world.code(admin, document, Value::Null).await, "NOT_FOUND", "{document}");
     }
     every_field_with_an_id_is_here(&[&absent[..], &empty, &unknown, &refused].concat());
-    assert_eq!(world.data(admin, "{ leads { nodes { id } totalCount } }", Value::Null).await["leads"], json!({ "nodes": [], "totalCount": 0 }));
+    assert_eq!(
+        world.data(admin, "{ leads { nodes { id } totalCount } }", Value::Null).await["leads"],
+        json!({ "nodes": [], "totalCount": 0 })
+    );
 }
 
 /// Walks the schema: whatever root field takes an id, itself or inside of an input, is among the documents.
@@ -108,7 +128,9 @@ fn every_field_with_an_id_is_here(documents: &[String]) {
 
     fn takes_id(schema: &Schema, ty: &Type) -> bool {
         match schema.types.get(ty.inner_named_type().as_str()) {
-            Some(ExtendedType::InputObject(input)) => input.fields.values().any(|field| takes_id(schema, &field.ty)),
+            Some(ExtendedType::InputObject(input)) => {
+                input.fields.values().any(|field| takes_id(schema, &field.ty))
+            }
             _ => ty.inner_named_type() == "ID",
         }
     }
@@ -117,7 +139,10 @@ fn every_field_with_an_id_is_here(documents: &[String]) {
         for (name, field) in &schema.get_object(kind).unwrap().fields {
             if field.arguments.iter().any(|argument| takes_id(&schema, &argument.ty)) {
                 let call = format!("it: {name}(");
-                assert!(documents.iter().any(|document| document.contains(&call)), "{kind}.{name} is not tried");
+                assert!(
+                    documents.iter().any(|document| document.contains(&call)),
+                    "{kind}.{name} is not tried"
+                );
             }
         }
     }

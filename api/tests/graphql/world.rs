@@ -96,7 +96,13 @@ impl World {
     }
 
     /// Writes attempts as the delivery worker would, and where the delivery stands after them.
-    pub async fn attempt(&self, tenant: &Tenant, delivery: &str, state: &str, attempts: &[(&str, Option<i16>)]) {
+    pub async fn attempt(
+        &self,
+        tenant: &Tenant,
+        delivery: &str,
+        state: &str,
+        attempts: &[(&str, Option<i16>)],
+    ) {
         let id: DeliveryId = delivery.parse().unwrap();
         let mut tx = self.app.begin(tenant.id, Mode::ReadWrite).await.unwrap();
         for (number, (outcome, status)) in (1_i16..).zip(attempts) {
@@ -155,7 +161,8 @@ pub fn record(number: usize) -> Value {
 
 impl Tenant {
     async fn new(app: &Arc<App>, engine: &dyn Engine, slug: &str) -> Self {
-        let new = NewTenant { slug: slug.to_owned(), name: None, time_zone: Some("America/Denver".to_owned()) };
+        let new =
+            NewTenant { slug: slug.to_owned(), name: None, time_zone: Some("America/Denver".to_owned()) };
         let id = TenantId(access::create_tenant(app, new).await.unwrap().id);
         let admin = user(app, id, "ada", Role::Admin, NewPassword::Chosen(PASSWORD.into())).await;
         let member = user(app, id, "mo", Role::Member, NewPassword::Absent).await;
@@ -173,7 +180,8 @@ impl Tenant {
                 url: \"https://crm.example/hook/secret\" }) { destination { id } } }",
             Value::Null,
         );
-        let destination = destination.await["createDestination"]["destination"]["id"].as_str().unwrap().to_owned();
+        let destination =
+            destination.await["createDestination"]["destination"]["id"].as_str().unwrap().to_owned();
         Self { id, admin, member, source, destination }
     }
 }

@@ -302,6 +302,10 @@ async fn merge_batch(
     .execute(tx.connection())
     .await?;
     tx.commit().await?;
+    for one in &resolved {
+        metrics::counter!("baton_records_total", "outcome" => one.outcome.as_str()).increment(1);
+    }
+    metrics::counter!("baton_records_total", "outcome" => "reject").increment(prepared.refused.len() as u64);
     Ok(true)
 }
 
