@@ -320,8 +320,8 @@ async fn heartbeat(app: Arc<App>, leased: Leased) {
     }
 }
 
-/// Gives the lease up, so that another worker can go on at once.
-async fn release(app: &App, leased: &Leased) {
+/// Gives the lease up, so that another worker can go on at once. For whoever drops a [`run`] before its end, too.
+pub async fn release(app: &App, leased: &Leased) {
     if let Err(error) = hold(app, leased, None).await {
         tracing::warn!(import.id = %ImportId(leased.import.id), error = &error as &dyn std::error::Error, "lease not released");
     }
