@@ -147,6 +147,10 @@ impl Engine for Graph {
         export(&self.schema)
     }
 
+    fn trusted_document(&self, hash: &str) -> Option<String> {
+        crate::http::dashboard::trusted_document(hash)
+    }
+
     fn execute(&self, request: Request) -> BoxFuture<'_, Response> {
         async move {
             let (request, operation, id) = self.equip(request);

@@ -11,6 +11,7 @@ use super::nesting;
 /// One request (GraphQL over HTTP, section 5.1). Unknown members are ignored, as the specification wants.
 #[derive(Debug, PartialEq)]
 pub(super) struct Params {
+    /// Empty when the document goes by its hash.
     pub(super) query: String,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Map<String, Value>,
@@ -52,10 +53,10 @@ impl Params {
         let Value::Object(mut members) = value else {
             return Err(bad("a GraphQL request is a JSON object with the member `query`"));
         };
-        Ok(Self {
+        Self {
             query: match members.remove("query") {
-                Some(Value::String(query)) if !query.is_empty() => query,
-                Some(Value::String(_) | Value::Null) | None => return Err(bad("the request has no `query`")),
+                Some(Value::String(query)) => query,
+                Some(Value::Null) | None => String::new(),
                 Some(_) => return Err(bad("`query` is not a string")),
             },
             operation_name: match members.remove("operationName") {
@@ -65,7 +66,21 @@ impl Params {
             },
             variables: object(&mut members, "variables")?,
             extensions: object(&mut members, "extensions")?,
-        })
+        }
+        .with_document()
+    }
+
+    /// Refuses a request that brings no document, neither as text nor by its hash.
+    fn with_document(self) -> Result<Self, Fault> {
+        if self.query.is_empty() && self.hash().is_none() {
+            return Err(bad("the request has no `query`"));
+        }
+        Ok(self)
+    }
+
+    /// The SHA-256 of a trusted document, as persisted queries name it.
+    pub(super) fn hash(&self) -> Option<&str> {
+        self.extensions.get("persistedQuery")?.get("sha256Hash")?.as_str()
     }
 
     /// Reads the query string of a GET; `variables` and `extensions` are JSON in it.
