@@ -132,7 +132,11 @@ impl<T: AtHand> OutputType for Node<T> {
         T::create_type_info(registry)
     }
 
-    async fn resolve(&self, context: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         match plan::<T>(context).and_then(|plan| plan.object(&self.0)) {
             Some(value) => Ok(value),
             None => self.0.resolve(context, field).await,
@@ -156,7 +160,11 @@ impl<T: AtHand> OutputType for Nodes<T> {
         <Vec<Arc<T>> as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(&self, context: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         match plan::<T>(context).and_then(|plan| plan.list(&self.0)) {
             Some(value) => Ok(value),
             None => self.0.resolve(context, field).await,

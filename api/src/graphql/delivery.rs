@@ -225,7 +225,9 @@ impl AtHand for Delivery {
             "remoteId" => |delivery| text(delivery.row.remote_id.as_deref()),
             "destination" => {
                 let plan = Plan::<Destination>::read(below)?;
-                return Some(Getter::loaded(move |delivery: &Self| plan.object(delivery.destination.as_ref()?)));
+                return Some(Getter::loaded(move |delivery: &Self| {
+                    plan.object(delivery.destination.as_ref()?)
+                }));
             }
             "lead" => {
                 let plan = Plan::<Lead>::read(below)?;
@@ -252,7 +254,9 @@ impl AtHand for DeliveryAttempt {
             "id" => |attempt| Value::String(attempt.id().0),
             "number" => |attempt| integer(Some(attempt.row.number)),
             "startedAt" => |attempt| moment(Some(attempt.row.started_at)),
-            "durationMs" => |attempt| Number::from_f64(attempt.duration_ms()).map_or(Value::Null, Value::Number),
+            "durationMs" => {
+                |attempt| Number::from_f64(attempt.duration_ms()).map_or(Value::Null, Value::Number)
+            }
             "outcome" => |attempt| enum_value(attempt.outcome),
             "httpStatus" => |attempt| integer(attempt.row.http_status),
             "errorKind" => |attempt| text(attempt.row.error_kind.as_deref()),
