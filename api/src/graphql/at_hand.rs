@@ -18,12 +18,14 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 
+type Get<T> = Box<dyn Fn(&T) -> Option<Value> + Send>;
+
 /// How a field's value is got.
 pub(super) enum Getter<T> {
     /// From the row: it is always there.
     Leaf(fn(&T) -> Value),
     /// From what was loaded with it; none when it was not.
-    Loaded(Box<dyn Fn(&T) -> Option<Value> + Send>),
+    Loaded(Get<T>),
 }
 
 impl<T> Getter<T> {
