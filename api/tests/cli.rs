@@ -320,14 +320,12 @@ fn leads_and_deliveries(terminal: &Terminal) {
 
 /// Ctrl-C in the middle, or a little late: either way the next run accounts for each record once.
 fn an_interrupted_import_goes_on(terminal: &Terminal) {
+    use std::fmt::Write as _;
     const RECORDS: i64 = 12_000;
     let mut file = String::from("First_Name,Last_Name,City,State,Zipcode,Phone_Number,Perm_ID\n");
     for number in 0..RECORDS {
-        file.push_str(&format!(
-            "Ada,Cole,Aurora,CO,80010,303{:03}{:04},P{number}\n",
-            200 + number % 700,
-            number / 700
-        ));
+        writeln!(file, "Ada,Cole,Aurora,CO,80010,303{:03}{:04},P{number}", 200 + number % 700, number / 700)
+            .expect("a string");
     }
     let path = terminal.folder.path().join("large.csv");
     std::fs::write(&path, file).expect("written");

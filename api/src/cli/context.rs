@@ -84,11 +84,10 @@ pub(crate) async fn close(app: &App) -> Result<(), Failure> {
 
 /// As [`close`], for a command that has opened the database alone.
 pub(crate) async fn close_database(database: Database) -> Result<(), Failure> {
-    match tokio::time::timeout(CLOSE_LIMIT, database.close()).await {
-        Ok(closed) => Ok(closed?),
-        Err(_) => {
-            tracing::warn!("the database's connections did not close in time");
-            Ok(())
-        }
+    if let Ok(closed) = tokio::time::timeout(CLOSE_LIMIT, database.close()).await {
+        closed?;
+    } else {
+        tracing::warn!("the database's connections did not close in time");
     }
+    Ok(())
 }

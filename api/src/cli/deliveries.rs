@@ -14,7 +14,7 @@ use service::intake::leads::{PAGE_ROWS_MAX, Page};
 use uuid::Uuid;
 
 use super::context::Context;
-use super::{Done, Failure, Row};
+use super::{Done, Failure, Output, Row};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -161,7 +161,7 @@ pub(crate) async fn list(
         found.rows.into_iter().map(|row| DeliveryShown::new(row, &destinations, now)).collect();
     context.output.list(&rows)?;
     if let Some(last) = rows.last().filter(|_| found.more_after) {
-        context.output.note(&format!("There are more: --after {}", last.id));
+        Output::note(&format!("There are more: --after {}", last.id));
     }
     Ok(Done::Well)
 }

@@ -9,7 +9,7 @@ use service::database::Mode;
 use service::delivery::manage::{self, NewDestination};
 
 use super::context::Context;
-use super::{Done, Failure, Row};
+use super::{Done, Failure, Output, Row};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -88,9 +88,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
                     let mut row = DestinationRow::from(row);
                     row.signing_secret = secret.map(|text| text.expose_secret().to_owned());
                     if row.signing_secret.is_some() {
-                        context
-                            .output
-                            .note("The signing secret is shown this once; give it to the receiver.");
+                        Output::note("The signing secret is shown this once; give it to the receiver.");
                         context.output.one(&Created(row))?;
                     } else {
                         context.output.one(&row)?;

@@ -138,7 +138,7 @@ fn private_key(data_dir: &Path, findings: &mut Vec<Finding>) {
             format!("chmod 600 {}", path.display()),
         )),
         Ok(_) => {
-            findings.push(ok("secret key", format!("{}; keep a copy with your backups", path.display())))
+            findings.push(ok("secret key", format!("{}; keep a copy with your backups", path.display())));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             findings.push(ok("secret key", "none yet; it is made at the first start"));

@@ -10,7 +10,7 @@ use service::delivery::{manage, reads};
 
 use super::context::Context;
 use super::deliveries::{self, AttemptShown, DeliveryShown, Filter, slugs_of_destinations};
-use super::{Done, Failure, Row, Style};
+use super::{Done, Failure, Output, Row, Style};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -80,7 +80,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
 fn retried(context: &Context, count: u64) -> Result<Done, Failure> {
     context.output.one(&Retried { retried: count })?;
     if count > 0 {
-        context.output.note("A running server or worker sends them now; without one: baton worker");
+        Output::note("A running server or worker sends them now; without one: baton worker");
     }
     Ok(Done::Well)
 }
@@ -95,7 +95,7 @@ async fn show(context: &Context, app: &App, tenant: TenantId, id: DeliveryId) ->
     let delivery = DeliveryShown::new(row, &destinations, app.clock.now()).with_attempts(attempts);
     context.output.one(&delivery)?;
     if context.output.style() == Style::Table {
-        context.output.text("\nAttempts\n")?;
+        Output::text("\nAttempts\n")?;
         context.output.list(&delivery.attempts)?;
     }
     Ok(Done::Well)

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::context::Context;
 use super::progress::FileProgress;
-use super::{Done, Failure, Row, Style};
+use super::{Done, Failure, Output, Row, Style};
 use crate::serve::stop_signal;
 
 #[derive(Debug, Args)]
@@ -113,12 +113,12 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Done,
 fn print(context: &Context, rows: &[ImportRow]) -> Result<(), Failure> {
     for row in rows {
         if let Some(error) = &row.error {
-            context.output.note(&format!("{}: {error}", row.file));
+            Output::note(&format!("{}: {error}", row.file));
         }
         if row.rejected > 0
             && let Some(id) = &row.import_id
         {
-            context.output.note(&format!(
+            Output::note(&format!(
                 "{}: {} records were refused; see why with: baton records list --import {id}",
                 row.file, row.rejected
             ));
@@ -126,7 +126,7 @@ fn print(context: &Context, rows: &[ImportRow]) -> Result<(), Failure> {
     }
     match (context.output.style(), rows) {
         // A script that imports one file wants the object, not a list of one.
-        (Style::Json, [row]) => context.output.json(row),
+        (Style::Json, [row]) => Output::json(row),
         _ => context.output.list(rows),
     }
 }
@@ -213,7 +213,7 @@ pub(crate) async fn examine(path: &Path, bytes_max: u64) -> Result<ReceivedFile,
 }
 
 enum Held {
-    Leased(Leased),
+    Leased(Box<Leased>),
     /// Another process has brought it to its end.
     Ended(Counts),
 }
@@ -224,7 +224,7 @@ async fn hold(app: &App, tenant: TenantId, id: ImportId, path: &Path) -> Result<
     let tries = (LEASE_SECONDS.unsigned_abs() + 5) * 2;
     for attempt in 0..tries {
         if let Some(leased) = imports::lease(app, tenant, id, Some(path.to_owned())).await? {
-            return Ok(Held::Leased(leased));
+            return Ok(Held::Leased(Box::new(leased)));
         }
         let tx = app.begin(tenant, Mode::ReadOnly).await?;
         let state = imports::by_id(&tx, id).await?.state;

@@ -15,7 +15,7 @@ use service::intake::sources;
 
 use super::context::Context;
 use super::deliveries::{AttemptShown, DeliveryShown, slugs_of_destinations};
-use super::{Done, Failure, Row, Style};
+use super::{Done, Failure, Output, Row, Style};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -185,7 +185,7 @@ async fn list(context: &Context, app: &App, tenant: TenantId, filter: Filter) ->
     drop(tx);
     context.output.list(&rows)?;
     if let Some(last) = rows.last().filter(|_| found.more_after) {
-        context.output.note(&format!("There are more: --after {}", last.id));
+        Output::note(&format!("There are more: --after {}", last.id));
     }
     Ok(Done::Well)
 }
@@ -220,10 +220,10 @@ async fn show(context: &Context, app: &App, tenant: TenantId, id: LeadId) -> Res
 fn print_whole(context: &Context, whole: &Whole) -> Result<Done, Failure> {
     context.output.one(whole)?;
     if context.output.style() == Style::Table {
-        context.output.text("\nJourney\n")?;
+        Output::text("\nJourney\n")?;
         context.output.list(&whole.journey)?;
         for delivery in &whole.deliveries {
-            context.output.text("\nDelivery\n")?;
+            Output::text("\nDelivery\n")?;
             context.output.one(delivery)?;
             context.output.list(&delivery.attempts)?;
         }
@@ -245,8 +245,8 @@ async fn shown(
     for (lead, _, state) in leads::delivery_states(tx, &ids).await? {
         states.entry(lead).or_default().push(state);
     }
-    let status = |id| Status::of(states.get(&id).into_iter().flatten().map(String::as_str));
-    Ok(rows.into_iter().map(|row| lead_shown(names, status(LeadId(row.id)), row)).collect())
+    let standing = |id| Status::of(states.get(&id).into_iter().flatten().map(String::as_str));
+    Ok(rows.into_iter().map(|row| lead_shown(names, standing(LeadId(row.id)), row)).collect())
 }
 
 fn lead_shown(names: &HashMap<uuid::Uuid, String>, status: Status, row: LeadRow) -> LeadShown {

@@ -142,8 +142,8 @@ fn run(cli: Cli) -> Result<Done, Failure> {
     let Cli { global, command } = cli;
     let output = Output::new(global.output);
     match &command {
-        Command::Schema => return output.text(&edge::schema()).map(|()| Done::Well),
-        Command::Config => return output.text(config::DEFAULT_TOML).map(|()| Done::Well),
+        Command::Schema => return Output::text(&edge::schema()).map(|()| Done::Well),
+        Command::Config => return Output::text(config::DEFAULT_TOML).map(|()| Done::Well),
         _ => {}
     }
     let config = Config::load(global.config.as_deref(), global.data_dir.as_deref());

@@ -42,16 +42,16 @@ impl Output {
     }
 
     /// A text that is a result as it stands.
-    pub(crate) fn text(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn text(text: &str) -> Result<(), Failure> {
         write(text.as_bytes())
     }
 
     /// A list of results.
     pub(crate) fn list<T: Row>(self, rows: &[T]) -> Result<(), Failure> {
         match self.style {
-            Style::Json => self.json(rows),
+            Style::Json => Output::json(rows),
             Style::Table if rows.is_empty() => {
-                self.note("There is nothing to show.");
+                Output::note("There is nothing to show.");
                 Ok(())
             }
             Style::Table => write(format!("{}\n", table(rows)?).as_bytes()),
@@ -62,7 +62,7 @@ impl Output {
     /// A single result: in a table its fields stand below each other.
     pub(crate) fn one<T: Row>(self, row: &T) -> Result<(), Failure> {
         match self.style {
-            Style::Json => self.json(row),
+            Style::Json => Output::json(row),
             Style::Csv => csv(std::slice::from_ref(row)),
             Style::Table => {
                 let cells = cells(row)?;
@@ -77,7 +77,7 @@ impl Output {
     }
 
     /// Any value as JSON, whatever the style.
-    pub(crate) fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Failure> {
+    pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<(), Failure> {
         let mut text =
             serde_json::to_string_pretty(value).map_err(|error| Failure::failed("writing JSON", error))?;
         text.push('\n');
@@ -85,12 +85,12 @@ impl Output {
     }
 
     /// Bytes that are a file of their own.
-    pub(crate) fn bytes(self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
         write(bytes)
     }
 
     /// A sentence for the person, beside the result.
-    pub(crate) fn note(self, sentence: &str) {
+    pub(crate) fn note(sentence: &str) {
         // Nobody is left to be told when standard error is closed.
         let _ = writeln!(io::stderr(), "{sentence}");
     }

@@ -18,7 +18,7 @@ use service::intake::submit::Outcome;
 use service::intake::{export, failed};
 
 use super::context::Context;
-use super::{Done, Failure, Row};
+use super::{Done, Failure, Output, Row};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -162,7 +162,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
                 context.output.one(&Whole(RecordShown::new(row)?))?;
                 Ok(Done::Well)
             }
-            Command::Export { import, to } => export(context, &app, tenant, import, to).await,
+            Command::Export { import, to } => export(&app, tenant, import, to).await,
             Command::Correct { id, set } => correct(context, &app, tenant, id, set).await,
             Command::Dismiss { id } => {
                 let row = failed::dismiss(&app, tenant, id, &actor).await?;
@@ -192,18 +192,12 @@ async fn list(context: &Context, app: &App, tenant: TenantId, filter: Filter) ->
     let rows = found.rows.into_iter().map(RecordShown::new).collect::<Result<Vec<_>, _>>()?;
     context.output.list(&rows)?;
     if let Some(last) = rows.last().filter(|_| found.more_after) {
-        context.output.note(&format!("There are more: --after {}", last.id));
+        Output::note(&format!("There are more: --after {}", last.id));
     }
     Ok(Done::Well)
 }
 
-async fn export(
-    context: &Context,
-    app: &App,
-    tenant: TenantId,
-    import: ImportId,
-    to: Option<PathBuf>,
-) -> Result<Done, Failure> {
+async fn export(app: &App, tenant: TenantId, import: ImportId, to: Option<PathBuf>) -> Result<Done, Failure> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let mut pieces = export::FailedExport::new(app, &tx, import).await?;
     let mut file = match &to {
@@ -217,7 +211,7 @@ async fn export(
         match &mut file {
             Some(file) => std::io::Write::write_all(file, &piece)
                 .map_err(|error| Failure::failed("writing the export", error))?,
-            None => context.output.bytes(&piece)?,
+            None => Output::bytes(&piece)?,
         }
     }
     Ok(Done::Well)

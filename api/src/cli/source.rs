@@ -12,7 +12,7 @@ use service::database::Mode;
 use service::intake::sources::{self, NewSource};
 
 use super::context::Context;
-use super::{Done, Failure, Row};
+use super::{Done, Failure, Output, Row};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -100,7 +100,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
                     drop(tx);
                     let token =
                         access::create_source_token(&app, tenant, SourceId(source.id), &name, None).await?;
-                    context.output.note("The token is shown this once; it is stored nowhere.");
+                    Output::note("The token is shown this once; it is stored nowhere.");
                     let token = token.expose_secret().to_owned();
                     context.output.one(&TokenRow { source: source.slug, token })?;
                 }

@@ -84,7 +84,7 @@ impl From<tenants::User> for UserRow {
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Failure> {
     // Read before anything is opened: nobody holds the database while somebody types.
     let password = match &command {
-        Command::Create { .. } => piped_password(context.output)?,
+        Command::Create { .. } => piped_password()?,
         Command::List => None,
     };
     context
@@ -103,7 +103,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
                     let mut row = UserRow::from(created.user);
                     row.password = created.generated_password.map(|text| text.expose_secret().to_owned());
                     if row.password.is_some() {
-                        context.output.note("The password is shown this once; it is stored nowhere.");
+                        Output::note("The password is shown this once; it is stored nowhere.");
                         context.output.one(&Created(row))?;
                     } else {
                         context.output.one(&row)?;
@@ -127,10 +127,10 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
 }
 
 /// How long a password that is piped in may take to arrive: a password manager may ask its owner something first.
-const PASSWORD_LIMIT: Duration = Duration::from_secs(60);
+const PASSWORD_LIMIT: Duration = Duration::from_mins(1);
 
 /// The first line of what is piped in. At a terminal, and where nothing is piped in, there is none.
-fn piped_password(output: Output) -> Result<Option<SecretString>, Failure> {
+fn piped_password() -> Result<Option<SecretString>, Failure> {
     if std::io::stdin().is_terminal() {
         return Ok(None);
     }
@@ -144,7 +144,7 @@ fn piped_password(output: Output) -> Result<Option<SecretString>, Failure> {
         let _ = sender.send(read.map(|_| line));
     });
     let read = receiver.recv_timeout(Duration::from_secs(1)).or_else(|_| {
-        output.note("Waiting for the password on standard input (< /dev/null to have one made) …");
+        Output::note("Waiting for the password on standard input (< /dev/null to have one made) …");
         receiver.recv_timeout(PASSWORD_LIMIT)
     });
     let line = read

@@ -155,7 +155,12 @@ fn content(error: &figment::Error, file: Option<&Path>) -> String {
 }
 
 /// Refuses a number outside its bounds.
-fn within<N: PartialOrd + Display>(key: &'static str, value: N, least: N, most: N) -> Result<(), Error> {
+fn within<N: PartialOrd + Display + Copy>(
+    key: &'static str,
+    value: N,
+    least: N,
+    most: N,
+) -> Result<(), Error> {
     if value < least || value > most {
         return Err(Error::value(key, format!("is {value} and must be between {least} and {most}")));
     }

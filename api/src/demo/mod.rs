@@ -36,7 +36,7 @@ const TENANT: &str = "acme";
 /// The destination.
 const DESTINATION: &str = "bonzo";
 /// `--once` gives up after this long.
-const ONCE_LIMIT: Duration = Duration::from_secs(300);
+const ONCE_LIMIT: Duration = Duration::from_mins(5);
 
 /// What `baton demo` takes.
 #[derive(Clone, Copy, Debug, Args)]
@@ -58,7 +58,7 @@ pub(crate) async fn run(mut config: Config, output: Output, arguments: Arguments
         pool: config.database.pool(),
         ..service::database::Settings::private(&data_dir)
     };
-    output.note("Starting the demo's own Postgres …");
+    Output::note("Starting the demo's own Postgres …");
     let app = open_on(&database, config.app_settings()).await?;
     let stop = serve::stop_token();
     let done = show(&app, &config, output, listener, &stop).await;
@@ -80,12 +80,11 @@ fn adapt(config: &mut Config) {
 /// The configured port, or a free one when somebody has it.
 async fn listen(config: &mut Config) -> Result<tokio::net::TcpListener, Failure> {
     let mut wanted = config.http.address()?;
-    let listener = match serve::bind(wanted).await {
-        Ok(listener) => listener,
-        Err(_) => {
-            wanted.set_port(0);
-            serve::bind(wanted).await?
-        }
+    let listener = if let Ok(listener) = serve::bind(wanted).await {
+        listener
+    } else {
+        wanted.set_port(0);
+        serve::bind(wanted).await?
     };
     let address =
         listener.local_addr().map_err(|error| Failure::failed("reading the server's port", error))?;
@@ -117,10 +116,10 @@ async fn show(
     });
     let imported = samples::import(app, tenant, &config.data_dir, stop).await?;
     if imported == 0 {
-        output.note("The samples were imported before; nothing is imported twice.");
+        Output::note("The samples were imported before; nothing is imported twice.");
     }
     let done = if let Some(server) = server {
-        welcome(output, config, &sign_in, &crm);
+        welcome(config, &sign_in, &crm);
         stop.cancelled().await;
         // It ends by itself, within its limit.
         let _ = server.await;
@@ -148,14 +147,14 @@ async fn once(
         summary = Summary::read(app, tenant, crm).await?;
     }
     match output.style() {
-        Style::Json => output.json(&summary)?,
-        Style::Table | Style::Csv => output.text(&summary.text()?)?,
+        Style::Json => Output::json(&summary)?,
+        Style::Table | Style::Csv => Output::text(&summary.text()?)?,
     }
     Ok(if summary.complete() { Done::Well } else { Done::Badly })
 }
 
-fn welcome(output: Output, config: &Config, sign_in: &SignIn, crm: &DemoCrm) {
-    output.note(&format!(
+fn welcome(config: &Config, sign_in: &SignIn, crm: &DemoCrm) {
+    Output::note(&format!(
         "\nBaton is running.\n\n  Dashboard   {}\n  Tenant      {TENANT}\n  E-mail      {}\n  Password    {}\n\n  \
          Demo CRM    {}\n  Data        {}\n\nCtrl-C ends it; the data stays for the next time.\n",
         config.http.public_url(),

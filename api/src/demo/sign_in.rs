@@ -35,18 +35,17 @@ impl SignIn {
         if let (Some(_), Some(password)) = (&known, remembered.filter(|text| !text.is_empty())) {
             return Ok(Self { email: EMAIL, password });
         }
-        let generated: Option<SecretString> = match known {
+        let generated: Option<SecretString> = if let Some(user) = known {
             // The file was lost, or the first start was cut off before it was written.
-            Some(user) => users.set_password(user.id, NewPassword::Generated, now).await?,
-            None => {
-                let new = NewUser {
-                    email: EMAIL.to_owned(),
-                    name: "Alex Admin".to_owned(),
-                    role: Role::Admin,
-                    password: NewPassword::Generated,
-                };
-                users.create_user(new, now).await?.generated_password
-            }
+            users.set_password(user.id, NewPassword::Generated, now).await?
+        } else {
+            let new = NewUser {
+                email: EMAIL.to_owned(),
+                name: "Alex Admin".to_owned(),
+                role: Role::Admin,
+                password: NewPassword::Generated,
+            };
+            users.create_user(new, now).await?.generated_password
         };
         let password = generated.map(|text| text.expose_secret().to_owned()).unwrap_or_default();
         remember(&path, &password)

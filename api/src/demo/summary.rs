@@ -26,7 +26,7 @@ pub(super) struct Summary {
     /// By state.
     deliveries: BTreeMap<String, i64>,
     /// Why deliveries failed or are held.
-    explained: Vec<Reason>,
+    explained: Vec<Undelivered>,
     attempts: Vec<OfStatus>,
     crm: Crm,
     /// The CRM has exactly what was delivered, and nothing is pending.
@@ -51,13 +51,13 @@ impl Row for OfSource {
 }
 
 #[derive(Debug, Serialize)]
-struct Reason {
+struct Undelivered {
     state: String,
     count: i64,
     reason: String,
 }
 
-impl Row for Reason {
+impl Row for Undelivered {
     const COLUMNS: &'static [&'static str] = &["state", "count", "reason"];
 }
 
@@ -166,7 +166,9 @@ impl Summary {
             table(&crm)?,
         );
         if !self.explained.is_empty() {
-            text.push_str(&format!("Not delivered, and why\n{}\n\n", table(&self.explained)?));
+            text.push_str("Not delivered, and why\n");
+            text.push_str(&table(&self.explained)?);
+            text.push_str("\n\n");
         }
         text.push_str(verdict);
         text.push('\n');
@@ -219,7 +221,7 @@ async fn of_sources(tx: &TenantTx) -> Result<Vec<OfSource>, Failure> {
     Ok(all)
 }
 
-async fn explained(tx: &mut TenantTx) -> Result<Vec<Reason>, Failure> {
+async fn explained(tx: &mut TenantTx) -> Result<Vec<Undelivered>, Failure> {
     let tenant = tx.tenant();
     let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
         "SELECT state, reason, count(*) FROM delivery
@@ -230,6 +232,6 @@ async fn explained(tx: &mut TenantTx) -> Result<Vec<Reason>, Failure> {
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(state, reason, count)| Reason { state, count, reason: reason.unwrap_or_default() })
+        .map(|(state, reason, count)| Undelivered { state, count, reason: reason.unwrap_or_default() })
         .collect())
 }
