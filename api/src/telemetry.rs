@@ -24,12 +24,8 @@ pub fn begin(log: &Log, verbosity: Verbosity) {
         Verbosity::Quiet => "warn,sqlx=error",
         Verbosity::Configured => log.level.as_str(),
     };
-<<<<<<< HEAD
-    let filter = EnvFilter::try_new(format!("{level},sqlx=warn,sea_orm_migration=warn"))
-=======
     // The wanted level comes last: it may name these parts too.
     let filter = EnvFilter::try_new(format!("sqlx=warn,sea_orm_migration=warn,{level}"))
->>>>>>> refs/heads/cli
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
