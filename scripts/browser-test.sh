@@ -18,26 +18,27 @@ trap finish EXIT
 port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
 export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
 export BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
-export BATON_URL="http://127.0.0.1:$port" BATON_EMAIL=admin@example.com BATON_PASSWORD="correct horse battery"
+# Not exported: to the program every BATON_ name is a key of its configuration.
+url="http://127.0.0.1:$port" email=admin@example.com password="correct horse battery"
 
 "$baton" tenant create acme --name "Acme Mortgage" >/dev/null
-printf '%s' "$BATON_PASSWORD" | "$baton" user create "$BATON_EMAIL" --role admin >/dev/null
+printf '%s' "$password" | "$baton" user create "$email" --role admin >/dev/null
 for kind in experian transunion leadsource; do
   "$baton" source add "$kind" --kind "$kind" >/dev/null
 done
 # Nothing takes a POST there: every delivery is refused with 405.
-"$baton" destination add refusing --kind webhook --url "$BATON_URL/healthz" >/dev/null
+"$baton" destination add refusing --kind webhook --url "$url/healthz" >/dev/null
 "$baton" import --source transunion tests/fixtures/transunion.csv >/dev/null || [ $? -eq 3 ]
 
 "$baton" serve >"$work/server.log" 2>&1 &
 server=$!
 for _ in $(seq 100); do
-  node -e "fetch('$BATON_URL/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))" && break
+  node -e "fetch('$url/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))" && break
   kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
   sleep 0.2
 done
 
-BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e || {
+BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e || {
   echo "--- the server's log, last lines:" >&2
   tail -n 40 "$work/server.log" >&2
   exit 1

@@ -1,27 +1,26 @@
-//! The two things that processes need of the HTTP side: its router and the schema's text.
+//! The HTTP side as processes need it: its router, with this process's figures, and the schema's text.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::routing::get;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use service::App;
 
-/// Everything that answers over HTTP.
-pub fn router(app: Arc<App>) -> Router {
-    let ready = move || {
-        let app = Arc::clone(&app);
-        async move {
-            match sqlx::query("SELECT 1").execute(&app.database.app).await {
-                Ok(_) => StatusCode::OK,
-                Err(_) => StatusCode::SERVICE_UNAVAILABLE,
-            }
-        }
-    };
-    Router::new().route("/healthz", get(|| async { StatusCode::OK })).route("/readyz", get(ready))
+use crate::cli::Failure;
+use crate::http::{self, Options};
+
+/// Everything that answers over HTTP. Called once a process: it installs the recorder of its figures.
+pub fn router(app: Arc<App>) -> Result<Router, Failure> {
+    let options = Options { graphiql: true, metrics: recorder(), ..Options::default() };
+    http::router(app, options).map_err(|error| Failure::failed("reading the GraphQL schema", error))
+}
+
+/// None when another part of the process records already.
+fn recorder() -> Option<PrometheusHandle> {
+    PrometheusBuilder::new().install_recorder().ok()
 }
 
 /// The schema in the schema definition language.
 pub fn schema() -> String {
-    include_str!("../../schema.graphql").to_owned()
+    crate::graphql::sdl()
 }

@@ -40,11 +40,13 @@ pub struct Arguments {
 pub(crate) async fn run(config: Config, arguments: Arguments) -> Result<Done, Failure> {
     // The port first: it costs nothing to find out that it is taken.
     let listener = bind(config.http.address()?).await?;
+    let address =
+        listener.local_addr().map_err(|error| Failure::failed("reading the server's port", error))?;
     let app = crate::cli::open(&config).await?;
-    eprintln!("Baton listens on http://{}; Postgres is {}", config.http.listen, app.database.server());
+    eprintln!("Baton listens on http://{address}; Postgres is {}", app.database.server());
     let stop = stop_token();
     let workers = if arguments.no_worker { JoinSet::new() } else { workers(&app, &stop)? };
-    serve(listener, edge::router(Arc::clone(&app)), &config.http, stop.clone()).await;
+    serve(listener, edge::router(Arc::clone(&app))?, &config.http, stop.clone()).await;
     finish(&app, workers).await
 }
 

@@ -20,10 +20,11 @@ pub enum Verbosity {
 /// Begins to log. A second call changes nothing.
 pub fn begin(log: &Log, verbosity: Verbosity) {
     let level = match verbosity {
-        Verbosity::Quiet => "warn",
+        // A slow statement is news for a server's log, not for whoever waits for a command.
+        Verbosity::Quiet => "warn,sqlx=error",
         Verbosity::Configured => log.level.as_str(),
     };
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(format!("{level},sqlx=warn,sea_orm_migration=warn")).unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // It fails only when somebody has begun already.

@@ -306,7 +306,10 @@ async fn a_revision_releases_what_was_held() {
     assert_eq!(submit(r#"{"Lead ID":"1","Email":"ada@example.com"}"#).await, Outcome::Warned);
     test.app.delivery_worker().expect("a worker").run_due_work().await.expect("done");
     assert_eq!(states(&test.app, tenant).await, ["held"]);
-    assert_eq!(submit(r#"{"Lead ID":"1","First Name":"Ada","Email":"ada@example.com"}"#).await, Outcome::Updated);
+    assert_eq!(
+        submit(r#"{"Lead ID":"1","First Name":"Ada","Email":"ada@example.com"}"#).await,
+        Outcome::Updated
+    );
     assert_eq!(states(&test.app, tenant).await, ["pending"]);
 }
 

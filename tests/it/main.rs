@@ -1,4 +1,7 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
+mod bad_input;
+mod faults;
+mod http;
 mod intake;
 mod schema;

@@ -110,8 +110,9 @@ async fn show(
     let sign_in = SignIn::ensure(app, tenant, &config.data_dir).await?;
     destination(app, tenant, &crm).await?;
     let workers = serve::workers(app, stop)?;
+    let router = edge::router(Arc::clone(app))?;
     let server = listener.map(|listener| {
-        let (router, http, stop) = (edge::router(Arc::clone(app)), config.http.clone(), stop.clone());
+        let (http, stop) = (config.http.clone(), stop.clone());
         tokio::spawn(async move { serve::serve(listener, router, &http, stop).await })
     });
     let imported = samples::import(app, tenant, &config.data_dir, stop).await?;

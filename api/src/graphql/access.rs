@@ -1,5 +1,7 @@
 //! Who is signed in, signing in and out.
 
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::{TenantId, UserId};

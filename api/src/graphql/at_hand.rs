@@ -18,12 +18,14 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 
+type Get<T> = Box<dyn Fn(&T) -> Option<Value> + Send>;
+
 /// How a field's value is got.
 pub(super) enum Getter<T> {
     /// From the row: it is always there.
     Leaf(fn(&T) -> Value),
     /// From what was loaded with it; none when it was not.
-    Loaded(Box<dyn Fn(&T) -> Option<Value> + Send>),
+    Loaded(Get<T>),
 }
 
 impl<T> Getter<T> {
@@ -132,7 +134,11 @@ impl<T: AtHand> OutputType for Node<T> {
         T::create_type_info(registry)
     }
 
-    async fn resolve(&self, context: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         match plan::<T>(context).and_then(|plan| plan.object(&self.0)) {
             Some(value) => Ok(value),
             None => self.0.resolve(context, field).await,
@@ -156,7 +162,11 @@ impl<T: AtHand> OutputType for Nodes<T> {
         <Vec<Arc<T>> as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(&self, context: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        context: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         match plan::<T>(context).and_then(|plan| plan.list(&self.0)) {
             Some(value) => Ok(value),
             None => self.0.resolve(context, field).await,

@@ -1,5 +1,7 @@
 //! A delivery and its attempts as they are shown.
 
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
 use std::sync::Arc;
 
 use async_graphql::resolver_utils::enum_value;
@@ -14,6 +16,7 @@ use super::destinations::Destination;
 use super::error::ApiError;
 use super::lead::Lead;
 use super::sources::not_loaded;
+use super::wants::Asked;
 
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -77,9 +80,9 @@ impl AttemptOutcome {
 pub struct Delivery {
     pub(super) row: DeliveryRow,
     pub(super) state: DeliveryState,
-    pub(super) lead: Option<Arc<Lead>>,
-    pub(super) destination: Option<Arc<Destination>>,
-    pub(super) attempts: Option<Vec<DeliveryAttempt>>,
+    pub(super) lead: Asked<Arc<Lead>>,
+    pub(super) destination: Asked<Arc<Destination>>,
+    pub(super) attempts: Asked<Vec<DeliveryAttempt>>,
 }
 
 impl Delivery {
@@ -196,6 +199,7 @@ impl DeliveryAttempt {
         self.row.http_status
     }
 
+    #[expect(clippy::doc_markdown, reason = "the text is the schema's, which is not Markdown of this crate")]
     /// timeout, connect, tls, private_address, …
     async fn error_kind(&self) -> Option<&str> {
         self.row.error_kind.as_deref()
@@ -225,7 +229,9 @@ impl AtHand for Delivery {
             "remoteId" => |delivery| text(delivery.row.remote_id.as_deref()),
             "destination" => {
                 let plan = Plan::<Destination>::read(below)?;
-                return Some(Getter::loaded(move |delivery: &Self| plan.object(delivery.destination.as_ref()?)));
+                return Some(Getter::loaded(move |delivery: &Self| {
+                    plan.object(delivery.destination.as_ref()?)
+                }));
             }
             "lead" => {
                 let plan = Plan::<Lead>::read(below)?;
@@ -252,7 +258,9 @@ impl AtHand for DeliveryAttempt {
             "id" => |attempt| Value::String(attempt.id().0),
             "number" => |attempt| integer(Some(attempt.row.number)),
             "startedAt" => |attempt| moment(Some(attempt.row.started_at)),
-            "durationMs" => |attempt| Number::from_f64(attempt.duration_ms()).map_or(Value::Null, Value::Number),
+            "durationMs" => {
+                |attempt| Number::from_f64(attempt.duration_ms()).map_or(Value::Null, Value::Number)
+            }
             "outcome" => |attempt| enum_value(attempt.outcome),
             "httpStatus" => |attempt| integer(attempt.row.http_status),
             "errorKind" => |attempt| text(attempt.row.error_kind.as_deref()),

@@ -14,9 +14,18 @@ use crate::http::graphql::RequestId;
 /// client: `?` on such an error does not compile.
 ///
 /// ```compile_fail,E0277
-/// use api::graphql::ApiError;
-///
+/// # use api::graphql::ApiError;
 /// fn resolver(row: Result<u32, sea_orm::DbErr>) -> Result<u32, ApiError> {
+///     Ok(row?)
+/// }
+/// ```
+///
+/// What the service says does:
+///
+/// ```
+/// # use api::graphql::ApiError;
+/// # type Known = sea_orm::DbErr;
+/// fn resolver(row: Result<u32, service::Error>) -> Result<u32, ApiError> {
 ///     Ok(row?)
 /// }
 /// ```

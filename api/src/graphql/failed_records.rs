@@ -1,5 +1,7 @@
 //! Refused records: listed with every reason, corrected, dismissed.
 
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -20,7 +22,7 @@ use super::leads;
 use super::operation::{Reads, operation};
 use super::page::{COUNTED_MAX, Listed, Window, connection, counted, page_cost};
 use super::sources::{self, Source, distinct, not_loaded};
-use super::wants::{FailedRecordWants, Selected, Wants};
+use super::wants::{Asked, FailedRecordWants, Selected, Wants};
 
 /// What became of a refused record.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -47,10 +49,10 @@ pub struct FieldValue {
 pub struct FailedRecord {
     row: failed_record::Model,
     state: FailedRecordState,
-    source: Option<Arc<Source>>,
-    import: Option<Option<Arc<Import>>>,
-    lead: Option<Option<Arc<Lead>>>,
-    values: Option<Option<Vec<FieldValue>>>,
+    source: Asked<Arc<Source>>,
+    import: Asked<Option<Arc<Import>>>,
+    lead: Asked<Option<Arc<Lead>>>,
+    values: Asked<Option<Vec<FieldValue>>>,
 }
 
 #[Object]

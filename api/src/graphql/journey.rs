@@ -105,7 +105,7 @@ fn from_row(row: EventRow, deliveries: &[Arc<Delivery>]) -> Result<LeadEvent, Ap
             with_names("Came in again", data.get("brought").unwrap_or(&data["changed"]))
         }
         LeadEventKind::Triggered => match data["trigger_date"].as_str() {
-            Some(date) => format!("Triggered again on {date}"),
+            Some(day) => format!("Triggered again on {day}"),
             None => "Triggered again".to_owned(),
         },
         LeadEventKind::Corrected => row.record.map_or_else(

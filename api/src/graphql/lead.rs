@@ -1,7 +1,10 @@
 //! A lead as it is shown.
 
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
 use std::sync::Arc;
 
+use async_graphql::indexmap::IndexMap;
 use async_graphql::resolver_utils::enum_value;
 use async_graphql::{Enum, ID, Object, SimpleObject, Value};
 use chrono::{DateTime, Utc};
@@ -16,6 +19,7 @@ use super::error::ApiError;
 use super::imports::Import;
 use super::journey::LeadEvent;
 use super::sources::{Source, not_loaded};
+use super::wants::Asked;
 
 /// Where a lead stands, derived from its deliveries.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -70,11 +74,11 @@ pub(super) fn issues(
 /// A person's inquiry, cleaned, with what became of it.
 pub struct Lead {
     pub(super) row: LeadRow,
-    pub(super) status: Option<LeadStatus>,
-    pub(super) source: Option<Arc<Source>>,
-    pub(super) import: Option<Option<Arc<Import>>>,
-    pub(super) events: Option<Vec<LeadEvent>>,
-    pub(super) deliveries: Option<Vec<Arc<Delivery>>>,
+    pub(super) status: Asked<LeadStatus>,
+    pub(super) source: Asked<Arc<Source>>,
+    pub(super) import: Asked<Option<Arc<Import>>>,
+    pub(super) events: Asked<Vec<LeadEvent>>,
+    pub(super) deliveries: Asked<Vec<Arc<Delivery>>>,
 }
 
 impl Lead {
@@ -173,6 +177,7 @@ impl Lead {
         self.row.zip4.as_deref()
     }
 
+    #[expect(clippy::doc_markdown, reason = "the text is the schema's, which is not Markdown of this crate")]
     /// Further fields by name, typed: credit_score 712, mortgage_balance 250000.00, cash_out false.
     async fn details(&self) -> &serde_json::Value {
         &self.row.details
@@ -236,7 +241,9 @@ impl AtHand for Lead {
             "zip" => |lead| text(lead.row.zip.as_deref()),
             "zip4" => |lead| text(lead.row.zip4.as_deref()),
             "details" => |lead| json(&lead.row.details),
-            "extra" => |lead| lead.row.extra.as_ref().map_or_else(|| Value::Object(Default::default()), json),
+            "extra" => {
+                |lead| lead.row.extra.as_ref().map_or_else(|| Value::Object(IndexMap::default()), json)
+            }
             "receivedAt" => |lead| moment(Some(lead.row.received_at)),
             "record" => |lead| integer(lead.record_of_import()),
             "status" => return Some(Getter::loaded(|lead: &Self| lead.status.map(enum_value))),

@@ -7,19 +7,20 @@ use async_graphql::{Context, InputObject, Object};
 use chrono::{DateTime, Utc};
 use domain::ids::{ImportId, LeadId, SourceId};
 use domain::lead::Status;
-use service::intake::leads::{self, LeadRow};
+use service::intake::leads::{self, EventRow, LeadRow};
+use service::intake::listing;
 use uuid::Uuid;
 
 use super::deliveries;
 use super::delivery::Delivery;
 use super::error::ApiError;
 use super::id::{Id, each};
-use super::imports;
+use super::imports::{self, Import};
 use super::journey;
 use super::lead::{Lead, LeadStatus};
 use super::operation::{Reads, operation};
 use super::page::{COUNTED_MAX, Listed, Window, connection, counted, page_cost};
-use super::sources;
+use super::sources::{self, Source};
 use super::wants::{DeliveryWants, DestinationWants, LeadWants, Selected, Wants};
 
 /// The leads of those rows, in their order, with what is wanted of them.
@@ -31,47 +32,64 @@ pub(super) async fn load(
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<LeadId> = rows.iter().map(|row| LeadId(row.id)).collect();
-    let mut statuses = HashMap::new();
-    let mut delivered = HashMap::new();
-    if let Some(wanted) = delivery_wants(wants) {
-        let found = service::delivery::reads::of_leads(reads, &ids).await?;
-        delivered = by_lead(deliveries::load(reads, found, &wanted).await?);
-    } else if wants.status {
-        statuses = states_by_lead(leads::delivery_states(reads, &ids).await?);
+    let mut around = Around::load(reads, &rows, wants).await?;
+    rows.into_iter().map(|row| around.lead(row, wants)).collect()
+}
+
+/// What belongs to the leads of a page, one statement each, by the id that it is found by.
+#[derive(Default)]
+struct Around {
+    states: HashMap<Uuid, Vec<String>>,
+    deliveries: HashMap<Uuid, Vec<Arc<Delivery>>>,
+    events: HashMap<Uuid, Vec<EventRow>>,
+    sources: HashMap<Uuid, Arc<Source>>,
+    imports: HashMap<Uuid, Arc<Import>>,
+}
+
+impl Around {
+    async fn load(reads: &Reads, rows: &[LeadRow], wants: &LeadWants) -> Result<Self, ApiError> {
+        let ids: Vec<LeadId> = rows.iter().map(|row| LeadId(row.id)).collect();
+        let mut around = Self::default();
+        if let Some(wanted) = delivery_wants(wants) {
+            let found = service::delivery::reads::of_leads(reads, &ids).await?;
+            around.deliveries = by_lead(deliveries::load(reads, found, &wanted).await?);
+        } else if wants.status {
+            around.states = states_by_lead(leads::delivery_states(reads, &ids).await?);
+        }
+        if wants.events {
+            around.events = journey::by_lead(listing::events_of(reads, &ids).await?);
+        }
+        if let Some(wanted) = wants.source {
+            around.sources = sources::by_ids(reads, rows.iter().map(|row| row.source_id), wanted).await?;
+        }
+        if let Some(wanted) = wants.import {
+            around.imports =
+                imports::by_ids(reads, rows.iter().filter_map(|row| row.import_id), wanted).await?;
+        }
+        Ok(around)
     }
-    let stored =
-        if wants.events { service::intake::listing::events_of(reads, &ids).await? } else { Vec::new() };
-    let mut stored = journey::by_lead(stored);
-    let sources = match wants.source {
-        Some(wanted) => sources::by_ids(reads, rows.iter().map(|row| row.source_id), wanted).await?,
-        None => HashMap::new(),
-    };
-    let files = match wants.import {
-        Some(wanted) => imports::by_ids(reads, rows.iter().filter_map(|row| row.import_id), wanted).await?,
-        None => HashMap::new(),
-    };
-    let lead = |row: LeadRow| -> Result<Arc<Lead>, ApiError> {
-        let of_lead: Vec<Arc<Delivery>> = delivered.remove(&row.id).unwrap_or_default();
-        let states = of_lead.iter().map(|delivery| delivery.row.state.as_str());
-        let status = match statuses.get(&row.id) {
-            Some(states) => Status::of(states.iter().map(String::as_str)),
-            None => Status::of(states),
+
+    fn lead(&mut self, row: LeadRow, wants: &LeadWants) -> Result<Arc<Lead>, ApiError> {
+        let deliveries = self.deliveries.remove(&row.id).unwrap_or_default();
+        let status = wants.status.then(|| match self.states.get(&row.id) {
+            Some(words) => Status::of(words.iter().map(String::as_str)),
+            None => Status::of(deliveries.iter().map(|delivery| delivery.row.state.as_str())),
+        });
+        let events = if wants.events {
+            Some(journey::events(&row, self.events.remove(&row.id).unwrap_or_default(), &deliveries)?)
+        } else {
+            None
         };
-        let events = wants
-            .events
-            .then(|| journey::events(&row, stored.remove(&row.id).unwrap_or_default(), &of_lead))
-            .transpose()?;
+        let import = row.import_id.and_then(|id| self.imports.get(&id).map(Arc::clone));
         Ok(Arc::new(Lead {
-            status: wants.status.then(|| status.into()),
-            source: sources.get(&row.source_id).map(Arc::clone),
-            import: wants.import.map(|_| row.import_id.and_then(|id| files.get(&id).map(Arc::clone))),
+            status: status.map(Into::into),
+            source: self.sources.get(&row.source_id).map(Arc::clone),
+            import: wants.import.map(|_| import),
             events,
-            deliveries: wants.deliveries.is_some().then_some(of_lead),
+            deliveries: wants.deliveries.is_some().then_some(deliveries),
             row,
         }))
-    };
-    rows.into_iter().map(lead).collect()
+    }
 }
 
 /// The deliveries that are needed: those that are asked for, and for the journey their attempts and destinations.

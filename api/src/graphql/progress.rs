@@ -54,12 +54,12 @@ fn progress(import: &Import) -> (ImportState, Option<Counts>) {
     (import.state, import.counts)
 }
 
-fn follow<'a>(
-    operation: &'a Operation,
+fn follow(
+    operation: &Operation,
     wants: ImportWants,
     mut woken: watch::Receiver<u64>,
     first: Arc<Import>,
-) -> impl Stream<Item = Result<Arc<Import>, ApiError>> + 'a {
+) -> impl Stream<Item = Result<Arc<Import>, ApiError>> {
     async_stream::try_stream! {
         let mut told = first;
         yield Arc::clone(&told);

@@ -1,5 +1,7 @@
 //! Lead sources.
 
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -97,9 +99,10 @@ pub(super) async fn load(
     rows: Vec<lead_source::Model>,
     wants: SourceWants,
 ) -> Result<Vec<Arc<Source>>, ApiError> {
-    let counts: Option<HashMap<SourceId, i64>> = match wants.lead_count {
-        true if !rows.is_empty() => Some(leads::count_by_source(reads).await?.into_iter().collect()),
-        _ => None,
+    let counts: Option<HashMap<SourceId, i64>> = if wants.lead_count && !rows.is_empty() {
+        Some(leads::count_by_source(reads).await?.into_iter().collect())
+    } else {
+        None
     };
     let source = |row: lead_source::Model| {
         let kind = row.kind.parse::<domain::intake::SourceKind>().ok();

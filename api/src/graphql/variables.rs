@@ -37,9 +37,10 @@ mod tests {
 
     #[test]
     fn only_what_may_be_null_and_was_not_given_is_set() {
-        let mut request = Request::new("query A($a: Int, $b: Int = 3, $c: Int!, $d: Int) { x } query B($e: Int) { x }")
-            .operation_name("A")
-            .variables(Variables::from_json(json!({ "d": 4 })));
+        let mut request =
+            Request::new("query A($a: Int, $b: Int = 3, $c: Int!, $d: Int) { x } query B($e: Int) { x }")
+                .operation_name("A")
+                .variables(Variables::from_json(json!({ "d": 4 })));
         complete(&mut request);
         assert_eq!(json!(request.variables), json!({ "a": null, "d": 4 }));
     }

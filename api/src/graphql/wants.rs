@@ -47,6 +47,9 @@ impl<'a> Selected<'a> {
     }
 }
 
+/// What was loaded because it was asked for; none when it was not.
+pub(super) type Asked<T> = Option<T>;
+
 /// What is asked of a type beside the columns of its own row.
 pub(super) trait Wants: Default {
     /// Reads it from the selections of the type.

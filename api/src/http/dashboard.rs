@@ -6,7 +6,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// What `npm run build` made; a build without it still serves a page that says so.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../dashboard/dist"]
+#[folder = "../dashboard/dist"]
 #[allow_missing = true]
 struct Files;
 

@@ -42,10 +42,10 @@ pub async fn ingest(
         None => None,
     };
     if is_one_lead(&headers) {
-        one_lead_or_file(&app, tenant, &source, channel, key.as_deref(), &headers, body).await
+        one_lead_or_file(&app, tenant, source, channel, key, &headers, body).await
     } else {
         let upload = upload::receive(&app, body.into_data_stream(), Vec::new()).await?;
-        file(&app, tenant, &source, key.as_deref(), &headers, upload).await
+        file(&app, tenant, source, key, &headers, upload).await
     }
 }
 
@@ -87,11 +87,11 @@ fn is_one_lead(headers: &HeaderMap) -> bool {
 
 /// Reads up to the limit of one record; what is longer, or no object, goes on as a file.
 async fn one_lead_or_file(
-    app: &App,
+    app: &Arc<App>,
     tenant: TenantId,
-    source: &lead_source::Model,
+    source: lead_source::Model,
     channel: &'static str,
-    key: Option<&str>,
+    key: Option<String>,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -113,7 +113,8 @@ async fn one_lead_or_file(
     let record = String::from_utf8(start).map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "INVALID_ENCODING", "the body must be JSON in UTF-8")
     })?;
-    let submission = Submission { source, record: &record, channel, idempotency_key: key };
+    let submission =
+        Submission { source: &source, record: &record, channel, idempotency_key: key.as_deref() };
     let submitted = submit::submit(app, tenant, submission).await?;
     let status = match submitted.outcome {
         Outcome::Accepted | Outcome::Warned => StatusCode::CREATED,
@@ -130,15 +131,14 @@ async fn one_lead_or_file(
 }
 
 async fn file(
-    app: &App,
+    app: &Arc<App>,
     tenant: TenantId,
-    source: &lead_source::Model,
-    key: Option<&str>,
+    source: lead_source::Model,
+    key: Option<String>,
     headers: &HeaderMap,
     upload: Upload,
 ) -> Result<Response, Problem> {
     if upload.bytes == 0 {
-        upload.remove().await;
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
             "EMPTY_FILE",
@@ -151,16 +151,17 @@ async fn file(
         hash: upload.hash,
         stored_as: Some(upload.stored_as.clone()),
     };
-    let receipt = match imports::receive(app, tenant, source, received, key).await {
-        Ok(receipt) => receipt,
-        Err(error) => {
-            upload.remove().await;
-            return Err(error.into());
+    let app = Arc::clone(app);
+    // A task of its own: a sender that goes away now must not part the row from its file.
+    let registering = tokio::spawn(async move {
+        let receipt = imports::receive(&app, tenant, &source, received, key.as_deref()).await?;
+        if receipt.new {
+            upload.keep();
         }
-    };
-    if !receipt.new {
-        upload.remove().await;
-    }
-    let answer = json!({ "import_id": receipt.import });
+        Ok::<_, service::Error>(receipt)
+    });
+    let registered =
+        registering.await.map_err(|error| service::Error::internal("receiving a file", error))?;
+    let answer = json!({ "import_id": registered?.import });
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
 }

@@ -19,7 +19,7 @@ const FOLDER: &str = "uploads";
 /// Silence of a sender that ends an upload.
 const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// A file on disk.
+/// A file on disk. It goes when this is dropped, unless it is kept: a request that ends in whatever way leaves nothing.
 #[derive(Debug)]
 pub struct Upload {
     /// Relative to the data folder.
@@ -28,13 +28,25 @@ pub struct Upload {
     pub bytes: u64,
     /// SHA-256 as sent.
     pub hash: [u8; 32],
-    path: PathBuf,
+    draft: Draft,
 }
 
 impl Upload {
-    /// Takes the file away again.
-    pub async fn remove(self) {
-        if let Err(error) = fs::remove_file(&self.path).await {
+    /// An import has it now.
+    pub fn keep(mut self) {
+        self.draft.0 = None;
+    }
+}
+
+/// A file that is taken away again, unless somebody takes the path out.
+#[derive(Debug)]
+struct Draft(Option<PathBuf>);
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0
+            && let Err(error) = std::fs::remove_file(path)
+        {
             tracing::warn!(%error, "an upload could not be removed");
         }
     }
@@ -51,17 +63,9 @@ pub async fn receive<E>(
     let name = app.ids.next(app.clock.now()).simple().to_string();
     let path = folder.join(&name);
     let mut file = File::create(&path).await.map_err(|error| disk(&error))?;
-    let stored = store(app, &mut file, stream, start).await;
-    match stored {
-        Ok((bytes, hash)) => Ok(Upload { stored_as: format!("{FOLDER}/{name}"), bytes, hash, path }),
-        Err(problem) => {
-            drop(file);
-            if let Err(error) = fs::remove_file(&path).await {
-                tracing::warn!(%error, "a broken upload could not be removed");
-            }
-            Err(problem)
-        }
-    }
+    let draft = Draft(Some(path));
+    let (bytes, hash) = store(app, &mut file, stream, start).await?;
+    Ok(Upload { stored_as: format!("{FOLDER}/{name}"), bytes, hash, draft })
 }
 
 async fn store<E>(

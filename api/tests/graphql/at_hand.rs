@@ -8,15 +8,51 @@ use serde_json::json;
 use crate::world::World;
 
 const LEAD: &[&str] = &[
-    "__typename", "id", "status", "externalId", "leadType", "channel", "firstName", "lastName", "phone", "phoneE164",
-    "phoneExtension", "alternatePhones", "email", "alternateEmails", "address", "city", "state", "zip", "zip4", "details",
-    "extra", "receivedAt", "record",
+    "__typename",
+    "id",
+    "status",
+    "externalId",
+    "leadType",
+    "channel",
+    "firstName",
+    "lastName",
+    "phone",
+    "phoneE164",
+    "phoneExtension",
+    "alternatePhones",
+    "email",
+    "alternateEmails",
+    "address",
+    "city",
+    "state",
+    "zip",
+    "zip4",
+    "details",
+    "extra",
+    "receivedAt",
+    "record",
 ];
 const DELIVERY: &[&str] = &[
-    "__typename", "id", "state", "reason", "attemptCount", "nextAttemptAt", "createdAt", "finishedAt", "remoteId",
+    "__typename",
+    "id",
+    "state",
+    "reason",
+    "attemptCount",
+    "nextAttemptAt",
+    "createdAt",
+    "finishedAt",
+    "remoteId",
 ];
 const ATTEMPT: &[&str] = &[
-    "__typename", "id", "number", "startedAt", "durationMs", "outcome", "httpStatus", "errorKind", "responseHeaders",
+    "__typename",
+    "id",
+    "number",
+    "startedAt",
+    "durationMs",
+    "outcome",
+    "httpStatus",
+    "errorKind",
+    "responseHeaders",
     "responseBody",
 ];
 const SOURCE: &[&str] = &["__typename", "id", "slug", "name", "kind", "enabled"];
@@ -24,24 +60,27 @@ const DESTINATION: &[&str] = &["__typename", "id", "slug", "name", "kind", "enab
 
 /// Some leaves of a type, in any order, with aliases, conditions, and inside of fragments.
 fn leaves(kind: &'static str, names: &'static [&'static str]) -> impl Strategy<Value = String> {
-    let decorated = (prop::sample::select(names), 0..9_usize).prop_map(move |(name, decoration)| match decoration {
-        0 => format!("alias_{name}: {name}"),
-        1 => format!("{name} @include(if: $yes)"),
-        2 => format!("{name} @skip(if: $yes)"),
-        3 => format!("... on {kind} {{ {name} }}"),
-        4 => format!("... @include(if: $no) {{ {name} }}"),
-        5 => format!("... {{ {name} again_{name}: {name} }}"),
-        _ => name.to_owned(),
-    });
+    let decorated =
+        (prop::sample::select(names), 0..9_usize).prop_map(move |(name, decoration)| match decoration {
+            0 => format!("alias_{name}: {name}"),
+            1 => format!("{name} @include(if: $yes)"),
+            2 => format!("{name} @skip(if: $yes)"),
+            3 => format!("... on {kind} {{ {name} }}"),
+            4 => format!("... @include(if: $no) {{ {name} }}"),
+            5 => format!("... {{ {name} again_{name}: {name} }}"),
+            _ => name.to_owned(),
+        });
     prop::collection::vec(decorated, 1..8).prop_map(|leaves| leaves.join(" "))
 }
 
 /// A selection of a lead, two or three levels deep; now and then an object twice, whose selections merge.
 fn selection() -> impl Strategy<Value = String> {
     let attempts = leaves("DeliveryAttempt", ATTEMPT).prop_map(|leaves| format!("attempts {{ {leaves} }}"));
-    let destination = leaves("Destination", DESTINATION).prop_map(|leaves| format!("destination {{ {leaves} }}"));
+    let destination =
+        leaves("Destination", DESTINATION).prop_map(|leaves| format!("destination {{ {leaves} }}"));
     let lead = leaves("Lead", LEAD).prop_map(|leaves| format!("lead {{ {leaves} }}"));
-    let below = prop::collection::vec(prop_oneof![attempts, destination, lead, leaves("Delivery", DELIVERY)], 1..4);
+    let below =
+        prop::collection::vec(prop_oneof![attempts, destination, lead, leaves("Delivery", DELIVERY)], 1..4);
     let deliveries = below.prop_map(|parts| format!("deliveries {{ {} }}", parts.join(" ")));
     let source = leaves("Source", SOURCE).prop_map(|leaves| format!("source {{ {leaves} }}"));
     let spread = Just("...Some".to_owned());

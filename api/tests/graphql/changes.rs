@@ -125,8 +125,8 @@ async fn sources_and_destinations_are_made_and_changed() {
     let wrong = world.data(admin, create, json!({ "input": { "slug": "No!", "kind": "NPA" } })).await;
     assert_eq!(wrong["createSource"]["error"]["field"], "slug");
     let made = world.data(admin, create, json!({ "input": { "slug": "tu", "kind": "TRANSUNION" } })).await;
-    let token = made["createSource"]["token"].as_str().unwrap();
-    assert!(service::access::by_source_token(&world.app, token).await.is_ok());
+    let shown_once = made["createSource"]["token"].as_str().unwrap();
+    assert!(service::access::by_source_token(&world.app, shown_once).await.is_ok());
     assert!(made["createSource"]["source"]["mapping"].is_object());
 
     let switch = "mutation($input: UpdateSourceInput!) { updateSource(input: $input) { source { enabled name } error { code } } }";

@@ -16,8 +16,16 @@ async fn limits_say_what_they_are() {
         ("{ deliveries(first: 1000000) { nodes { id } } }", "LIMIT_EXCEEDED", "at most 100 rows"),
         ("{ leads(first: -1) { nodes { id } } }", "BAD_USER_INPUT", "negative"),
         ("{ leads(after: \"nonsense\") { nodes { id } } }", "BAD_USER_INPUT", "not a cursor"),
-        ("{ lead(id: \"source_01jd2wq7x8e0hbrvy3k6m9f4tz\") { id } }", "BAD_USER_INPUT", "not an id of kind `lead`"),
-        ("{ leads(filter: { sourceIds: [\"12\"] }) { nodes { id } } }", "BAD_USER_INPUT", "not an id of kind `source`"),
+        (
+            "{ lead(id: \"source_01jd2wq7x8e0hbrvy3k6m9f4tz\") { id } }",
+            "BAD_USER_INPUT",
+            "not an id of kind `lead`",
+        ),
+        (
+            "{ leads(filter: { sourceIds: [\"12\"] }) { nodes { id } } }",
+            "BAD_USER_INPUT",
+            "not an id of kind `source`",
+        ),
         ("{ deliveries(filter: { httpStatus: 100000 }) { nodes { id } } }", "BAD_USER_INPUT", "three digits"),
         ("{ deliveryStatistics(since: \"2020-01-01T00:00:00Z\") { total } }", "LIMIT_EXCEEDED", "366 days"),
         ("{ deliveryStatistics(since: \"2030-01-01T00:00:00Z\") { total } }", "BAD_USER_INPUT", "after"),
@@ -36,7 +44,8 @@ async fn an_operation_that_comes_to_too_much_is_refused_before_it_runs() {
     let world = World::new().await;
     let who = &world.acme.member;
     let wide = "{ imports(first: 100) { nodes { failedRecords(first: 100) { nodes { id raw line } } } } }";
-    let deep = "{ leads { nodes { deliveries { lead { deliveries { lead { deliveries { lead { deliveries { lead {
+    let deep =
+        "{ leads { nodes { deliveries { lead { deliveries { lead { deliveries { lead { deliveries { lead {
         deliveries { lead { deliveries { lead { deliveries { lead { id } } } } } } } } } } } } } } } } }";
     for (document, says) in [(wide, "too complex"), (deep, "too")] {
         let response = world.ask(who, document, Value::Null).await;
@@ -61,8 +70,13 @@ async fn a_fault_of_ours_says_nothing_but_a_request_id() {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    let response =
-        world.ask(&world.acme.member, "query($id: ID!) { lead(id: $id) { id warnings { code } } }", json!({ "id": lead })).await;
+    let response = world
+        .ask(
+            &world.acme.member,
+            "query($id: ID!) { lead(id: $id) { id warnings { code } } }",
+            json!({ "id": lead }),
+        )
+        .await;
     let error = &response["errors"][0];
     assert_eq!(error["extensions"], json!({ "code": "INTERNAL", "request_id": "test-1" }));
     assert_eq!(error["path"], json!(["lead", "warnings"]));

@@ -41,8 +41,7 @@ async fn a_subscriber_sees_the_import_begin_and_end_and_nothing_twice() {
         "subscription {{ importProgress(id: \"{import}\") {{ state records accepted source {{ slug }}
             failedRecords {{ nodes {{ id }} }} }} }}"
     );
-    let request =
-        Request::new(document).data(world.acme.member.clone()).data(RequestId("test-1".to_owned()));
+    let request = Request::new(document).data(world.acme.member.clone()).data(RequestId("test-1".to_owned()));
     let mut responses = Arc::clone(&world.engine).subscribe(request);
     let mut seen = Vec::new();
     let first = serde_json::to_value(responses.next().await.unwrap()).unwrap();
@@ -61,7 +60,10 @@ async fn a_subscriber_sees_the_import_begin_and_end_and_nothing_twice() {
     let (ran, ()) = tokio::join!(running, watching);
     assert_eq!(ran.unwrap(), 1);
     let last = seen.last().unwrap();
-    assert_eq!((&last["state"], &last["records"], &last["accepted"]), (&json!("DONE"), &json!(20), &json!(20)));
+    assert_eq!(
+        (&last["state"], &last["records"], &last["accepted"]),
+        (&json!("DONE"), &json!(20), &json!(20))
+    );
     seen.dedup();
     assert!(seen.iter().filter(|one| one["state"] == "DONE").count() == 1, "{seen:?}");
 }

@@ -98,7 +98,7 @@ impl FailedExport {
 
 /// A cell that no spreadsheet takes for a formula.
 pub fn neutral(cell: &str) -> Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         Cow::Owned(format!("'{cell}"))
     } else {
         Cow::Borrowed(cell)
@@ -127,6 +127,7 @@ mod tests {
             ("-5", "'-5"),
             ("@SUM(A1)", "'@SUM(A1)"),
             ("\tx", "'\tx"),
+            ("\n=1", "'\n=1"),
             ("Ada", "Ada"),
             ("", ""),
         ] {

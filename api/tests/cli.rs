@@ -1,0 +1,376 @@
+//! The program from end to end, as a person at a terminal uses it: the built binary, a data folder of its own, a real private
+//! Postgres. One test walks through everything beside a running server, because each start of a Postgres costs a second.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Terminal {
+    folder: TempDir,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Terminal {
+    fn new() -> Self {
+        Self { folder: TempDir::new().expect("a folder"), environment: Vec::new() }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        for (name, _) in std::env::vars() {
+            if name.starts_with("BATON_") || name.starts_with("PG") || name == "DATABASE_URL" {
+                command.env_remove(name);
+            }
+        }
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().expect("it runs"))
+    }
+
+    fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
+        Ended::of(child.wait_with_output().expect("it ends"))
+    }
+
+    /// The JSON of a command that does well.
+    fn json(&self, arguments: &[&str]) -> Value {
+        let ended = self.run(&[arguments, &["--output", "json"]].concat());
+        assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
+        ended.json()
+    }
+}
+
+/// A server in the background. It is told to stop when it is dropped, so that a failed test leaves nothing behind.
+struct Server(Child);
+
+impl Server {
+    /// Returns once it listens.
+    fn start(terminal: &Terminal) -> Self {
+        let mut command = terminal.command(&["serve", "--no-worker"]);
+        command.env("BATON_HTTP__LISTEN", "127.0.0.1:0").stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+        assert!(
+            lines.any(|line| line.starts_with("Baton listens on http://127.0.0.1:")),
+            "it never listened"
+        );
+        // The pipe must not fill up.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self(child)
+    }
+
+    fn stop(mut self) -> i32 {
+        signal(&self.0, "TERM");
+        self.0.wait().expect("it ends").code().expect("no signal ended it")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
+            signal(&self.0, "TERM");
+            let _ = self.0.wait();
+        }
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
+    assert!(sent.expect("kill").success());
+}
+
+#[derive(Debug)]
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("no signal"),
+            out: String::from_utf8(output.stdout).expect("UTF-8"),
+            err: String::from_utf8(output.stderr).expect("UTF-8"),
+        }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
+    let mut terminal = Terminal::new();
+    for (arguments, hint) in [
+        (&["bogus"][..], "--help"),
+        (&["leads", "list"], "--tenant SLUG"),
+        (&["user", "create", "a@example.com", "--tenant", "acme", "--role", "king"], "admin, member"),
+        (&["failed", "retry", "lead_01h455vb4pex5vsknk084sn02q", "--tenant", "acme"], "of kind `delivery`"),
+        (&["import", "--source", "experian", "--tenant", "acme"], "FILE"),
+        (&["migrate", "down"], "--yes"),
+        (&["tenant", "list", "--config", "nowhere.toml"], "nowhere.toml"),
+    ] {
+        let ended = terminal.run(arguments);
+        assert_eq!(ended.code, 2, "{arguments:?}: {ended:?}");
+        assert!(ended.err.contains(hint) && ended.out.is_empty(), "{arguments:?}: {ended:?}");
+    }
+    terminal.environment = vec![("BATON_HTTP__PORT", "80".to_owned())];
+    let ended = terminal.run(&["tenant", "list"]);
+    assert!(ended.code == 2 && ended.err.contains("port") && ended.err.contains("listen"), "{ended:?}");
+    assert!(!terminal.folder.path().join("data").exists(), "nothing was made");
+}
+
+#[test]
+fn settings_and_schema_are_printed_without_opening_anything() {
+    let terminal = Terminal::new();
+    let settings = terminal.run(&["config"]);
+    assert!(settings.code == 0 && settings.out.contains("[delivery]"), "{settings:?}");
+    // What it prints can be used as it is.
+    std::fs::write(terminal.folder.path().join("baton.toml"), &settings.out).expect("written");
+    let schema = terminal.run(&["schema", "--config", "baton.toml"]);
+    assert!(schema.code == 0 && schema.out.contains("type Query"), "{schema:?}");
+    assert!(!terminal.folder.path().join("data").exists(), "nothing was made");
+}
+
+/// From an empty folder to leads and back to their refused records, as the README tells it.
+#[test]
+fn first_use() {
+    let mut terminal = Terminal::new();
+    let tenant =
+        terminal.json(&["tenant", "create", "acme", "--name", "Acme", "--time-zone", "America/Denver"]);
+    assert!(
+        tenant["slug"] == "acme" && tenant["id"].as_str().is_some_and(|id| id.starts_with("tenant_")),
+        "{tenant}"
+    );
+    let again = terminal.run(&["tenant", "create", "acme"]);
+    assert!(again.code == 1 && again.err.contains("already"), "{again:?}");
+    terminal.environment.push(("BATON_TENANT", "acme".to_owned()));
+    let server = Server::start(&terminal);
+    users(&terminal);
+    sources_and_destinations(&terminal);
+    imports(&terminal);
+    refused_records(&terminal);
+    leads_and_deliveries(&terminal);
+    an_interrupted_import_goes_on(&terminal);
+    doctor(&terminal);
+    let running = terminal.folder.path().join("data/postgres/data/postmaster.pid");
+    assert!(running.exists(), "the commands have left the server its Postgres");
+    assert_eq!(server.stop(), 0);
+    assert!(!running.exists(), "the last one out stops it");
+}
+
+fn users(terminal: &Terminal) {
+    let made = terminal.json(&["user", "create", "ada@example.com", "--role", "admin"]);
+    assert!(made["password"].as_str().is_some_and(|password| password.len() >= 20), "{made}");
+    let chosen = terminal.run_with_input(
+        &["user", "create", "bob@example.com", "--role", "member", "-o", "json"],
+        "correct horse battery\n",
+    );
+    assert!(chosen.code == 0 && chosen.json()["password"].is_null(), "{chosen:?}");
+    let weak = terminal.run_with_input(&["user", "create", "eve@example.com", "--role", "member"], "short\n");
+    assert!(weak.code == 1 && !weak.err.contains("short\n"), "{weak:?}");
+    let listed = terminal.json(&["user", "list"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+}
+
+fn sources_and_destinations(terminal: &Terminal) {
+    for kind in ["experian", "transunion", "leadsource"] {
+        terminal.json(&["source", "add", kind, "--kind", kind]);
+    }
+    let token = terminal.json(&["source", "token", "leadsource"]);
+    assert!(token["token"].as_str().is_some_and(|token| token.len() > 30), "{token}");
+    let private = terminal.run(&[
+        "destination",
+        "add",
+        "crm",
+        "--kind",
+        "bonzo",
+        "--url",
+        "http://127.0.0.1:9/secret-part",
+    ]);
+    assert!(private.code == 1 && private.err.contains("https://"), "{private:?}");
+    assert!(!private.err.contains("secret-part"), "{private:?}");
+    let url = "https://crm.example.com/hook/0123456789abcdef";
+    let webhook = terminal.json(&["destination", "add", "crm", "--kind", "webhook", "--url", url]);
+    assert!(
+        webhook["signing_secret"].as_str().is_some_and(|secret| secret.starts_with("whsec_")),
+        "{webhook}"
+    );
+    let listed = terminal.run(&["destination", "list"]);
+    assert!(listed.out.contains("crm.example.com") && !listed.out.contains("0123456789"), "{listed:?}");
+}
+
+fn imports(terminal: &Terminal) {
+    let expected: Value =
+        serde_json::from_slice(&std::fs::read(fixture("expected.json")).expect("a fixture")).expect("JSON");
+    for (file, source) in
+        [("experian.csv", "experian"), ("transunion.csv", "transunion"), ("leadsource.json", "leadsource")]
+    {
+        let wanted = |outcome: &str| expected["counts"][file][outcome].as_i64().unwrap_or(0);
+        let path = fixture(file);
+        let arguments = ["import", "--source", source, text(&path), "--output", "json"];
+        let first = terminal.run(&arguments);
+        // Each of the files has records that are refused.
+        assert_eq!(first.code, 3, "{first:?}");
+        let row = first.json();
+        for (field, outcome) in [
+            ("records", "records"),
+            ("accepted", "accept"),
+            ("warned", "warn"),
+            ("updated", "update"),
+            ("duplicates", "duplicate"),
+            ("rejected", "reject"),
+            ("skipped", "skip"),
+        ] {
+            assert_eq!(row[field], json!(wanted(outcome)), "{file} {field}");
+        }
+        let again = terminal.run(&arguments).json();
+        assert_eq!(
+            (&again["accepted"], &again["warned"], &again["updated"]),
+            (&json!(0), &json!(0), &json!(0))
+        );
+    }
+    let empty = terminal.folder.path().join("empty.csv");
+    std::fs::write(&empty, "").expect("written");
+    let (good, arguments) = (fixture("experian.csv"), ["import", "--source", "experian", "-o", "json"]);
+    let several = terminal.run(&[&arguments[..], &[text(&empty), text(&good), "nowhere.csv"]].concat());
+    let rows = several.json();
+    let states: Vec<_> =
+        rows.as_array().expect("one a file").iter().map(|row| row["state"].as_str()).collect();
+    assert_eq!((several.code, states), (1, vec![Some("failed"), Some("done"), Some("failed")]), "{rows}");
+    assert!(several.err.contains("nowhere.csv") && several.err.contains("empty.csv"), "{}", several.err);
+}
+
+fn refused_records(terminal: &Terminal) {
+    let open = terminal.json(&["records", "list", "--limit", "100"]);
+    let open = open.as_array().expect("a list");
+    let one = open
+        .iter()
+        .find(|record| record["record"] == 6 && record["raw"].to_string().contains("FAY"))
+        .expect("record 6");
+    let (id, import) = (one["id"].as_str().expect("an id"), one["import"].as_str().expect("an import"));
+    assert_eq!(one["codes"], json!(["MISSING_CONTACT"]));
+    let export = terminal.run(&["records", "export", "--import", import]);
+    assert!(
+        export.code == 0 && export.out.contains("MISSING_CONTACT") && export.out.contains("FAY"),
+        "{export:?}"
+    );
+    let wrong = terminal.run(&["records", "correct", id, "--set", "Telephone # 1=12"]);
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    let right = terminal.json(&["records", "correct", id, "--set", "Telephone # 1=303 555 0199"]);
+    assert_eq!(right["outcome"], "accepted");
+    let twice = terminal.run(&["records", "correct", id, "--set", "Telephone # 1=303 555 0199"]);
+    assert!(twice.code == 1 && twice.err.contains("corrected already"), "{twice:?}");
+}
+
+fn leads_and_deliveries(terminal: &Terminal) {
+    let found = terminal.json(&["leads", "list", "--search", "Fay"]);
+    let lead = &found[0];
+    assert_eq!(
+        (&lead["last_name"], &lead["phone"], &lead["status"]),
+        (&json!("Long"), &json!("+13035550199"), &json!("pending"))
+    );
+    let whole = terminal.json(&["leads", "show", lead["id"].as_str().expect("an id")]);
+    let journey: Vec<_> =
+        whole["journey"].as_array().expect("steps").iter().map(|step| step["event"].as_str()).collect();
+    assert!(journey.contains(&Some("corrected")), "{whole}");
+    assert_eq!(whole["deliveries"][0]["destination"], "crm");
+    let csv = terminal.run(&["leads", "list", "--limit", "100", "--output", "csv"]);
+    let lines: Vec<_> = csv.out.lines().collect();
+    assert!(lines.len() > 50 && lines[0].starts_with("id,received_at,source,status"), "{csv:?}");
+    // A formula that came as a name stays text in every export.
+    assert!(
+        csv.out
+            .lines()
+            .all(|line| !line.split(',').any(|cell| cell.starts_with('=') || cell.starts_with("\"="))),
+        "{csv:?}"
+    );
+    assert_eq!(terminal.json(&["failed", "list"]), json!([]));
+    assert_eq!(terminal.json(&["failed", "retry-all"])["retried"], 0);
+    let pending = terminal.json(&["deliveries", "list", "--state", "pending", "--limit", "1"]);
+    let id = pending[0]["id"].as_str().expect("a pending delivery");
+    let refused = terminal.run(&["failed", "retry", id]);
+    assert!(refused.code == 1 && refused.err.contains("pending"), "{refused:?}");
+}
+
+/// Ctrl-C in the middle, or a little late: either way the next run accounts for each record once.
+fn an_interrupted_import_goes_on(terminal: &Terminal) {
+    const RECORDS: i64 = 12_000;
+    let mut file = String::from("First_Name,Last_Name,City,State,Zipcode,Phone_Number,Perm_ID\n");
+    for number in 0..RECORDS {
+        file.push_str(&format!(
+            "Ada,Cole,Aurora,CO,80010,303{:03}{:04},P{number}\n",
+            200 + number % 700,
+            number / 700
+        ));
+    }
+    let path = terminal.folder.path().join("large.csv");
+    std::fs::write(&path, file).expect("written");
+    let arguments = ["import", "--source", "transunion", text(&path), "--output", "json"];
+    let mut command = terminal.command(&arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    std::thread::sleep(Duration::from_millis(800));
+    signal(&child, "INT");
+    let first = Ended::of(child.wait_with_output().expect("it ends"));
+    let second = terminal.run(&arguments).json();
+    assert_eq!(second["records"], RECORDS, "{second}");
+    let first = first.json();
+    if first["state"] == "stopped" {
+        assert_eq!(first["import_id"], second["import_id"], "it goes on, and does not begin again");
+        assert_eq!((&second["accepted"], &second["duplicates"]), (&json!(RECORDS), &json!(0)), "{second}");
+    } else {
+        assert_eq!(
+            (&first["accepted"], &second["duplicates"]),
+            (&json!(RECORDS), &json!(RECORDS)),
+            "{second}"
+        );
+    }
+}
+
+fn doctor(terminal: &Terminal) {
+    let findings = terminal.json(&["doctor"]);
+    let findings = findings.as_array().expect("findings");
+    let state = |name: &str| {
+        findings.iter().find(|finding| finding["name"] == name).map(|finding| finding["state"].clone())
+    };
+    for name in [
+        "configuration",
+        "data folder",
+        "tenants' databases",
+        "secret key",
+        "server",
+        "login role",
+        "migrations",
+    ] {
+        assert_eq!(state(name), Some(json!("ok")), "{name} of {findings:?}");
+    }
+    let key = terminal.folder.path().join("data/secret.key");
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("changed");
+    let exposed = terminal.run(&["doctor"]);
+    assert!(exposed.code == 1 && exposed.out.contains("chmod 600"), "{exposed:?}");
+}
