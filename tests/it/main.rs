@@ -1,7 +1,10 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
 mod bad_input;
+mod delivery;
 mod faults;
 mod http;
 mod intake;
+mod isolation;
+mod overlap;
 mod schema;
