@@ -38,7 +38,7 @@ for _ in $(seq 100); do
   sleep 0.2
 done
 
-BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e || {
+BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e -- --max-failures=3 || {
   echo "--- the server's log, last lines:" >&2
   tail -n 40 "$work/server.log" >&2
   exit 1

@@ -24,7 +24,8 @@ pub fn begin(log: &Log, verbosity: Verbosity) {
         Verbosity::Quiet => "warn,sqlx=error",
         Verbosity::Configured => log.level.as_str(),
     };
-    let filter = EnvFilter::try_new(format!("{level},sqlx=warn,sea_orm_migration=warn")).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(format!("{level},sqlx=warn,sea_orm_migration=warn"))
+        .unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // It fails only when somebody has begun already.
