@@ -211,8 +211,27 @@ pub async fn migrate(database: &Database) -> Result<(), Error> {
     let unavailable =
         |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
     let owner = database.owner_connection().map_err(unavailable)?;
+    let _alone = MigrationLock::take(&owner).await?;
     Migrator::up(&owner, None).await?;
     database.ensure_roles().await.map_err(unavailable)
+}
+
+/// Held while a process migrates: of two that start an upgrade together, the second finds it done.
+struct MigrationLock {
+    _connection: sqlx::pool::PoolConnection<sqlx::Postgres>,
+}
+
+impl MigrationLock {
+    /// "batonmig" in ASCII.
+    const KEY: i64 = 0x6261_746f_6e6d_6967;
+
+    async fn take(owner: &sea_orm::DatabaseConnection) -> Result<Self, Error> {
+        let mut connection = owner.get_postgres_connection_pool().acquire().await?;
+        // A lock of the session: it ends when the connection is closed.
+        connection.close_on_drop();
+        sqlx::query("SELECT pg_advisory_lock($1)").bind(Self::KEY).execute(&mut *connection).await?;
+        Ok(Self { _connection: connection })
+    }
 }
 
 impl From<delivery::Error> for Error {

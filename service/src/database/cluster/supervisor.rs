@@ -148,7 +148,9 @@ impl Title {
         // SAFETY: the kernel put the arguments there, in writable memory of this process, and said how many bytes.
         unsafe {
             std::ptr::write_bytes(place, 0, self.length);
-            std::ptr::copy_nonoverlapping(self.text.as_ptr(), place, self.text.len().min(self.length));
+            // The last byte stays NUL: without it the kernel shows on into the environment, which may hold secrets.
+            let fits = self.text.len().min(self.length.saturating_sub(1));
+            std::ptr::copy_nonoverlapping(self.text.as_ptr(), place, fits);
         }
     }
 }
