@@ -17,7 +17,7 @@ pub const FILE_NAME: &str = "x-baton-file-name";
 /// The folder below the data folder where files wait for their import.
 const FOLDER: &str = "uploads";
 /// Silence of a sender that ends an upload.
-const IDLE_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+const IDLE_MAX: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A file on disk. It goes when this is dropped, unless it is kept: a request that ends in whatever way leaves nothing.
 #[derive(Debug)]
