@@ -84,7 +84,7 @@ async fn tell(owner: PgPool) {
     const FAR: &str =
         "SELECT (SELECT count(*) FROM import_batch), (SELECT count(*) FROM import WHERE state <> 'done'),
              (SELECT count(*) FROM delivery WHERE state = 'pending')";
-    let mut told = 0;
+    let mut told = -1;
     loop {
         let (batches, unfinished, pending): (i64, i64, i64) =
             sqlx::query_as(FAR).fetch_one(&owner).await.expect("it answers");
@@ -105,6 +105,8 @@ pub struct Worker {
     child: Child,
     input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
+    /// Batches of the import that are done, as far as it has told.
+    batches: u32,
 }
 
 impl Worker {
@@ -121,7 +123,7 @@ impl Worker {
             .expect("this program runs");
         let output = BufReader::new(child.stdout.take().expect("its output")).lines();
         let input = child.stdin.take();
-        let mut worker = Self { child, input, output };
+        let mut worker = Self { child, input, output, batches: 0 };
         worker.says("open").await;
         worker
     }
@@ -139,25 +141,46 @@ impl Worker {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("it never said `{word}`"));
     }
 
+    /// Waits until another batch of the import is done than were done when it started.
+    pub async fn has_done_a_batch(&mut self) {
+        self.tells_batches().await;
+        let first = self.batches;
+        while self.batches == first {
+            self.tells_batches().await;
+        }
+    }
+
+    async fn tells_batches(&mut self) {
+        let telling = async {
+            while let Some(line) = self.output.next_line().await.expect("its output") {
+                if let Some(count) = line.strip_prefix("batches ") {
+                    self.batches = count.parse().expect("a number");
+                    return;
+                }
+            }
+            panic!("the worker ended in the middle of the import");
+        };
+        tokio::time::timeout(PATIENCE, telling).await.expect("the import goes on");
+    }
+
     /// Puts its clock forward.
     pub async fn advance(&mut self, minutes: i64) {
         let input = self.input.as_mut().expect("its input");
         input.write_all(format!("{minutes}\n").as_bytes()).await.expect("it listens");
     }
 
-    /// Kills it, after that long. Answers how many batches of the import it had seen done.
+    /// Kills it, after that long. Answers how many batches of the import were done, as far as it had told.
     pub async fn kill(mut self, after: Duration) -> u32 {
         let early = tokio::time::timeout(after, self.child.wait()).await;
         assert!(early.is_err(), "it ended by itself: {early:?}");
         self.child.start_kill().expect("it can be killed");
         self.child.wait().await.expect("it has ended");
-        let mut batches = 0;
         while let Some(line) = self.output.next_line().await.expect("its last words") {
             if let Some(count) = line.strip_prefix("batches ") {
-                batches = count.parse().expect("a number");
+                self.batches = count.parse().expect("a number");
             }
         }
-        batches
+        self.batches
     }
 
     /// Lets it leave in good order.
