@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::ids::TenantId;
 use migration::{Migrator, MigratorTrait};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub file_bytes_max: u64,
     /// The largest single record that is taken.
     pub record_bytes_max: usize,
+    /// How long a sender may be silent in the middle of a body before it is given up.
+    pub body_silence_max: Duration,
     /// Whether deliveries may reach loopback and private addresses (demonstrations, tests, on-premise CRMs).
     pub allow_private_addresses: bool,
     /// Imports that one process runs at the same time.
@@ -60,6 +63,7 @@ impl Settings {
             data_dir: data_dir.into(),
             file_bytes_max: 1 << 30,
             record_bytes_max: 1 << 20,
+            body_silence_max: Duration::from_mins(1),
             allow_private_addresses: false,
             imports_at_once: 2,
             issuer: "http://localhost:8080".to_owned(),

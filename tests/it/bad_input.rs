@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::{fs, io};
 
 use axum::body::{Body, Bytes};
@@ -195,9 +196,10 @@ async fn a_body_above_the_limit_is_refused_while_it_comes() {
         let door = Door::new().await;
         let pieces = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&pieces);
+        let piece = Bytes::from(vec![b'x'; PIECE]);
         let endless = stream::repeat_with(move || {
             counted.fetch_add(1, Ordering::Relaxed);
-            Ok::<_, io::Error>(Bytes::from_static(&[b'x'; PIECE]))
+            Ok::<_, io::Error>(piece.clone())
         });
         let answer = door.with(&[("content-type", content_type)], Body::from_stream(endless)).await;
         let read = pieces.load(Ordering::Relaxed) * PIECE;
@@ -236,6 +238,23 @@ async fn a_body_that_ends_with_an_error_leaves_nothing() {
         let pieces = [Ok(Bytes::from(start)), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
         let answer =
             door.with(&[("content-type", content_type)], Body::from_stream(stream::iter(pieces))).await;
+        door.refused_at_once(answer, 400, "BODY_CUT_OFF", "send it again").await;
+    }
+}
+
+/// A sender that stops in the middle and keeps the connection: it is given up, whichever way its body was going.
+#[tokio::test]
+async fn a_body_that_falls_silent_is_given_up() {
+    for content_type in ["text/csv", "application/json"] {
+        let mut door = Door::new().await;
+        door.test.restart_with(|settings| settings.body_silence_max = Duration::from_millis(100));
+        door.web = door.test.web();
+        let start = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"{\"First Name\":"))]);
+        let body = Body::from_stream(start.chain(stream::pending()));
+        let headers = [("content-type", content_type)];
+        let sending = door.with(&headers, body);
+        let answer = tokio::time::timeout(Duration::from_secs(20), sending).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{content_type}: it waits for ever"));
         door.refused_at_once(answer, 400, "BODY_CUT_OFF", "send it again").await;
     }
 }
@@ -279,7 +298,7 @@ async fn a_request_that_is_dropped_leaves_nothing() {
     eventually("the upload has begun", || !door.test.uploads().is_empty()).await;
     request.abort();
     request.await.expect_err("it was dropped");
-    assert!(door.test.uploads().is_empty(), "{:?}", door.test.uploads());
+    eventually("the upload is gone", || door.test.uploads().is_empty()).await;
     door.still_works().await;
 }
 
@@ -287,10 +306,10 @@ async fn a_request_that_is_dropped_leaves_nothing() {
 async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let waiting = async {
         while !holds() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
+    let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;
     waited.unwrap_or_else(|_| panic!("it never came true that {what}"));
 }
 

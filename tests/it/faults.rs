@@ -1,191 +1,39 @@
 //! Kill -9 at any moment: every record is accounted for once, and every accepted lead arrives.
 //!
-//! The workers are processes of their own – this program, started again – on a private Postgres of their own, which is
-//! killed or stopped with its last user. The receiver stays and counts. A worker that is started after a kill has a
-//! clock that is ahead, so that the dead one's leases have ended and nobody waits for them.
+//! The workers are processes of their own on a private Postgres of their own, which stops with its last user. The receiver
+//! stays and counts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-use std::{env, fs};
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use axum::{Json, Router};
-use chrono::TimeDelta;
 use domain::ids::{DeliveryId, ImportId, LeadId, TenantId};
 use serde_json::Value;
-use service::App;
 use service::access::{self, NewTenant};
-use service::database;
 use service::intake::imports::{self, ReceivedFile};
 use service::intake::sources::{self, NewSource};
-use service::intake::worker;
 use service::runtime::{Clock, Ids};
 use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
 use tests::data::{counts, destination};
 use tests::fixture_noon;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpListener;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-const FOLDER: &str = "BATON_FAULTS_FOLDER";
-const CLOCK: &str = "BATON_FAULTS_CLOCK_MINUTES";
-/// Longer than any lease.
-const MINUTES_BETWEEN_STARTS: i64 = 10;
-/// For whatever a worker is waited for.
+use crate::workers::{MINUTES_BETWEEN_STARTS, Worker, open};
+
+/// For whatever is waited for.
 const PATIENCE: Duration = Duration::from_mins(4);
 /// Records of one batch of an import.
 const BATCH: u32 = 4_096;
-
-/// Opens the app of that folder as `baton worker` does, but for a clock that starts where it is told.
-async fn open(folder: &Path, clock: Clock) -> Arc<App> {
-    let mut settings = service::app::Settings::below(folder);
-    settings.allow_private_addresses = true;
-    let database = database::Settings::private(folder);
-    Arc::new(App::open(&database, settings, clock, Ids::random()).await.expect("the app opens"))
-}
-
-/// A clock that goes on from `start`, and that can be put forward.
-fn ticking(start: chrono::DateTime<chrono::Utc>) -> Clock {
-    let clock = Clock::manual(start);
-    let ticking = clock.clone();
-    std::thread::spawn(move || {
-        let mut last = Instant::now();
-        loop {
-            std::thread::sleep(Duration::from_millis(2));
-            let now = Instant::now();
-            ticking.advance(TimeDelta::from_std(now - last).expect("a short time"));
-            last = now;
-        }
-    });
-    clock
-}
-
-/// The process that is killed: both workers, until its input ends. It says `open`, `batches N`, `idle`.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "other tests run it as a process of its own"]
-async fn child() {
-    let Some(folder) = env::var_os(FOLDER).map(PathBuf::from) else { return };
-    let minutes = env::var(CLOCK).expect("a clock").parse().expect("a number");
-    let clock = ticking(fixture_noon() + TimeDelta::minutes(minutes));
-    let app = open(&folder, clock.clone()).await;
-    println!("\nopen");
-    let stop = CancellationToken::new();
-    let delivery = app.delivery_worker().expect("a worker");
-    let delivering = tokio::spawn({
-        let stop = stop.clone();
-        async move { delivery.run(stop).await }
-    });
-    let importing = tokio::spawn(worker::work(Arc::clone(&app), stop.clone()));
-    let telling = tokio::spawn(tell(app.database.owner.clone().expect("the owner's pool")));
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await.expect("its input") {
-        clock.advance(TimeDelta::minutes(line.parse().expect("minutes")));
-    }
-    stop.cancel();
-    telling.abort();
-    importing.await.expect("no panic");
-    delivering.await.expect("no panic");
-    app.database.clone().close().await.expect("it closes");
-}
-
-/// Says how far the work is, whoever does it.
-async fn tell(owner: PgPool) {
-    const FAR: &str =
-        "SELECT (SELECT count(*) FROM import_batch), (SELECT count(*) FROM import WHERE state <> 'done'),
-             (SELECT count(*) FROM delivery WHERE state = 'pending')";
-    let mut told = 0;
-    loop {
-        let (batches, unfinished, pending): (i64, i64, i64) =
-            sqlx::query_as(FAR).fetch_one(&owner).await.expect("it answers");
-        if batches > told {
-            told = batches;
-            println!("batches {batches}");
-        }
-        if unfinished == 0 && pending == 0 {
-            println!("idle");
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// A worker in another process.
-struct Worker {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: Lines<BufReader<ChildStdout>>,
-}
-
-impl Worker {
-    /// Starts it, and returns when it has the app open. `start` counts the starts of a test.
-    async fn start(folder: &Path, start: i64) -> Self {
-        let mut child = Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "faults::child", "--ignored", "--nocapture"])
-            .env(FOLDER, folder)
-            .env(CLOCK, (start * MINUTES_BETWEEN_STARTS).to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("this program runs");
-        let output = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let input = child.stdin.take();
-        let mut worker = Self { child, input, output };
-        worker.says("open").await;
-        worker
-    }
-
-    /// Waits until it says so.
-    async fn says(&mut self, word: &str) {
-        let waiting = async {
-            while let Some(line) = self.output.next_line().await.expect("its output") {
-                if line == word {
-                    return;
-                }
-            }
-            panic!("the worker ended before it said `{word}`");
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("it never said `{word}`"));
-    }
-
-    /// Puts its clock forward.
-    async fn advance(&mut self, minutes: i64) {
-        let input = self.input.as_mut().expect("its input");
-        input.write_all(format!("{minutes}\n").as_bytes()).await.expect("it listens");
-    }
-
-    /// Kills it, after that long. Answers how many batches of the import it had seen done.
-    async fn kill(mut self, after: Duration) -> u32 {
-        let early = tokio::time::timeout(after, self.child.wait()).await;
-        assert!(early.is_err(), "it ended by itself: {early:?}");
-        self.child.start_kill().expect("it can be killed");
-        self.child.wait().await.expect("it has ended");
-        let mut batches = 0;
-        while let Some(line) = self.output.next_line().await.expect("its last words") {
-            if let Some(count) = line.strip_prefix("batches ") {
-                batches = count.parse().expect("a number");
-            }
-        }
-        batches
-    }
-
-    /// Lets it leave in good order.
-    async fn end(mut self) {
-        drop(self.input.take());
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it leaves");
-        assert!(ended.expect("it has ended").success());
-    }
-}
 
 /// What arrived: by lead, how often under which `webhook-id`.
 type Arrived = HashMap<String, BTreeMap<String, u32>>;
@@ -248,20 +96,21 @@ struct Expected {
 fn file(records: u32) -> (String, Expected) {
     let mut text = "Lead ID,First Name,Last Name,Pri. Phone,Email,City,State\n".to_owned();
     let mut expected = Expected { records: i64::from(records), accepted: 0, duplicates: 0, rejected: 0 };
-    let lead = |number: u32| {
-        let phone = 3_032_000_000_u64 + u64::from(number);
-        format!("LS-{number},Ada,Number{number},{phone},lead{number}@example.com,Denver,CO\n")
-    };
     for number in 0..records {
+        // Whose lead it is: its own, or that of a record of the same or the batch before.
+        let of = match number {
+            _ if number % 10 != 7 => number,
+            0..4_995 => number - 5,
+            _ => number - 4_995,
+        };
+        let phone = 3_032_000_000_u64 + u64::from(of);
         if number % 25 == 13 {
-            text += &format!("LS-{number},Bob,Nobody,12,,Denver,CO\n");
+            writeln!(text, "LS-{number},Bob,Nobody,12,,Denver,CO").expect("a string takes it");
             expected.rejected += 1;
-        } else if number % 10 == 7 {
-            text += &lead(if number < 4_995 { number - 5 } else { number - 4_995 });
-            expected.duplicates += 1;
         } else {
-            text += &lead(number);
-            expected.accepted += 1;
+            writeln!(text, "LS-{of},Ada,Number{of},{phone},lead{of}@example.com,Denver,CO")
+                .expect("a string takes it");
+            *if of == number { &mut expected.accepted } else { &mut expected.duplicates } += 1;
         }
     }
     (text, expected)
@@ -292,13 +141,13 @@ impl Scene {
         let (text, expected) = file(records);
         fs::create_dir(folder.path().join("uploads")).expect("a folder");
         fs::write(folder.path().join("uploads/leads"), &text).expect("written");
-        let received = ReceivedFile {
+        let leads = ReceivedFile {
             name: "leads.csv".to_owned(),
             bytes: text.len() as u64,
             hash: Sha256::digest(&text).into(),
             stored_as: Some("uploads/leads".to_owned()),
         };
-        let import = imports::receive(&app, tenant, &source, received, None).await.expect("received").import;
+        let import = imports::receive(&app, tenant, &source, leads, None).await.expect("received").import;
         app.database.clone().close().await.expect("it closes");
         Self { folder, tenant, import, expected, receiver }
     }
@@ -369,34 +218,43 @@ where
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(owner).await.expect("rows")
 }
 
+/// When a worker is killed, some time after it.
+enum Moment {
+    /// It has started: the file is being looked through.
+    Started,
+    /// It has merged a batch of the import, and is at the next ones.
+    Merging,
+    /// That many leads have arrived.
+    Arrived(usize),
+}
+
 /// Ten kills at random moments, from before the first record is read to shortly before the last one is delivered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_kills_lose_and_double_nothing() {
-    const KILLS: usize = 10;
     let mut scene = Scene::new(50_000).await;
-    // Moments by what has arrived and some time after it, the same in every run; the first ones meet the import.
+    // The same in every run, as far as processes are.
     let random = Ids::seeded(20_261_120);
     let below = |limit: u64| random.jitter() % limit;
-    let mut moments: Vec<u64> = (0..KILLS)
-        .map(|kill| match kill {
-            0..3 => 0,
-            3..6 => 1 + below(2_500),
-            _ => 2_500 + below(38_000),
-        })
-        .collect();
-    moments.sort_unstable();
+    let mut later: Vec<u64> = (0..4).map(|_| 10_000 + below(31_000)).collect();
+    later.sort_unstable();
+    let later = later.into_iter().map(|leads| Moment::Arrived(usize::try_from(leads).expect("small")));
+    let merging = std::iter::repeat_with(|| Moment::Merging).take(5);
     let all = u32::try_from(scene.expected.records).expect("small").div_ceil(BATCH);
     let mut half_imported = 0;
-    for (start, moment) in (0_i64..).zip(&moments) {
-        let worker = Worker::start(scene.folder.path(), start).await;
-        scene.receiver.has(usize::try_from(*moment).expect("small")).await;
-        let after = Duration::from_millis(below(700));
+    for (start, moment) in (0_i64..).zip([Moment::Started].into_iter().chain(merging).chain(later)) {
+        let mut worker = Worker::start(scene.folder.path(), start).await;
+        match moment {
+            Moment::Started => {}
+            Moment::Merging => worker.has_done_a_batch().await,
+            Moment::Arrived(leads) => scene.receiver.has(leads).await,
+        }
+        let after = Duration::from_millis(below(600));
         let batches = worker.kill(after).await;
         let arrived = *scene.receiver.unique.borrow();
-        println!("kill {start}: {after:?} after {moment}; {batches} batches, {arrived} leads had arrived");
+        println!("kill {start} after {after:?}: {batches} batches, {arrived} leads had arrived");
         half_imported += usize::from((1..all).contains(&batches));
     }
-    assert!(half_imported >= 2, "{half_imported} kills met an import that was half done");
+    assert!(half_imported >= 4, "{half_imported} kills met an import that was half done");
     let mut last = Worker::start(scene.folder.path(), 10).await;
     last.says("idle").await;
     last.end().await;

@@ -274,8 +274,8 @@ async fn refused_records_are_downloaded_without_formulas() {
     let row = "=HYPERLINK(\"\"http://evil.example\"\"),+1+1,-2+3,@SUM(A1),\t=1,\r=1,\n=1";
     let quoted: Vec<String> = row.split(',').map(|cell| format!("\"{cell}\"")).collect();
     let blank = ",".repeat(header.split(',').count() - quoted.len() + 1);
-    let text = format!("{header},=cmd|' /C calc'!A0\n{}{blank}\n=1,short\n", quoted.join(","));
-    let import = web.file("experian", &acme.token, text).await.import();
+    let content = format!("{header},=cmd|' /C calc'!A0\n{}{blank}\n=1,short\n", quoted.join(","));
+    let import = web.file("experian", &acme.token, content).await.import();
     worker::run_waiting(&test.app).await.expect("it runs");
     let counts = counts(&test.app, acme.tenant, import).await;
     assert_eq!((counts.records, counts.rejected), (2, 2));

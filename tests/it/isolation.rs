@@ -66,7 +66,7 @@ async fn ids(test: &TestApp, tenant: TenantId) -> Ids {
 }
 
 /// Not yours is not found, in the words that something absent is answered with.
-fn assert_not_found<T: std::fmt::Debug>(what: &str, result: Result<T, Error>) {
+fn assert_not_found<T: std::fmt::Debug>(what: &str, result: &Result<T, Error>) {
     assert!(matches!(result, Err(Error::NotFound { .. })), "{what}: {result:?}");
 }
 
@@ -80,13 +80,13 @@ async fn reads_of_the_intake_find_nothing_of_another_tenant() {
     let tx = begin(&test, acme.tenant).await;
 
     // Each read is tried with one's own ids too: one that finds nothing at all would prove nothing.
-    assert_not_found("source", sources::by_id(&tx, globex.source_id()).await);
+    assert_not_found("source", &sources::by_id(&tx, globex.source_id()).await);
     assert!(sources::by_id(&tx, acme.source_id()).await.is_ok());
-    assert_not_found("import", imports::by_id(&tx, globex.import).await);
+    assert_not_found("import", &imports::by_id(&tx, globex.import).await);
     assert!(imports::by_id(&tx, acme.import).await.is_ok());
-    assert_not_found("refused record", failed::by_id(&tx, theirs.failed[0]).await);
+    assert_not_found("refused record", &failed::by_id(&tx, theirs.failed[0]).await);
     assert!(failed::by_id(&tx, own.failed[0]).await.is_ok());
-    assert_not_found("export", export::failed_csv(&test.app, &tx, globex.import).await);
+    assert_not_found("export", &export::failed_csv(&test.app, &tx, globex.import).await);
     assert!(export::failed_csv(&test.app, &tx, acme.import).await.is_ok());
     let by_slug = sources::by_slug(&tx, "experian").await.expect("one's own of that slug");
     assert_eq!(by_slug.id, acme.source.id);
@@ -163,7 +163,7 @@ async fn deliveries_are_one_tenants(
 ) {
     let destinations = manage::list(tx).await.expect("destinations");
     assert_eq!(destinations.iter().map(|row| row.id).collect::<Vec<_>>(), [acme.destination.uuid()]);
-    assert_not_found("destination", manage::by_id(tx, globex.destination).await);
+    assert_not_found("destination", &manage::by_id(tx, globex.destination).await);
     let found = manage::by_ids(tx, &[acme.destination, globex.destination]).await.expect("destinations");
     assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [acme.destination.uuid()]);
 
@@ -175,7 +175,7 @@ async fn deliveries_are_one_tenants(
     ] {
         assert!(reads::list(tx, &filter, PAGE, now).await.expect("deliveries").rows.is_empty());
     }
-    assert_not_found("delivery", reads::by_id(tx, theirs.deliveries[0]).await);
+    assert_not_found("delivery", &reads::by_id(tx, theirs.deliveries[0]).await);
     assert!(reads::by_id(tx, own.deliveries[0]).await.is_ok());
     assert_eq!(reads::of_leads(tx, &own.leads).await.expect("deliveries").len(), own.deliveries.len());
     assert!(reads::of_leads(tx, &theirs.leads).await.expect("deliveries").is_empty());
@@ -206,19 +206,19 @@ async fn changes_do_not_reach_another_tenant() {
     let (app, tenant) = (&test.app, acme.tenant);
 
     let off = SourceChange { enabled: Some(false), ..SourceChange::default() };
-    assert_not_found("source", sources::update(app, tenant, globex.source_id(), off).await);
+    assert_not_found("source", &sources::update(app, tenant, globex.source_id(), off).await);
     let off = DestinationChange { enabled: Some(false), ..DestinationChange::default() };
-    assert_not_found("destination", manage::update(app, tenant, globex.destination, off).await);
-    assert_not_found("import", imports::cancel(app, tenant, globex.import).await);
+    assert_not_found("destination", &manage::update(app, tenant, globex.destination, off).await);
+    assert_not_found("import", &imports::cancel(app, tenant, globex.import).await);
     assert!(imports::lease(app, tenant, globex.import, None).await.expect("no error").is_none());
     for record in &theirs.failed {
         let values = BTreeMap::from([("Telephone # 1".to_owned(), "3035550199".to_owned())]);
-        assert_not_found("record", failed::correct(app, tenant, *record, &values, "user_x").await);
-        assert_not_found("record", failed::dismiss(app, tenant, *record, "user_x").await);
+        assert_not_found("record", &failed::correct(app, tenant, *record, &values, "user_x").await);
+        assert_not_found("record", &failed::dismiss(app, tenant, *record, "user_x").await);
     }
     for delivery in &theirs.deliveries {
         let refused = app.retries().retry(tenant, *delivery, "user_x").await.map_err(Error::from);
-        assert_not_found("delivery", refused);
+        assert_not_found("delivery", &refused);
     }
     let retried = app.retries().retry_all_failed(tenant, Some(globex.destination), "user_x").await;
     assert_eq!(retried.expect("no error"), 0);

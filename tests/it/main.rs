@@ -8,3 +8,4 @@ mod intake;
 mod isolation;
 mod overlap;
 mod schema;
+mod workers;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use domain::ids::TenantId;
@@ -61,7 +61,7 @@ fn files(test: &TestApp) -> [PathBuf; 2] {
     })
 }
 
-async fn done(test: &TestApp, tenant: TenantId, source: &lead_source::Model, path: &PathBuf) -> Counts {
+async fn done(test: &TestApp, tenant: TenantId, source: &lead_source::Model, path: &Path) -> Counts {
     match import_file(&Arc::clone(&test.app), tenant, source, path).await.1 {
         Ended::Done(counts) => counts,
         other => panic!("not done: {other:?}"),

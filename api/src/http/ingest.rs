@@ -11,7 +11,6 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::ids::TenantId;
 use entity::lead_source;
-use futures_util::StreamExt;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::json;
 use service::App;
@@ -98,8 +97,8 @@ async fn one_lead_or_file(
     let mut stream = body.into_data_stream();
     let mut start = Vec::new();
     let mut complete = true;
-    while let Some(piece) = stream.next().await {
-        start.extend_from_slice(&piece.map_err(|_| upload::cut_off())?);
+    while let Some(piece) = upload::next_piece(app, &mut stream).await? {
+        start.extend_from_slice(&piece);
         if start.len() > app.settings.record_bytes_max {
             complete = false;
             break;

@@ -16,8 +16,6 @@ use super::problem::Problem;
 pub const FILE_NAME: &str = "x-baton-file-name";
 /// The folder below the data folder where files wait for their import.
 const FOLDER: &str = "uploads";
-/// Silence of a sender that ends an upload.
-const IDLE_MAX: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// A file on disk. It goes when this is dropped, unless it is kept: a request that ends in whatever way leaves nothing.
 #[derive(Debug)]
@@ -62,8 +60,13 @@ pub async fn receive<E>(
     fs::create_dir_all(&folder).await.map_err(|error| disk(&error))?;
     let name = app.ids.next(app.clock.now()).simple().to_string();
     let path = folder.join(&name);
-    let mut file = File::create(&path).await.map_err(|error| disk(&error))?;
-    let draft = Draft(Some(path));
+    // File and guard come to be together: dropped meanwhile, both end as soon as they are there.
+    let creating = tokio::task::spawn_blocking(move || {
+        let file = std::fs::File::create(&path)?;
+        Ok((File::from_std(file), Draft(Some(path))))
+    });
+    let created = creating.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
+    let (mut file, draft) = created.map_err(|error| disk(&error))?;
     let (bytes, hash) = store(app, &mut file, stream, start).await?;
     Ok(Upload { stored_as: format!("{FOLDER}/{name}"), bytes, hash, draft })
 }
@@ -87,18 +90,28 @@ async fn store<E>(
         }
         hash.update(&piece);
         file.write_all(&piece).await.map_err(|error| disk(&error))?;
-        piece = match tokio::time::timeout(IDLE_MAX, stream.next()).await {
-            Ok(Some(Ok(next))) => next,
-            Ok(Some(Err(_))) | Err(_) => return Err(cut_off()),
-            Ok(None) => break,
-        };
+        match next_piece(app, &mut stream).await? {
+            Some(next) => piece = next,
+            None => break,
+        }
     }
     file.sync_all().await.map_err(|error| disk(&error))?;
     Ok((bytes, hash.finalize().into()))
 }
 
-/// The sender went away in the middle.
-pub fn cut_off() -> Problem {
+/// The next piece of a body; none at its end. A sender that is silent for too long counts as gone.
+pub async fn next_piece<E>(
+    app: &App,
+    stream: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin),
+) -> Result<Option<Bytes>, Problem> {
+    match tokio::time::timeout(app.settings.body_silence_max, stream.next()).await {
+        Ok(Some(Ok(piece))) => Ok(Some(piece)),
+        Ok(Some(Err(_))) | Err(_) => Err(cut_off()),
+        Ok(None) => Ok(None),
+    }
+}
+
+fn cut_off() -> Problem {
     Problem::new(
         StatusCode::BAD_REQUEST,
         "BODY_CUT_OFF",
