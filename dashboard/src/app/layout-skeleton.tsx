@@ -6,9 +6,11 @@ export function LayoutSkeleton() {
   return (
     <div className={classes.shell} aria-busy="true">
       <div className={classes.sidebar} aria-hidden="true">
-        <Stack gap="sm" p="md">
-          {[120, 150, 130, 140, 110, 145].map((width) => <Skeleton key={width} height={22} width={width} />)}
-        </Stack>
+        <div className={classes.sidebarStay}>
+          <Stack gap="sm" p="md">
+            {[120, 150, 130, 140, 110, 145].map((width) => <Skeleton key={width} height={22} width={width} />)}
+          </Stack>
+        </div>
       </div>
       <main className={classes.main}>
         <VisuallyHidden role="status">Loading</VisuallyHidden>

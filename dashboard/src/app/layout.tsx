@@ -127,9 +127,11 @@ function Frame() {
         </ActionIcon>
       </header>
       <header className={classes.sidebar}>
-        <div className={classes.sidebarHead}><Brand /></div>
-        <Navigation />
-        <Account />
+        <div className={classes.sidebarStay}>
+          <div className={classes.sidebarHead}><Brand /></div>
+          <Navigation />
+          <Account />
+        </div>
       </header>
       <Drawer opened={open} onClose={close} title="Menu" position="left" size={280} closeButtonProps={{ 'aria-label': 'Close the menu' }}>
         <Navigation onGo={close} />

@@ -46,6 +46,9 @@ export const theme = createTheme({
     // The scroll lock of overlays writes a style element, which the security policy refuses.
     Modal: { defaultProps: { lockScroll: false, centered: true, overlayProps: { backgroundOpacity: 0.4 } } },
     Drawer: { defaultProps: { lockScroll: false, position: 'right', overlayProps: { backgroundOpacity: 0.4 } } },
+    // Mantine's header elements in a portal would count as further banners of the page.
+    ModalHeader: { defaultProps: { component: 'div' } },
+    DrawerHeader: { defaultProps: { component: 'div' } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true } },
   },
 });

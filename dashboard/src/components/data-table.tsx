@@ -8,6 +8,8 @@ export interface Column<Row> {
   cell: (row: Row) => ReactNode;
   /** Numbers stand at the end of their cell. */
   align?: 'end';
+  /** Kept on one line, whole or cut off at the column's end; otherwise it wraps. */
+  fit?: 'line' | 'cut';
   /** Left out where the window is narrower than this; the row's own page shows it. */
   from?: 'medium' | 'wide';
   /** In a card: beside the first cell, without its header, or (by default) with it. */
@@ -36,7 +38,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, empty }: Props<
       <thead role="rowgroup">
         <tr role="row">
           {columns.map((column) => (
-            <th key={column.key} role="columnheader" scope="col" data-align={column.align} data-from={column.from}>
+            <th key={column.key} role="columnheader" scope="col" data-align={column.align} data-fit={column.fit} data-from={column.from}>
               {column.header}
             </th>
           ))}
@@ -46,7 +48,7 @@ export function DataTable<Row>({ caption, columns, rows, rowKey, empty }: Props<
         {rows ? rows.map((row) => (
           <tr key={rowKey(row)} role="row">
             {columns.map((column) => (
-              <td key={column.key} role="cell" data-label={column.card ? undefined : column.header} data-card={column.card} data-align={column.align} data-from={column.from}>
+              <td key={column.key} role="cell" data-label={column.card ? undefined : column.header} data-card={column.card} data-align={column.align} data-fit={column.fit} data-from={column.from}>
                 {column.cell(row)}
               </td>
             ))}
@@ -61,7 +63,7 @@ function Waiting<Row>({ columns }: { columns: readonly Column<Row>[] }) {
   return Array.from({ length: 8 }, (_, row) => (
     <tr key={row} role="row">
       {columns.map((column, index) => (
-        <td key={column.key} role="cell" data-label={column.card ? undefined : column.header} data-card={column.card} data-align={column.align} data-from={column.from}>
+        <td key={column.key} role="cell" data-label={column.card ? undefined : column.header} data-card={column.card} data-align={column.align} data-fit={column.fit} data-from={column.from}>
           <Skeleton height={14} my={4} width={`${50 + ((row * 3 + index * 5) % 4) * 12}%`} />
         </td>
       ))}

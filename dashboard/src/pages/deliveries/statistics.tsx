@@ -1,5 +1,5 @@
 import { BarChart, LineChart } from '@mantine/charts';
-import { Skeleton } from '@mantine/core';
+import { ColorSwatch, Skeleton } from '@mantine/core';
 import { IconChartBar } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { useQuery } from 'urql';
@@ -96,7 +96,21 @@ function timeAxis(figures: Figures, zone: string, span: Span) {
   const ticks = figures.series
     .filter(({ at }, index, all) => span === 'day' || name(at, zone) !== name(all[index - 1]?.at ?? '1970-01-01', zone))
     .map(({ at }) => at);
-  return { ticks, tickFormatter: (at: string) => name(at, zone), minTickGap: 24, interval: 'preserveStart' as const };
+  // The padding keeps what stands in the first or last interval off the edges of the plot.
+  return { ticks, tickFormatter: (at: string) => name(at, zone), minTickGap: 24, interval: 'preserveStart' as const, padding: { left: 12, right: 16 } };
+}
+
+type Series = readonly { name: string; color: `${string}.${number}` }[];
+
+/** The meaning of the colours. Outside the chart, whose own one keeps a measured width and so can be cut off. */
+function Legend({ series }: { series: Series }) {
+  return (
+    <ul className={classes.legend}>
+      {series.map(({ name, color }) => (
+        <li key={name}><ColorSwatch color={`var(--mantine-color-${color.replace('.', '-')})`} size={12} withShadow={false} />{name}</li>
+      ))}
+    </ul>
+  );
 }
 
 function NoAttempts() {
@@ -124,6 +138,8 @@ interface ChartProps {
   span: Span;
 }
 
+const latencySeries = [{ name: 'Median (p50)', color: 'petrol.6' }, { name: '95th percentile (p95)', color: 'orange.6' }] as const satisfies Series;
+
 function Latency({ figures, zone, span }: ChartProps) {
   const points = useMemo(() => figures.series.map(({ at, p50Ms, p95Ms }) => ({ at, 'Median (p50)': p50Ms, '95th percentile (p95)': p95Ms })), [figures]);
   const measured = figures.series.filter(({ p50Ms }) => p50Ms !== null);
@@ -133,11 +149,11 @@ function Latency({ figures, zone, span }: ChartProps) {
         <div className={classes.chart}>
           <div aria-hidden="true">
             <LineChart
-              h={230} data={points} dataKey="at" curveType="monotone" withLegend connectNulls strokeWidth={2} legendProps={{ verticalAlign: 'bottom', height: 34 }}
-              series={[{ name: 'Median (p50)', color: 'petrol.6' }, { name: '95th percentile (p95)', color: 'orange.6' }]} withDots={measured.length < 40}
-              dotProps={{ r: 2.5 }} gridAxis="x" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
+              h={204} data={points} dataKey="at" curveType="monotone" connectNulls strokeWidth={2} series={[...latencySeries]} withDots={measured.length < 40}
+              dotProps={{ r: measured.length < 4 ? 4.5 : 2.5 }} gridAxis="x" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
               xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
             />
+            <Legend series={latencySeries} />
           </div>
           <ChartTable
             caption="Latency over time" header={['Time', 'Median', '95th percentile']}
@@ -169,9 +185,9 @@ function HttpStatuses({ figures }: { figures: Figures }) {
         <div className={classes.chart}>
           <div aria-hidden="true">
             <BarChart
-              h={230} data={bars} dataKey="status" orientation="vertical" series={[{ name: 'Attempts', color: 'petrol.6' }]} gridAxis="y" tickLine="none"
-              valueFormatter={formatCount} yAxisProps={{ width: 84 }} maxBarWidth={26} withBarValueLabel valueLabelProps={{ position: 'right' }} barProps={{ radius: 3 }}
-              xAxisProps={{ allowDecimals: false, padding: { right: 36 } }}
+              h={230} data={bars} dataKey="status" orientation="vertical" series={[{ name: 'Attempts', color: 'petrol.6' }]} gridAxis="none" tickLine="none"
+              valueFormatter={formatCount} yAxisProps={{ width: 84 }} maxBarWidth={26} withBarValueLabel valueLabelProps={{ position: 'right', offset: 8 }} barProps={{ radius: 3 }}
+              xAxisProps={{ allowDecimals: false, padding: { right: 56 } }}
             />
           </div>
           <ChartTable caption="Attempts by HTTP status" header={['HTTP status', 'Attempts']} rows={bars.map((bar) => [bar.status, formatCount(bar.Attempts)])} />
@@ -181,6 +197,8 @@ function HttpStatuses({ figures }: { figures: Figures }) {
   );
 }
 
+const attemptSeries = [{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }] as const satisfies Series;
+
 function Attempts({ figures, zone, span }: ChartProps) {
   const points = useMemo(() => figures.series.map(({ at, delivered, failed }) => ({ at, Delivered: delivered, 'Not delivered': failed })), [figures]);
   if (figures.series.every(({ attempts }) => attempts === 0)) return null;
@@ -189,10 +207,11 @@ function Attempts({ figures, zone, span }: ChartProps) {
       <div className={classes.chart}>
         <div aria-hidden="true">
           <BarChart
-            h={180} data={points} dataKey="at" type="stacked" withLegend legendProps={{ verticalAlign: 'bottom', height: 34 }} gridAxis="x" tickLine="none" valueFormatter={formatCount}
-            series={[{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }]} yAxisProps={{ width: 48, allowDecimals: false, tickCount: 4 }} maxBarWidth={28}
+            h={160} data={points} dataKey="at" type="stacked" gridAxis="x" tickLine="none" valueFormatter={formatCount}
+            series={[...attemptSeries]} yAxisProps={{ width: 48, allowDecimals: false, tickCount: 4 }} maxBarWidth={28}
             xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
           />
+          <Legend series={attemptSeries} />
         </div>
         <ChartTable
           caption="Attempts over time" header={['Time', 'Delivered', 'Not delivered']}

@@ -54,12 +54,12 @@ const columns: readonly Column<Row>[] = [
       </>
     ),
   },
-  { key: 'phone', header: 'Phone', card: 'plain', cell: (lead) => <span>{lead.phone ? formatPhone(lead.phone) : ''}</span> },
+  { key: 'phone', header: 'Phone', fit: 'line', card: 'plain', cell: (lead) => <span>{lead.phone ? formatPhone(lead.phone) : ''}</span> },
   { key: 'email', header: 'E-mail', from: 'medium', card: 'plain', cell: (lead) => <span>{lead.email}</span> },
-  { key: 'state', header: 'State', card: 'plain', cell: (lead) => <span>{lead.state}</span> },
-  { key: 'source', header: 'Source', from: 'wide', cell: (lead) => <span>{lead.source.name}</span> },
+  { key: 'state', header: 'State', fit: 'line', card: 'plain', cell: (lead) => <span>{lead.state}</span> },
+  { key: 'source', header: 'Source', fit: 'cut', from: 'wide', cell: (lead) => <span title={lead.source.name}>{lead.source.name}</span> },
   { key: 'status', header: 'Status', card: 'corner', cell: (lead) => <Status {...leadStatuses[lead.status]} /> },
-  { key: 'received', header: 'Received', align: 'end', card: 'plain', cell: (lead) => <Time at={lead.receivedAt} /> },
+  { key: 'received', header: 'Received', fit: 'line', align: 'end', card: 'plain', cell: (lead) => <Time at={lead.receivedAt} /> },
 ];
 
 /** A search that waits until the typing pauses, and follows the address when a link changes it. */
