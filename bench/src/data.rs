@@ -180,7 +180,13 @@ fn name(numbers: &mut Numbers) -> [String; 2] {
 }
 
 fn street(numbers: &mut Numbers) -> &'static str {
-    numbers.pick(&["MAIN ST", "N PINE ST APT 4B", "Oak Avenue", "LAKE SHORE DRIVE EAST", "WASHINGTON AVE UNIT 12"])
+    numbers.pick(&[
+        "MAIN ST",
+        "N PINE ST APT 4B",
+        "Oak Avenue",
+        "LAKE SHORE DRIVE EAST",
+        "WASHINGTON AVE UNIT 12",
+    ])
 }
 
 fn place(numbers: &mut Numbers) -> [String; 3] {

@@ -78,12 +78,7 @@ enum Measure {
 enum Part {
     /// Imports a file and prints time, counts and peak memory.
     #[command(hide = true)]
-    RunImport {
-        data_dir: PathBuf,
-        tenant: String,
-        source: String,
-        file: PathBuf,
-    },
+    RunImport { data_dir: PathBuf, tenant: String, source: String, file: PathBuf },
     /// Serves HTTP on a free port, which it prints.
     #[command(hide = true)]
     Serve { data_dir: PathBuf },

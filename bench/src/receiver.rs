@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::Outcome;
 
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{\"ok\":true}";
+const ANSWER: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\r\n{\"ok\":true}";
 
 type Arrivals = Arc<Mutex<Vec<(String, u128)>>>;
 

@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::Outcome;
 
+/// Characters in a line of the table; long notes are broken.
+const TABLE_COLUMNS: u16 = 150;
+
 /// How the report is printed.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -83,6 +86,7 @@ pub fn print(lines: &[Line], output: Output) -> Outcome<()> {
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(comfy_table::ContentArrangement::Dynamic).set_width(TABLE_COLUMNS);
     table.set_header(["measure", "ours", "yardstick", "ratio", "aim", "met", "note"]);
     for line in lines {
         table.add_row([

@@ -32,7 +32,8 @@ struct Summary {
     bytes: f64,
     p50_us: f64,
     p99_us: f64,
-    errors: u64,
+    failed: u64,
+    refused: u64,
 }
 
 /// Asks on that many connections for that many seconds.
@@ -51,7 +52,16 @@ pub async fn run(
     }
     std::fs::write(&list, text)?;
     let mut command = Command::new("wrk");
-    command.args(["-t", "1", "-c", &connections.to_string(), "-d", &format!("{seconds}s")]);
+    command.args([
+        "-t",
+        "1",
+        "-c",
+        &connections.to_string(),
+        "-d",
+        &format!("{seconds}s"),
+        "--timeout",
+        "20s",
+    ]);
     command.arg("-s").arg(script).env("BENCH_PAGES", list);
     command.arg(format!("http://127.0.0.1:{}/graphql", server.port));
     eprintln!("graphql: wrk, {connections} connections");
@@ -60,8 +70,9 @@ pub async fn run(
     let cpu = server.cpu_seconds()? - before;
     let result = said.lines().find_map(|line| line.strip_prefix("RESULT "));
     let summary: Summary = serde_json::from_str(result.ok_or_else(|| format!("wrk said: {said}"))?)?;
-    if summary.errors > 0 {
-        return Err(format!("{} requests failed under load", summary.errors).into());
+    if summary.failed + summary.refused > 0 {
+        let Summary { failed, refused, .. } = summary;
+        return Err(format!("under load {refused} requests were refused and {failed} got no answer").into());
     }
     let run = Run {
         per_second: summary.requests * 1e6 / summary.duration_us,

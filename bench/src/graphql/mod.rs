@@ -56,9 +56,8 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
     let mut theirs = Vec::new();
     for _ in 0..2 {
         ours.push(load::run(folder, &server, &tenants, &pages, (CONNECTIONS, size.seconds)).await?);
-        theirs.push(
-            yardstick::run(&world, &tenants, &pages, &statements, (CONNECTIONS, size.seconds)).await?,
-        );
+        theirs
+            .push(yardstick::run(&world, &tenants, &pages, &statements, (CONNECTIONS, size.seconds)).await?);
     }
     let secured = yardstick::run_secured(&world, &tenants, &pages, &statements, (CONNECTIONS, size.seconds));
     let secured = secured.await?;
@@ -67,17 +66,20 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
     drop(server);
     world.close().await?;
 
-    let mean = |values: Vec<f64>| values.iter().sum::<f64>() / f64::from(u32::try_from(values.len()).unwrap_or(1));
+    let mean =
+        |values: Vec<f64>| values.iter().sum::<f64>() / f64::from(u32::try_from(values.len()).unwrap_or(1));
     let rate = mean(ours.iter().map(|run| run.per_second).collect());
     let cpu = mean(ours.iter().map(|run| run.cpu_us).collect());
     let pgbench = mean(theirs.iter().map(|run| run.per_second).collect());
     let last = &ours[1];
     let sent = f64::from(u32::try_from(statements.count)?);
     Ok(vec![
-        Line::new("graphql page", "requests/s", rate)
-            .beside(pgbench)
-            .aim(Aim::RatioAtLeast(0.5))
-            .note(format!("p50 {:.1} ms, p99 {:.1} ms; pgbench {:.1} ms", last.p50_ms, last.p99_ms, theirs[1].mean_ms)),
+        Line::new("graphql page", "requests/s", rate).beside(pgbench).aim(Aim::RatioAtLeast(0.5)).note(
+            format!(
+                "p50 {:.1} ms, p99 {:.1} ms; pgbench {:.1} ms",
+                last.p50_ms, last.p99_ms, theirs[1].mean_ms
+            ),
+        ),
         Line::new("graphql page against pgbench with row-level security", "requests/s", rate)
             .beside(secured.per_second)
             .note("BEGIN, SET LOCAL, the three statements, COMMIT, as the restricted role"),

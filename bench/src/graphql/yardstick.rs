@@ -28,7 +28,7 @@ pub async fn run(
     load: (u32, u32),
 ) -> Outcome<Run> {
     let scripts = scripts(world, tenants, pages, statements, false)?;
-    pgbench(world, OWNER, scripts, load).await
+    pgbench(world, OWNER, &scripts, load).await
 }
 
 /// The three statements in the tenant's transaction, under the policies.
@@ -40,7 +40,7 @@ pub async fn run_secured(
     load: (u32, u32),
 ) -> Outcome<Run> {
     let scripts = scripts(world, tenants, pages, statements, true)?;
-    pgbench(world, "baton_app", scripts, load).await
+    pgbench(world, "baton_app", &scripts, load).await
 }
 
 /// A script a page.
@@ -65,7 +65,10 @@ fn scripts(
         };
         let mut script = String::new();
         if secured {
-            writeln!(script, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL app.tenant_id = '{id}';")?;
+            writeln!(
+                script,
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSET LOCAL app.tenant_id = '{id}';"
+            )?;
         }
         writeln!(script, "{};", with_values(of_leads, &leads))?;
         writeln!(script, "{};", with_values(&statements.deliveries, &[id.clone(), array(&page.leads)]))?;
@@ -93,7 +96,12 @@ fn with_values(statement: &str, values: &[String]) -> String {
     })
 }
 
-async fn pgbench(world: &World, role: &str, scripts: Vec<PathBuf>, (clients, seconds): (u32, u32)) -> Outcome<Run> {
+async fn pgbench(
+    world: &World,
+    role: &str,
+    scripts: &[PathBuf],
+    (clients, seconds): (u32, u32),
+) -> Outcome<Run> {
     let mut command = world.client("pgbench", role)?;
     command.args(["-n", "-M", "prepared", "-j", "2"]);
     command.args(["-c", &clients.to_string(), "-T", &seconds.to_string()]);
@@ -104,8 +112,8 @@ async fn pgbench(world: &World, role: &str, scripts: Vec<PathBuf>, (clients, sec
     let text = tokio::task::spawn_blocking(move || process::run(command)).await??;
     let figure = |label: &str| -> Outcome<f64> {
         let line = text.lines().find_map(|line| line.strip_prefix(label));
-        let word = line.and_then(|line| line.split_whitespace().next());
-        Ok(word.ok_or_else(|| format!("pgbench said no `{label}`: {text}"))?.parse()?)
+        let first = line.and_then(|line| line.split_whitespace().next());
+        Ok(first.ok_or_else(|| format!("pgbench said no `{label}`: {text}"))?.parse()?)
     };
     let run = Run { per_second: figure("tps = ")?, mean_ms: figure("latency average = ")? };
     eprintln!("graphql: {:.0} pages/s", run.per_second);
