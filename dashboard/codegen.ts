@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { CodegenConfig } from '@graphql-codegen/cli';
+import { addTypenameSelectionDocumentTransform } from '@graphql-codegen/client-preset';
 
 /**
  * Typed documents from the public contract. The manifest of persisted documents is what the server
@@ -11,9 +13,13 @@ const config: CodegenConfig = {
   generates: {
     './src/gql/': {
       preset: 'client',
+      // The cache forgets by type name what a mutation changed; the trusted text has to ask for it,
+      // because the client cannot add it to a document that goes by its hash.
+      documentTransforms: [addTypenameSelectionDocumentTransform],
       presetConfig: {
         fragmentMasking: false,
-        persistedDocuments: { hashAlgorithm: 'sha256' },
+        // Hexadecimal digits alone, as `extensions.persistedQuery.sha256Hash` has them.
+        persistedDocuments: { hashAlgorithm: (text: string) => createHash('sha256').update(text).digest('hex') },
       },
       config: {
         enumsAsTypes: true,

@@ -67,8 +67,8 @@ impl Error {
     }
 
     /// Not found, by whatever it was looked up.
-    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
-        Self::NotFound { what, id: id.to_string() }
+    pub fn not_found(what: &'static str, id: impl Into<Lookup>) -> Self {
+        Self::NotFound { what, id: id.into().0 }
     }
 
     /// Baton's own fault, with what was attempted.
@@ -93,6 +93,15 @@ impl Error {
     /// A key was taken by a row that is gone again.
     pub(crate) fn contended() -> Self {
         Self::internal("merging leads", Contended)
+    }
+}
+
+/// What a thing was looked up by: an id or a slug.
+pub struct Lookup(String);
+
+impl<T: std::fmt::Display> From<T> for Lookup {
+    fn from(value: T) -> Self {
+        Self(value.to_string())
     }
 }
 

@@ -235,7 +235,7 @@ async fn a_refused_record_is_corrected() {
     let lead = all_leads(&test.app, tenant)
         .await
         .into_iter()
-        .find(|lead| Some(lead.id) == answer.lead.map(|id| id.uuid()));
+        .find(|lead| Some(lead.id) == answer.lead.map(domain::ids::LeadId::uuid));
     let lead = lead.expect("the lead is there");
     assert_eq!((lead.first_name.as_deref(), lead.phone.as_deref()), (Some("Fay"), Some("+13035550199")));
     assert!(failed::correct(&test.app, tenant, id, &right, "user").await.is_err(), "it is corrected already");
@@ -283,4 +283,34 @@ async fn a_file_with_a_broken_end_leaves_nothing() {
     assert!(matches!(&ended, run::Ended::Failed(why) if why.contains("JSON_UNTERMINATED")), "{ended:?}");
     assert!(all_leads(&test.app, tenant).await.is_empty());
     assert!(run::check(File::open(path).expect("there"), &source, &test.app.intake_settings()).is_err());
+}
+
+/// A revision that brings what a held delivery lacked sends it on its way.
+#[tokio::test]
+async fn a_revision_releases_what_was_held() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let new = service::delivery::manage::NewDestination {
+        slug: "crm".to_owned(),
+        name: None,
+        kind: "bonzo".to_owned(),
+        url: "http://127.0.0.1:9/api/webhook/x".to_owned().into(),
+        first_name_fallback: None,
+    };
+    service::delivery::manage::create(&test.app, tenant, new).await.expect("a destination");
+    let submit = async |record: &str| {
+        let submission = Submission { source: &source, record, channel: "api", idempotency_key: None };
+        submit::submit(&test.app, tenant, submission).await.expect("an answer").outcome
+    };
+    assert_eq!(submit(r#"{"Lead ID":"1","Email":"ada@example.com"}"#).await, Outcome::Warned);
+    test.app.delivery_worker().expect("a worker").run_due_work().await.expect("done");
+    assert_eq!(states(&test.app, tenant).await, ["held"]);
+    assert_eq!(submit(r#"{"Lead ID":"1","First Name":"Ada","Email":"ada@example.com"}"#).await, Outcome::Updated);
+    assert_eq!(states(&test.app, tenant).await, ["pending"]);
+}
+
+async fn states(app: &App, tenant: TenantId) -> Vec<String> {
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    sqlx::query_scalar("SELECT state FROM delivery").fetch_all(tx.connection()).await.expect("states")
 }

@@ -1,6 +1,10 @@
 //! What end-to-end tests are built from: an app over a database of its own, tenants, a receiver.
 //!
 //! Real parts throughout: Postgres, libSQL, HTTP. The clock stands still until a test moves it.
+//!
+//! * [`TestApp`] – an app of its own, with tenants and sources.
+//! * [`web`] – all routes over it, in process, and requests to them.
+//! * [`data`] – files on their way in, leads on their way out, a tenant that has some of everything.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +22,9 @@ use service::intake::sources::{self, NewSource};
 use service::runtime::{Clock, Ids};
 use service::secrets::Secrets;
 use tempfile::TempDir;
+
+pub mod data;
+pub mod web;
 
 /// An app whose database, folder and clock nobody else has.
 pub struct TestApp {
@@ -68,7 +75,23 @@ impl TestApp {
 
     /// The process dies and another one starts: nothing but what is stored is left.
     pub fn restart(&mut self) {
-        self.app = open(&self.database, &self.folder, self.app.clock.clone());
+        self.restart_with(|_| {});
+    }
+
+    /// The same with other settings.
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Settings)) {
+        self.app = open_with(&self.database, &self.folder, self.app.clock.clone(), change);
+    }
+
+    /// All routes over the app.
+    pub fn web(&self) -> web::Web {
+        web::Web::over(Arc::clone(&self.app))
+    }
+
+    /// The files that wait for their import, or were left behind.
+    pub fn uploads(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.folder.path().join("uploads")) else { return Vec::new() };
+        entries.map(|entry| entry.expect("an entry").path()).collect()
     }
 }
 
@@ -82,8 +105,18 @@ async fn migrate(owner: &sqlx::PgPool) -> Result<(), sea_orm::DbErr> {
 }
 
 fn open(database: &FreshDatabase, folder: &TempDir, clock: Clock) -> Arc<App> {
+    open_with(database, folder, clock, |_| {})
+}
+
+fn open_with(
+    database: &FreshDatabase,
+    folder: &TempDir,
+    clock: Clock,
+    change: impl FnOnce(&mut Settings),
+) -> Arc<App> {
     let mut settings = Settings::below(folder.path());
     settings.allow_private_addresses = true;
+    change(&mut settings);
     let secrets = Secrets::load_or_create(folder.path()).expect("a key");
     let app = App::with(database.database.clone(), settings, secrets, clock, Ids::seeded(7));
     Arc::new(app.expect("an app"))

@@ -5,10 +5,14 @@
 //! request for a lead meets trouble: 429 with `Retry-After`, 500, or silence beyond any deadline. A lead that
 //! met silence is kept all the same, as a CRM that answers too late does, so its second copy shows as a double.
 //!
-//! `GET /received` tells what it got, by ids only: it is shown on screens.
+//! `GET /received` tells what it got, by ids only: it is shown on screens. With a journal, a file of one line an event,
+//! it remembers over restarts, as a CRM does.
 
 use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -99,6 +103,29 @@ struct Inner {
     received: Received,
     /// Requests by lead.
     seen: HashMap<String, Seen>,
+    journal: Option<File>,
+}
+
+/// What became of a request, as the journal writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    Taken,
+    TakenInSilence,
+    Refused,
+    Malformed,
+    RateLimited,
+    Failed,
+}
+
+impl Event {
+    const ALL: [(Self, &str); 6] = [
+        (Self::Taken, "taken"),
+        (Self::TakenInSilence, "taken-in-silence"),
+        (Self::Refused, "refused"),
+        (Self::Malformed, "malformed"),
+        (Self::RateLimited, "rate-limited"),
+        (Self::Failed, "failed"),
+    ];
 }
 
 #[derive(Debug, Default)]
@@ -115,11 +142,12 @@ struct Prospect {
 }
 
 impl DemoCrm {
-    /// Listens on 127.0.0.1; port 0 takes a free one.
-    pub async fn start(port: u16, settings: Settings) -> std::io::Result<Self> {
+    /// Listens on 127.0.0.1; port 0 takes a free one. What stands in the journal happened before.
+    pub async fn start(port: u16, settings: Settings, journal: Option<&Path>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { settings, inner: Mutex::default() });
+        let inner = journal.map_or_else(|| Ok(Inner::default()), Inner::remember)?;
+        let shared = Arc::new(Shared { settings, inner: Mutex::new(inner) });
         let router = router(Arc::clone(&shared));
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
@@ -185,41 +213,38 @@ impl Shared {
 
     fn decide(&self, body: &[u8]) -> Verdict {
         let mut inner = self.inner();
-        inner.received.requests += 1;
         let prospect = serde_json::from_slice::<Prospect>(body).ok();
         let key = prospect
             .as_ref()
             .and_then(|prospect| prospect.lead_id.as_ref().or(prospect.external_id.as_ref()));
         let (Some(prospect), Some(key)) = (&prospect, key) else {
-            inner.received.malformed += 1;
+            inner.note(Event::Malformed, "-");
             let words = json!({ "message": "The payload must be JSON with a lead_id or an external_id." });
             return Verdict::Answer((StatusCode::BAD_REQUEST, Json(words)).into_response());
         };
         if prospect.first_name.as_deref().is_none_or(|name| name.trim().is_empty()) {
-            inner.received.refused += 1;
+            inner.note(Event::Refused, key);
             let words = Json(bonzo::first_name_refusal());
             return Verdict::Answer((StatusCode::UNPROCESSABLE_ENTITY, words).into_response());
         }
-        let seen = inner.seen.entry(key.clone()).or_default();
-        seen.requests += 1;
-        let trouble = if seen.requests == 1 { self.trouble(key) } else { None };
+        let first = inner.seen.get(key).is_none_or(|seen| seen.requests == 0);
+        let trouble = if first { self.trouble(key) } else { None };
         match trouble {
             Some(Trouble::RateLimit) => {
-                inner.received.rate_limited += 1;
+                inner.note(Event::RateLimited, key);
                 let wait = [(RETRY_AFTER, self.settings.retry_after_s.to_string())];
                 Verdict::Answer((StatusCode::TOO_MANY_REQUESTS, wait).into_response())
             }
             Some(Trouble::Error) => {
-                inner.received.errors += 1;
+                inner.note(Event::Failed, key);
                 Verdict::Answer(StatusCode::INTERNAL_SERVER_ERROR.into_response())
             }
             Some(Trouble::Silence) => {
-                inner.received.silences += 1;
-                inner.keep(key);
+                inner.note(Event::TakenInSilence, key);
                 Verdict::Silence
             }
             None => {
-                inner.keep(key);
+                inner.note(Event::Taken, key);
                 Verdict::Answer(Json(json!({ "success": true })).into_response())
             }
         }
@@ -243,15 +268,57 @@ impl Shared {
 }
 
 impl Inner {
-    fn keep(&mut self, key: &str) {
-        self.received.accepted += 1;
+    /// Goes on after what the journal tells.
+    fn remember(journal: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).append(true).create(true).open(journal)?;
+        let mut inner = Self::default();
+        for line in BufReader::new(&file).lines() {
+            let line = line?;
+            // The last line may have been cut off by a crash: then its request had no answer either.
+            let Some((word, key)) = line.split_once(' ') else { continue };
+            if let Some((event, _)) = Event::ALL.into_iter().find(|(_, name)| *name == word) {
+                inner.count(event, key);
+            }
+        }
+        inner.journal = Some(file);
+        Ok(inner)
+    }
+
+    /// Writes it down, then counts it.
+    fn note(&mut self, event: Event, key: &str) {
+        if let Some(journal) = &mut self.journal {
+            let word = Event::ALL.into_iter().find(|(known, _)| *known == event).map_or("", |(_, word)| word);
+            // A key is somebody else's text: it must not make a line of its own.
+            let key: String = key.chars().filter(|one| !one.is_control()).collect();
+            if let Err(error) = writeln!(journal, "{word} {key}") {
+                tracing::warn!(%error, "the demo CRM cannot write its journal");
+            }
+        }
+        self.count(event, key);
+    }
+
+    fn count(&mut self, event: Event, key: &str) {
+        let received = &mut self.received;
+        received.requests += 1;
+        match event {
+            Event::Malformed => return received.malformed += 1,
+            Event::Refused => return received.refused += 1,
+            Event::RateLimited => received.rate_limited += 1,
+            Event::Failed => received.errors += 1,
+            Event::TakenInSilence => received.silences += 1,
+            Event::Taken => {}
+        }
         let seen = self.seen.entry(key.to_owned()).or_default();
-        if seen.taken {
-            self.received.doubles += 1;
-        } else {
-            seen.taken = true;
-            self.received.unique_leads += 1;
-            self.received.leads.push(key.to_owned());
+        seen.requests += 1;
+        if matches!(event, Event::Taken | Event::TakenInSilence) {
+            received.accepted += 1;
+            if seen.taken {
+                received.doubles += 1;
+            } else {
+                seen.taken = true;
+                received.unique_leads += 1;
+                received.leads.push(key.to_owned());
+            }
         }
     }
 }
@@ -328,5 +395,24 @@ mod tests {
         assert!(told.rate_limited > 0 && told.errors > 0 && told.silences > 0, "{told:?}");
         assert_eq!(told.unique_leads, 300);
         assert_eq!(told.doubles, told.accepted - 300);
+    }
+
+    #[tokio::test]
+    async fn with_a_journal_it_remembers_over_restarts() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = folder.path().join("crm.journal");
+        let mut before = None;
+        for round in 0..3 {
+            let inner = Inner::remember(&journal).expect("a journal");
+            assert!(before.is_none_or(|told| told == inner.received), "round {round}");
+            let crm = router(Arc::new(Shared { settings: QUICK, inner: Mutex::new(inner) }));
+            for number in 0..60 {
+                let name = if number % 10 == 0 { "" } else { "Jane" };
+                send(&crm, &format!(r#"{{"lead_id":"lead_{number}","first_name":"{name}"}}"#)).await;
+            }
+            before = Some(told(&crm).await);
+        }
+        let told = before.expect("three rounds");
+        assert_eq!((told.requests, told.unique_leads, told.refused), (180, 54, 18));
     }
 }

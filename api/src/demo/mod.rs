@@ -1,3 +1,205 @@
-//! What `baton demo` needs and a deployment does not.
+//! `baton demo`: everything at work, with nothing to set up and nothing of the outside touched.
+//!
+//! A data folder of its own with a private Postgres, a tenant, an admin, three sources with sample files, and a CRM that
+//! behaves as Bonzo does, in the same process. Everything is made once: a second start finds it and imports nothing twice.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use domain::ids::{DestinationId, TenantId};
+use secrecy::SecretString;
+use service::App;
+use service::access::{self, NewTenant};
+use service::database::Mode;
+use service::delivery::manage::{self, DestinationChange, NewDestination};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Done, Failure, Output, Style, close, open_on};
+use crate::config::Config;
+use crate::{edge, serve};
 
 pub mod crm;
+mod samples;
+mod sign_in;
+mod summary;
+
+use crm::DemoCrm;
+use sign_in::SignIn;
+use summary::Summary;
+
+/// Where the demo keeps its data unless told otherwise.
+pub(crate) const FOLDER: &str = "./data-demo";
+/// The tenant.
+const TENANT: &str = "acme";
+/// The destination.
+const DESTINATION: &str = "bonzo";
+/// `--once` gives up after this long.
+const ONCE_LIMIT: Duration = Duration::from_secs(300);
+
+/// What `baton demo` takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Arguments {
+    /// Print a summary once every lead is delivered or explained, and end.
+    #[arg(long)]
+    once: bool,
+}
+
+/// Shows everything at work.
+pub(crate) async fn run(mut config: Config, output: Output, arguments: Arguments) -> Result<Done, Failure> {
+    adapt(&mut config);
+    let listener = if arguments.once { None } else { Some(listen(&mut config).await?) };
+    let data_dir = config.data_dir.clone();
+    fs::create_dir_all(&data_dir)
+        .map_err(|error| Failure::failed(format!("making the folder {}", data_dir.display()), error))?;
+    // An environment that names a server is meant for real data.
+    let database = service::database::Settings {
+        pool: config.database.pool(),
+        ..service::database::Settings::private(&data_dir)
+    };
+    output.note("Starting the demo's own Postgres …");
+    let app = open_on(&database, config.app_settings()).await?;
+    let stop = serve::stop_token();
+    let done = show(&app, &config, output, listener, &stop).await;
+    stop.cancel();
+    close(&app).await?;
+    done
+}
+
+/// Short pauses, so that a person sees retries happen; the demo CRM is on this machine.
+fn adapt(config: &mut Config) {
+    config.delivery.allow_private_addresses = true;
+    config.delivery.deadline_ms = 2_000;
+    config.delivery.poll_ms = 200;
+    config.delivery.attempts_max = 6;
+    config.delivery.retry_delays_s = vec![1, 2, 4];
+    config.delivery.stop_limit_ms = 3_000;
+}
+
+/// The configured port, or a free one when somebody has it.
+async fn listen(config: &mut Config) -> Result<tokio::net::TcpListener, Failure> {
+    let mut wanted = config.http.address()?;
+    let listener = match serve::bind(wanted).await {
+        Ok(listener) => listener,
+        Err(_) => {
+            wanted.set_port(0);
+            serve::bind(wanted).await?
+        }
+    };
+    let address =
+        listener.local_addr().map_err(|error| Failure::failed("reading the server's port", error))?;
+    config.http.listen = address.to_string();
+    Ok(listener)
+}
+
+async fn show(
+    app: &Arc<App>,
+    config: &Config,
+    output: Output,
+    listener: Option<tokio::net::TcpListener>,
+    stop: &CancellationToken,
+) -> Result<Done, Failure> {
+    let silence = Duration::from_millis(config.delivery.deadline_ms * 2);
+    let settings = crm::Settings { silence, retry_after_s: 1, ..crm::Settings::default() };
+    let journal = config.data_dir.join("demo-crm.journal");
+    let crm = DemoCrm::start(0, settings, Some(&journal))
+        .await
+        .map_err(|error| Failure::failed("starting the demo CRM", error))?;
+    let tenant = tenant(app).await?;
+    let sign_in = SignIn::ensure(app, tenant, &config.data_dir).await?;
+    destination(app, tenant, &crm).await?;
+    let workers = serve::workers(app, stop)?;
+    let router = edge::router(Arc::clone(app))?;
+    let server = listener.map(|listener| {
+        let (http, stop) = (config.http.clone(), stop.clone());
+        tokio::spawn(async move { serve::serve(listener, router, &http, stop).await })
+    });
+    let imported = samples::import(app, tenant, &config.data_dir, stop).await?;
+    if imported == 0 {
+        output.note("The samples were imported before; nothing is imported twice.");
+    }
+    let done = if let Some(server) = server {
+        welcome(output, config, &sign_in, &crm);
+        stop.cancelled().await;
+        // It ends by itself, within its limit.
+        let _ = server.await;
+        Done::Well
+    } else {
+        once(app, tenant, output, &crm, stop).await?
+    };
+    stop.cancel();
+    workers.join_all().await;
+    Ok(done)
+}
+
+/// Waits until nothing is pending, then tells what came of everything.
+async fn once(
+    app: &App,
+    tenant: TenantId,
+    output: Output,
+    crm: &DemoCrm,
+    stop: &CancellationToken,
+) -> Result<Done, Failure> {
+    let limit = tokio::time::Instant::now() + ONCE_LIMIT;
+    let mut summary = Summary::read(app, tenant, crm).await?;
+    while summary.pending() > 0 && tokio::time::Instant::now() < limit && !stop.is_cancelled() {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        summary = Summary::read(app, tenant, crm).await?;
+    }
+    match output.style() {
+        Style::Json => output.json(&summary)?,
+        Style::Table | Style::Csv => output.text(&summary.text()?)?,
+    }
+    Ok(if summary.complete() { Done::Well } else { Done::Badly })
+}
+
+fn welcome(output: Output, config: &Config, sign_in: &SignIn, crm: &DemoCrm) {
+    output.note(&format!(
+        "\nBaton is running.\n\n  Dashboard   {}\n  Tenant      {TENANT}\n  E-mail      {}\n  Password    {}\n\n  \
+         Demo CRM    {}\n  Data        {}\n\nCtrl-C ends it; the data stays for the next time.\n",
+        config.http.public_url(),
+        sign_in.email,
+        sign_in.password,
+        crm.received_url(),
+        config.data_dir.display(),
+    ));
+}
+
+async fn tenant(app: &App) -> Result<TenantId, Failure> {
+    if let Some(tenant) = access::tenant_of_slug(app, TENANT).await? {
+        return Ok(tenant);
+    }
+    let new = NewTenant {
+        slug: TENANT.to_owned(),
+        name: Some("Acme Lending".to_owned()),
+        time_zone: Some("America/Denver".to_owned()),
+    };
+    Ok(TenantId(access::create_tenant(app, new).await?.id))
+}
+
+/// The demo CRM as the tenant's destination; its port is another one at each start.
+async fn destination(app: &App, tenant: TenantId, crm: &DemoCrm) -> Result<(), Failure> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let known = manage::by_slug(&tx, DESTINATION).await;
+    drop(tx);
+    let url = SecretString::from(crm.url());
+    match known {
+        Ok(row) => {
+            let change = DestinationChange { url: Some(url), ..DestinationChange::default() };
+            manage::update(app, tenant, DestinationId(row.id), change).await?;
+        }
+        Err(service::Error::NotFound { .. }) => {
+            let new = NewDestination {
+                slug: DESTINATION.to_owned(),
+                name: Some("Bonzo (demo)".to_owned()),
+                kind: "bonzo".to_owned(),
+                url,
+                first_name_fallback: None,
+            };
+            manage::create(app, tenant, new).await?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}

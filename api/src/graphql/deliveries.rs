@@ -1,221 +1,23 @@
-//! Deliveries and their attempts: what is shown, their list, a second chance.
+//! Deliveries as they are listed and loaded, and their second chance.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
 use domain::ids::{DeliveryId, DestinationId, LeadId};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use service::delivery::reads::{self, AttemptRow, DeliveryRow};
+use service::delivery::reads::{self, DeliveryRow};
 use uuid::Uuid;
 
-use super::destinations::{self, Destination};
+use super::delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState};
+use super::destinations;
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::{Id, each};
-use super::leads::{self, Lead};
+use super::leads;
 use super::operation::{Reads, operation};
 use super::page::{Listed, Window, connection, page_cost};
-use super::sources::not_loaded;
 use super::wants::{DeliveryWants, Selected, Wants};
-
-/// Where a delivery stands.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-pub enum DeliveryState {
-    /// Waiting for its first or next try.
-    Pending,
-    /// Being sent right now.
-    Sending,
-    Delivered,
-    /// The destination said no, or the attempts are used up.
-    Failed,
-    /// Cannot be sent as it is; says why.
-    Held,
-}
-
-impl DeliveryState {
-    pub(super) fn of(word: &str) -> Option<Self> {
-        match word {
-            "pending" => Some(Self::Pending),
-            "sending" => Some(Self::Sending),
-            "delivered" => Some(Self::Delivered),
-            "failed" => Some(Self::Failed),
-            "held" => Some(Self::Held),
-            _ => None,
-        }
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sending => "sending",
-            Self::Delivered => "delivered",
-            Self::Failed => "failed",
-            Self::Held => "held",
-        }
-    }
-}
-
-/// What came of an attempt.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-pub enum AttemptOutcome {
-    Delivered,
-    Refused,
-    Retryable,
-    Unknown,
-}
-
-impl AttemptOutcome {
-    fn of(word: &str) -> Option<Self> {
-        match word {
-            "delivered" => Some(Self::Delivered),
-            "refused" => Some(Self::Refused),
-            "retryable" => Some(Self::Retryable),
-            "unknown" => Some(Self::Unknown),
-            _ => None,
-        }
-    }
-}
-
-/// One lead on its way to one destination.
-pub struct Delivery {
-    pub(super) row: DeliveryRow,
-    pub(super) state: DeliveryState,
-    pub(super) lead: Option<Arc<Lead>>,
-    pub(super) destination: Option<Arc<Destination>>,
-    pub(super) attempts: Option<Vec<DeliveryAttempt>>,
-}
-
-impl Delivery {
-    /// When its row was made, which its id says.
-    pub(super) fn created_at(&self) -> DateTime<Utc> {
-        time_of(self.row.id)
-    }
-
-    /// When it will be tried next; none when nothing more will happen by itself.
-    pub(super) fn next_attempt_at(&self) -> Option<DateTime<Utc>> {
-        (self.state == DeliveryState::Pending).then_some(self.row.due_at)
-    }
-}
-
-/// The millisecond in which a `UUIDv7` was made (RFC 9562 §5.7).
-fn time_of(id: Uuid) -> DateTime<Utc> {
-    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or_default();
-    DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
-}
-
-#[Object]
-impl Delivery {
-    async fn id(&self) -> ID {
-        ID(DeliveryId(self.row.id).to_string())
-    }
-
-    async fn lead(&self) -> Result<&Lead, ApiError> {
-        self.lead.as_deref().ok_or_else(|| not_loaded("Delivery.lead"))
-    }
-
-    async fn destination(&self) -> Result<&Destination, ApiError> {
-        self.destination.as_deref().ok_or_else(|| not_loaded("Delivery.destination"))
-    }
-
-    async fn state(&self) -> DeliveryState {
-        self.state
-    }
-
-    /// Why it failed or is held.
-    async fn reason(&self) -> Option<&str> {
-        self.row.reason.as_deref()
-    }
-
-    async fn attempt_count(&self) -> i16 {
-        self.row.attempts
-    }
-
-    #[graphql(name = "nextAttemptAt")]
-    async fn next_attempt(&self) -> Option<DateTime<Utc>> {
-        self.next_attempt_at()
-    }
-
-    #[graphql(name = "createdAt")]
-    async fn created(&self) -> DateTime<Utc> {
-        self.created_at()
-    }
-
-    async fn finished_at(&self) -> Option<DateTime<Utc>> {
-        self.row.finished_at
-    }
-
-    async fn remote_id(&self) -> Option<&str> {
-        self.row.remote_id.as_deref()
-    }
-
-    #[graphql(complexity = "1 + 2 * child_complexity")]
-    async fn attempts(&self) -> Result<&[DeliveryAttempt], ApiError> {
-        self.attempts.as_deref().ok_or_else(|| not_loaded("Delivery.attempts"))
-    }
-}
-
-/// One request to a destination and what came of it.
-pub struct DeliveryAttempt {
-    pub(super) row: AttemptRow,
-    pub(super) outcome: AttemptOutcome,
-}
-
-impl DeliveryAttempt {
-    /// The delivery's id and the number: an attempt has no id of its own, because nothing refers to one.
-    pub(super) fn id(&self) -> ID {
-        ID(format!("{}.{}", DeliveryId(self.row.delivery_id), self.row.number))
-    }
-
-    pub(super) fn duration_ms(&self) -> f64 {
-        f64::from(self.row.duration_us) / 1000.0
-    }
-}
-
-#[Object]
-impl DeliveryAttempt {
-    #[graphql(name = "id")]
-    async fn public_id(&self) -> ID {
-        self.id()
-    }
-
-    async fn number(&self) -> i16 {
-        self.row.number
-    }
-
-    async fn started_at(&self) -> DateTime<Utc> {
-        self.row.started_at
-    }
-
-    #[graphql(name = "durationMs")]
-    async fn duration(&self) -> f64 {
-        self.duration_ms()
-    }
-
-    async fn outcome(&self) -> AttemptOutcome {
-        self.outcome
-    }
-
-    async fn http_status(&self) -> Option<i16> {
-        self.row.http_status
-    }
-
-    /// timeout, connect, tls, private_address, …
-    async fn error_kind(&self) -> Option<&str> {
-        self.row.error_kind.as_deref()
-    }
-
-    /// Response headers of interest, secrets redacted.
-    async fn response_headers(&self) -> Option<&serde_json::Value> {
-        self.row.response_headers.as_ref()
-    }
-
-    /// Capped at 4 KiB.
-    async fn response_body(&self) -> Option<&str> {
-        self.row.response_body.as_deref()
-    }
-}
 
 /// The deliveries of those rows, in their order, with what is wanted of them.
 ///

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Value};
 use chrono::{DateTime, Utc};
 use domain::ids::DestinationId;
 use entity::destination;
@@ -12,6 +13,7 @@ use service::delivery::manage::{self, DestinationChange, NewDestination};
 use service::delivery::reads;
 use uuid::Uuid;
 
+use super::at_hand::{AtHand, Below, Getter, text};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Reads, operation};
@@ -99,6 +101,20 @@ impl Destination {
 
     async fn held(&self) -> Result<i64, ApiError> {
         Ok(self.counts()?.held)
+    }
+}
+
+impl AtHand for Destination {
+    fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        Some(Getter::Leaf(match field {
+            "id" => |destination| Value::String(DestinationId(destination.row.id).to_string()),
+            "slug" => |destination| text(Some(&destination.row.slug)),
+            "name" => |destination| text(Some(&destination.row.name)),
+            "kind" => |destination| enum_value(destination.kind),
+            "enabled" => |destination| Value::Boolean(destination.row.enabled),
+            "urlMasked" => |destination| text(Some(&destination.row.url_masked)),
+            _ => return None,
+        }))
     }
 }
 

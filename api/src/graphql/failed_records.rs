@@ -11,10 +11,12 @@ use service::intake::raw::{self, Columns};
 use service::intake::{failed, listing};
 use uuid::Uuid;
 
+use super::at_hand::{AtHand, Below, Getter};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::{Id, each};
 use super::imports::{self, Import};
-use super::leads::{self, Issue, Lead, issues};
+use super::lead::{Issue, Lead, issues};
+use super::leads;
 use super::operation::{Reads, operation};
 use super::page::{COUNTED_MAX, Listed, Window, connection, counted, page_cost};
 use super::sources::{self, Source, distinct, not_loaded};
@@ -43,7 +45,7 @@ pub struct FieldValue {
 
 /// A record that was refused, with every reason.
 pub struct FailedRecord {
-    pub(super) row: failed_record::Model,
+    row: failed_record::Model,
     state: FailedRecordState,
     source: Option<Arc<Source>>,
     import: Option<Option<Arc<Import>>>,
@@ -228,6 +230,13 @@ impl From<FailedRecordFilter> for listing::FailedFilter {
             states: filter.states.into_iter().flatten().filter_map(word).collect(),
             code: filter.code,
         }
+    }
+}
+
+/// Its pages are few and short; the engine resolves them.
+impl AtHand for FailedRecord {
+    fn getter(_: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        None
     }
 }
 

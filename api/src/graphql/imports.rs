@@ -11,6 +11,7 @@ use service::intake::imports::{self, Counts};
 use service::intake::listing;
 use uuid::Uuid;
 
+use super::at_hand::{AtHand, Below, Getter};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::failed_records::{self, FailedRecordConnection};
 use super::id::{Id, each};
@@ -233,6 +234,13 @@ impl From<ImportFilter> for listing::ImportFilter {
             sources: each(filter.source_ids.as_ref()),
             states: filter.states.into_iter().flatten().filter_map(word).collect(),
         }
+    }
+}
+
+/// Its pages are few and short; the engine resolves them.
+impl AtHand for Import {
+    fn getter(_: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        None
     }
 }
 

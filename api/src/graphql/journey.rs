@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use service::intake::leads::{EventRow, LeadRow};
 use uuid::Uuid;
 
-use super::deliveries::{AttemptOutcome, Delivery, DeliveryAttempt};
+use super::delivery::{AttemptOutcome, Delivery, DeliveryAttempt};
 use super::error::{ApiError, stored};
 
 /// A kind of step.

@@ -1,217 +1,26 @@
-//! Leads: what is shown of one, their list, one more by hand.
+//! Leads as they are listed and loaded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, InputObject, Object};
 use chrono::{DateTime, Utc};
 use domain::ids::{ImportId, LeadId, SourceId};
 use domain::lead::Status;
 use service::intake::leads::{self, LeadRow};
 use uuid::Uuid;
 
-use super::deliveries::{self, Delivery};
+use super::deliveries;
+use super::delivery::Delivery;
 use super::error::ApiError;
 use super::id::{Id, each};
-use super::imports::{self, Import};
-use super::journey::{self, LeadEvent};
+use super::imports;
+use super::journey;
+use super::lead::{Lead, LeadStatus};
 use super::operation::{Reads, operation};
 use super::page::{COUNTED_MAX, Listed, Window, connection, counted, page_cost};
-use super::sources::{self, Source, not_loaded};
+use super::sources;
 use super::wants::{DeliveryWants, DestinationWants, LeadWants, Selected, Wants};
-
-/// Where a lead stands, derived from its deliveries.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "Status")]
-pub enum LeadStatus {
-    /// No destination wants it.
-    Accepted,
-    /// On its way to at least one destination.
-    Pending,
-    /// Every destination has it.
-    Delivered,
-    /// Waits for a person: something that the destination needs is missing.
-    Held,
-    /// At least one destination refused it, or the attempts are used up.
-    Failed,
-}
-
-/// One thing wrong with one field of a record.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct Issue {
-    field: String,
-    code: String,
-    message: String,
-    value: Option<String>,
-}
-
-impl From<domain::lead::Issue> for Issue {
-    fn from(issue: domain::lead::Issue) -> Self {
-        Self {
-            field: issue.field.into(),
-            code: issue.code.into(),
-            message: issue.message.into(),
-            value: issue.value.map(Into::into),
-        }
-    }
-}
-
-/// The issues of a stored column. A row that holds something else names itself.
-pub(super) fn issues(
-    column: &'static str,
-    id: Uuid,
-    stored: Option<&serde_json::Value>,
-) -> Result<Vec<Issue>, ApiError> {
-    let Some(stored) = stored else { return Ok(Vec::new()) };
-    let read = <Vec<domain::lead::Issue> as serde::Deserialize>::deserialize(stored);
-    let issues = read.map_err(|error| {
-        ApiError::internal("reading stored issues", format!("{column} of {id} is of another shape: {error}"))
-    })?;
-    Ok(issues.into_iter().map(Into::into).collect())
-}
-
-/// A person's inquiry, cleaned, with what became of it.
-pub struct Lead {
-    pub(super) row: LeadRow,
-    pub(super) status: Option<LeadStatus>,
-    pub(super) source: Option<Arc<Source>>,
-    pub(super) import: Option<Option<Arc<Import>>>,
-    pub(super) events: Option<Vec<LeadEvent>>,
-    pub(super) deliveries: Option<Vec<Arc<Delivery>>>,
-}
-
-impl Lead {
-    /// The phone as people in its country write it, without separators.
-    pub(super) fn national_phone(&self) -> Option<&str> {
-        self.row.phone.as_deref().map(national)
-    }
-}
-
-/// Ten digits in North America, else E.164.
-fn national(phone: &str) -> &str {
-    match phone.strip_prefix("+1") {
-        Some(digits) if digits.len() == 10 => digits,
-        _ => phone,
-    }
-}
-
-#[Object]
-impl Lead {
-    async fn id(&self) -> ID {
-        ID(LeadId(self.row.id).to_string())
-    }
-
-    async fn status(&self) -> Result<LeadStatus, ApiError> {
-        self.status.ok_or_else(|| not_loaded("Lead.status"))
-    }
-
-    async fn external_id(&self) -> Option<&str> {
-        self.row.external_id.as_deref()
-    }
-
-    async fn lead_type(&self) -> Option<&str> {
-        self.row.lead_type.as_deref()
-    }
-
-    async fn channel(&self) -> &str {
-        &self.row.channel
-    }
-
-    async fn first_name(&self) -> Option<&str> {
-        self.row.first_name.as_deref()
-    }
-
-    async fn last_name(&self) -> Option<&str> {
-        self.row.last_name.as_deref()
-    }
-
-    /// Ten digits in North America, E.164 elsewhere.
-    async fn phone(&self) -> Option<&str> {
-        self.national_phone()
-    }
-
-    #[graphql(name = "phoneE164")]
-    async fn phone_e164(&self) -> Option<&str> {
-        self.row.phone.as_deref()
-    }
-
-    async fn phone_extension(&self) -> Option<&str> {
-        self.row.phone_ext.as_deref()
-    }
-
-    async fn alternate_phones(&self) -> &[String] {
-        self.row.alt_phones.as_deref().unwrap_or_default()
-    }
-
-    async fn email(&self) -> Option<&str> {
-        self.row.email.as_deref()
-    }
-
-    async fn alternate_emails(&self) -> &[String] {
-        self.row.alt_emails.as_deref().unwrap_or_default()
-    }
-
-    async fn address(&self) -> Option<&str> {
-        self.row.address.as_deref()
-    }
-
-    async fn city(&self) -> Option<&str> {
-        self.row.city.as_deref()
-    }
-
-    async fn state(&self) -> Option<&str> {
-        self.row.state.as_deref()
-    }
-
-    async fn zip(&self) -> Option<&str> {
-        self.row.zip.as_deref()
-    }
-
-    async fn zip4(&self) -> Option<&str> {
-        self.row.zip4.as_deref()
-    }
-
-    /// Further fields by name, typed: credit_score 712, mortgage_balance 250000.00, cash_out false.
-    async fn details(&self) -> &serde_json::Value {
-        &self.row.details
-    }
-
-    /// Columns that the mapping does not name, and raw text that could not be read.
-    async fn extra(&self) -> serde_json::Value {
-        self.row.extra.clone().unwrap_or_else(|| serde_json::json!({}))
-    }
-
-    async fn warnings(&self) -> Result<Vec<Issue>, ApiError> {
-        issues("lead.warnings", self.row.id, self.row.warnings.as_ref())
-    }
-
-    async fn received_at(&self) -> DateTime<Utc> {
-        self.row.received_at
-    }
-
-    async fn source(&self) -> Result<&Source, ApiError> {
-        self.source.as_deref().ok_or_else(|| not_loaded("Lead.source"))
-    }
-
-    async fn import(&self) -> Result<Option<&Import>, ApiError> {
-        self.import.as_ref().map(Option::as_deref).ok_or_else(|| not_loaded("Lead.import"))
-    }
-
-    /// Record number in its import, from 1.
-    async fn record(&self) -> Option<i32> {
-        self.row.record
-    }
-
-    #[graphql(complexity = "4 * child_complexity")]
-    async fn events(&self) -> Result<&[LeadEvent], ApiError> {
-        self.events.as_deref().ok_or_else(|| not_loaded("Lead.events"))
-    }
-
-    #[graphql(complexity = "1 + 2 * child_complexity")]
-    async fn deliveries(&self) -> Result<&[Arc<Delivery>], ApiError> {
-        self.deliveries.as_deref().ok_or_else(|| not_loaded("Lead.deliveries"))
-    }
-}
 
 /// The leads of those rows, in their order, with what is wanted of them.
 pub(super) async fn load(
@@ -364,7 +173,6 @@ pub(super) struct LeadQueries;
 impl LeadQueries {
     /// Leads of the tenant, newest first.
     #[graphql(complexity = "page_cost(first, last, child_complexity)")]
-    #[expect(clippy::too_many_arguments, reason = "they are the connection's arguments in the schema")]
     async fn leads(
         &self,
         context: &Context<'_>,
@@ -394,19 +202,5 @@ impl LeadQueries {
     async fn lead(&self, context: &Context<'_>, id: Id<LeadId>) -> Result<Option<Arc<Lead>>, ApiError> {
         let wants = LeadWants::read(&Selected::here(context));
         by_id(&operation(context)?.read().await?, id.0, &wants).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_phone_is_national_in_north_america_only() {
-        for (phone, expected) in
-            [("+13035550101", "3035550101"), ("+442071838750", "+442071838750"), ("+1303555", "+1303555")]
-        {
-            assert_eq!(national(phone), expected);
-        }
     }
 }

@@ -11,28 +11,34 @@
 //! Deliberately absent: data loaders. They wait for more to load; the operation already says what it wants.
 
 mod access;
+mod at_hand;
 mod deliveries;
+mod delivery;
 mod destinations;
 mod error;
 mod failed_records;
 mod id;
 mod imports;
 mod journey;
+mod lead;
 mod leads;
 mod operation;
 mod page;
 mod permit;
 mod progress;
-mod session;
+pub mod session;
 mod sources;
 mod statistics;
 mod submitting;
+mod variables;
 mod wants;
 
 use std::any::TypeId;
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, Request, Response, Schema, SchemaBuilder, ValidationMode};
+use async_graphql::{
+    MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
+};
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
@@ -92,7 +98,11 @@ fn build() -> Roots {
 
 /// The schema in the schema definition language: `schema.graphql`.
 pub fn sdl() -> String {
-    build().sdl()
+    export(&build())
+}
+
+fn export(schema: &Roots) -> String {
+    schema.sdl_with_options(SDLExportOptions::new().use_space_ident().prefer_single_line_descriptions())
 }
 
 /// The schema over an open [`App`].
@@ -107,9 +117,14 @@ struct Graph {
 
 impl Graph {
     /// Gives the operation its shared state.
-    fn equip(&self, request: Request) -> (Request, Arc<Operation>, Option<RequestId>) {
+    fn equip(&self, mut request: Request) -> (Request, Arc<Operation>, Option<RequestId>) {
+        variables::complete(&mut request);
         let identity = of_request::<Identity>(&request).unwrap_or_default();
         let id = of_request::<RequestId>(&request);
+        if identity.viewer.is_none() {
+            // Then introspection is a field like any other, and the guard refuses it.
+            request = request.disable_introspection();
+        }
         let operation = Arc::new(Operation::new(Arc::clone(&self.app), identity));
         (request.data(Arc::clone(&operation)), operation, id)
     }
@@ -129,7 +144,7 @@ fn reported(mut response: Response, id: Option<&RequestId>) -> Response {
 
 impl Engine for Graph {
     fn sdl(&self) -> String {
-        self.schema.sdl()
+        export(&self.schema)
     }
 
     fn execute(&self, request: Request) -> BoxFuture<'_, Response> {

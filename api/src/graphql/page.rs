@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use service::intake::leads::{PAGE_ROWS_MAX, Page};
 use uuid::Uuid;
 
+use super::at_hand::{Node, Nodes};
 use super::error::ApiError;
 
 /// Rows of a page when nobody says how many; the schema's default of `first`.
@@ -80,7 +81,7 @@ pub(super) fn page_cost(first: Option<i32>, last: Option<i32>, child: usize) -> 
 
 /// The nodes of a page and where it lies.
 pub(super) struct Listed<T> {
-    pub(super) nodes: Vec<Arc<T>>,
+    pub(super) nodes: Nodes<T>,
     id: fn(&T) -> Uuid,
     more_after: bool,
     more_before: bool,
@@ -93,7 +94,7 @@ impl<T> Listed<T> {
         id: fn(&T) -> Uuid,
         (more_after, more_before): (bool, bool),
     ) -> Self {
-        Self { nodes, id, more_after, more_before }
+        Self { nodes: Nodes(nodes), id, more_after, more_before }
     }
 
     pub(super) fn info(&self) -> PageInfo {
@@ -101,13 +102,13 @@ impl<T> Listed<T> {
         PageInfo {
             has_next_page: self.more_after,
             has_previous_page: self.more_before,
-            start_cursor: place(self.nodes.first()),
-            end_cursor: place(self.nodes.last()),
+            start_cursor: place(self.nodes.0.first()),
+            end_cursor: place(self.nodes.0.last()),
         }
     }
 
-    pub(super) fn edges(&self) -> impl Iterator<Item = (String, Arc<T>)> {
-        self.nodes.iter().map(|node| (cursor((self.id)(node)), Arc::clone(node)))
+    pub(super) fn edges(&self) -> impl Iterator<Item = (String, Node<T>)> {
+        self.nodes.0.iter().map(|node| (cursor((self.id)(node)), Node(Arc::clone(node))))
     }
 }
 
@@ -130,7 +131,7 @@ macro_rules! connection {
                 self.listed.edges().map(|(cursor, node)| $edge { cursor, node }).collect()
             }
 
-            async fn nodes(&self) -> &[std::sync::Arc<$node>] {
+            async fn nodes(&self) -> &crate::graphql::at_hand::Nodes<$node> {
                 &self.listed.nodes
             }
         }
@@ -139,7 +140,7 @@ macro_rules! connection {
         #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
             cursor: String,
-            node: std::sync::Arc<$node>,
+            node: crate::graphql::at_hand::Node<$node>,
         }
     };
 }

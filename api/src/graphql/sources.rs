@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Value};
 use domain::ids::SourceId;
 use entity::lead_source;
 use secrecy::ExposeSecret;
@@ -11,6 +12,7 @@ use service::access::{self, Actor};
 use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::{leads, listing};
 
+use super::at_hand::{AtHand, Below, Getter, text};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Operation, Reads, operation};
@@ -18,31 +20,13 @@ use super::wants::{Selected, SourceWants, Wants};
 
 /// How a source's records look.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(rename_items = "UPPERCASE")]
+#[graphql(remote = "domain::intake::SourceKind", rename_items = "UPPERCASE")]
 pub enum SourceKind {
     Experian,
     TransUnion,
     LeadSource,
     Npa,
     Generic,
-}
-
-const KINDS: [(SourceKind, &str); 5] = [
-    (SourceKind::Experian, "experian"),
-    (SourceKind::TransUnion, "transunion"),
-    (SourceKind::LeadSource, "leadsource"),
-    (SourceKind::Npa, "npa"),
-    (SourceKind::Generic, "generic"),
-];
-
-impl SourceKind {
-    fn word(self) -> &'static str {
-        KINDS.iter().find(|(kind, _)| *kind == self).map_or("generic", |(_, word)| word)
-    }
-
-    fn of(word: &str) -> Option<Self> {
-        KINDS.iter().find(|(_, known)| *known == word).map(|(kind, _)| *kind)
-    }
 }
 
 /// Where leads come from.
@@ -89,6 +73,19 @@ impl Source {
     }
 }
 
+impl AtHand for Source {
+    fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        Some(Getter::Leaf(match field {
+            "id" => |source| Value::String(SourceId(source.row.id).to_string()),
+            "slug" => |source| text(Some(&source.row.slug)),
+            "name" => |source| text(Some(&source.row.name)),
+            "kind" => |source| enum_value(source.kind),
+            "enabled" => |source| Value::Boolean(source.row.enabled),
+            _ => return None,
+        }))
+    }
+}
+
 /// A field was resolved that its list had not loaded: a fault of the program, never of a request.
 pub(super) fn not_loaded(field: &'static str) -> ApiError {
     ApiError::internal("resolving a relation", format!("{field} was not loaded with its list"))
@@ -105,7 +102,8 @@ pub(super) async fn load(
         _ => None,
     };
     let source = |row: lead_source::Model| {
-        let kind = stored("lead_source.kind", row.id, &row.kind, SourceKind::of(&row.kind))?;
+        let kind = row.kind.parse::<domain::intake::SourceKind>().ok();
+        let kind = stored("lead_source.kind", row.id, &row.kind, kind)?.into();
         let count = |counts: &HashMap<SourceId, i64>| counts.get(&SourceId(row.id)).copied().unwrap_or(0);
         let lead_count = counts.as_ref().map(count);
         Ok(Arc::new(Source { row, kind, lead_count }))
@@ -213,7 +211,7 @@ impl SourceMutations {
         let new = NewSource {
             slug: input.slug,
             name: input.name,
-            kind: input.kind.word().to_owned(),
+            kind: domain::intake::SourceKind::from(input.kind).to_string(),
             mapping: input.mapping,
         };
         let created = operation.change(sources::create(&operation.app, viewer.tenant, new)).await;

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::DestinationId;
 use service::delivery::reads::{self, Period, Point, StatusCount};
 
-use super::deliveries::DeliveryState;
+use super::delivery::DeliveryState;
 use super::error::{ApiError, stored};
 use super::id::Id;
 use super::operation::operation;

@@ -40,9 +40,9 @@ macro_rules! submitted_payload {
         #[derive(Default, async_graphql::SimpleObject)]
         struct $payload {
             outcome: Option<crate::graphql::submitting::SubmitOutcome>,
-            lead: Option<std::sync::Arc<crate::graphql::leads::Lead>>,
+            lead: Option<std::sync::Arc<crate::graphql::lead::Lead>>,
             failed_record: Option<std::sync::Arc<crate::graphql::failed_records::FailedRecord>>,
-            reasons: Vec<crate::graphql::leads::Issue>,
+            reasons: Vec<crate::graphql::lead::Issue>,
             error: Option<crate::graphql::error::UserError>,
         }
 
@@ -70,7 +70,8 @@ macro_rules! submitted_payload {
 pub(super) use submitted_payload;
 
 use super::failed_records::{self, FailedRecord};
-use super::leads::{self, Lead};
+use super::lead::Lead;
+use super::leads;
 use super::wants::{FailedRecordWants, LeadWants, Selected, Wants};
 
 /// The lead and the refused record of an answer, as far as they are asked for.

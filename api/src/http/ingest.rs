@@ -115,15 +115,13 @@ async fn one_lead_or_file(
     })?;
     let submission = Submission { source, record: &record, channel, idempotency_key: key };
     let submitted = submit::submit(app, tenant, submission).await?;
-    let (status, outcome) = match submitted.outcome {
-        Outcome::Accepted => (StatusCode::CREATED, "accept"),
-        Outcome::Warned => (StatusCode::CREATED, "warn"),
-        Outcome::Updated => (StatusCode::OK, "update"),
-        Outcome::Duplicate => (StatusCode::OK, "duplicate"),
-        Outcome::Rejected => (StatusCode::UNPROCESSABLE_ENTITY, "reject"),
+    let status = match submitted.outcome {
+        Outcome::Accepted | Outcome::Warned => StatusCode::CREATED,
+        Outcome::Updated | Outcome::Duplicate => StatusCode::OK,
+        Outcome::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let answer = json!({
-        "outcome": outcome,
+        "outcome": submitted.outcome.as_str(),
         "lead_id": submitted.lead,
         "failed_record_id": submitted.failed,
         "reasons": submitted.reasons,

@@ -46,6 +46,10 @@ describe('zone', () => {
     ['2026-03-08', 'America/New_York', '2026-03-08T05:00:00.000Z'],
     ['2026-11-01', 'America/New_York', '2026-11-01T04:00:00.000Z'],
     ['2026-11-20', 'Asia/Kolkata', '2026-11-19T18:30:00.000Z'],
+    // Clocks change between midnight and noon, where the first guess lies.
+    ['2026-09-27', 'Pacific/Auckland', '2026-09-26T12:00:00.000Z'],
+    // Midnight is skipped: the day begins at one.
+    ['2026-09-06', 'America/Santiago', '2026-09-06T04:00:00.000Z'],
     ['2026-11-20', 'UTC', '2026-11-20T00:00:00.000Z'],
   ])('%s begins in %s at %s', (day, zone, instant) => {
     expect(startOfDay(day, zone)).toBe(instant);

@@ -63,9 +63,11 @@ function wallClock(instant: number, zone: string): number {
  */
 export function startOfDay(day: string, zone: string): string {
   const wanted = Date.parse(`${day}T00:00:00Z`);
-  // The offset at the guess can differ from the one at the result: a second step settles it.
-  let instant = wanted - (wallClock(wanted, zone) - wanted);
-  instant -= wallClock(instant, zone) - wanted;
+  const guess = wanted - (wallClock(wanted, zone) - wanted);
+  // The offset at the guess can differ from the one that it was made with: a second step settles it,
+  // unless that midnight does not exist, and then the day begins at the later of the two.
+  const settled = guess - (wallClock(guess, zone) - wanted);
+  const instant = wallClock(settled, zone) === wanted ? settled : Math.max(guess, settled);
   return new Date(instant).toISOString();
 }
 

@@ -71,6 +71,18 @@ pub enum Outcome {
     Duplicate,
 }
 
+impl Outcome {
+    /// As the outcome tables name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accept",
+            Self::Warned => "warn",
+            Self::Updated => "update",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// A candidate's outcome, with the lead that it made or met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {
@@ -322,15 +334,12 @@ fn content(rows: &mut CopyRows, origin: &Origin, candidate: &Candidate, text: &m
 pub fn identity(source: SourceId, lead: &Lead, fingerprint: u128) -> Uuid {
     let mut hash = Xxh3::new();
     hash.update(source.uuid().as_bytes());
-    match &lead.external_id {
-        Some(id) => {
-            hash.update(b"id");
-            hash.update(id.as_bytes());
-        }
-        None => {
-            hash.update(b"content");
-            hash.update(&fingerprint.to_be_bytes());
-        }
+    if let Some(id) = &lead.external_id {
+        hash.update(b"id");
+        hash.update(id.as_bytes());
+    } else {
+        hash.update(b"content");
+        hash.update(&fingerprint.to_be_bytes());
     }
     Uuid::from_u128(hash.digest128())
 }

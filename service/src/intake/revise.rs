@@ -151,6 +151,7 @@ async fn revise(
     match update(&mut savepoint, origin, id, &lead, candidate).await {
         Ok(()) => {
             savepoint.commit().await?;
+            release_held(connection, origin, id).await?;
             stored.lead = lead;
             stored.fingerprint = Uuid::from_u128(candidate.fingerprint);
             stored.import_id = origin.import.map(ImportId::uuid);
@@ -214,6 +215,20 @@ async fn update(
     .execute(connection)
     .await
     .map(|_| ())
+}
+
+/// What was held for want of something may have it now.
+async fn release_held(connection: &mut PgConnection, origin: &Origin, id: Uuid) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE delivery SET state = 'pending', due_at = $3, budget_from = attempts, reason = NULL, finished_at = NULL
+         WHERE tenant_id = $1 AND lead_id = $2 AND state = 'held'",
+    )
+    .bind(origin.tenant.uuid())
+    .bind(id)
+    .bind(origin.now)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The newer revision, with the older one's values where it is blank.

@@ -136,6 +136,7 @@ pub fn check(
     Ok(shape)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn refused(error: FileError) -> Error {
     let line = error.line.map(|line| format!(" (line {line})")).unwrap_or_default();
     Error::Invalid {
@@ -301,6 +302,10 @@ async fn merge_batch(
     .execute(tx.connection())
     .await?;
     tx.commit().await?;
+    for one in &resolved {
+        metrics::counter!("baton_records_total", "outcome" => one.outcome.as_str()).increment(1);
+    }
+    metrics::counter!("baton_records_total", "outcome" => "reject").increment(prepared.refused.len() as u64);
     Ok(true)
 }
 
@@ -315,8 +320,8 @@ async fn heartbeat(app: Arc<App>, leased: Leased) {
     }
 }
 
-/// Gives the lease up, so that another worker can go on at once.
-async fn release(app: &App, leased: &Leased) {
+/// Gives the lease up, so that another worker can go on at once. For whoever drops a [`run`] before its end, too.
+pub async fn release(app: &App, leased: &Leased) {
     if let Err(error) = hold(app, leased, None).await {
         tracing::warn!(import.id = %ImportId(leased.import.id), error = &error as &dyn std::error::Error, "lease not released");
     }

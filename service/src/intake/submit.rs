@@ -32,6 +32,19 @@ pub enum Outcome {
     Rejected,
 }
 
+impl Outcome {
+    /// As the outcome tables name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accept",
+            Self::Warned => "warn",
+            Self::Updated => "update",
+            Self::Duplicate => "duplicate",
+            Self::Rejected => "reject",
+        }
+    }
+}
+
 impl From<merge::Outcome> for Outcome {
     fn from(outcome: merge::Outcome) -> Self {
         match outcome {
@@ -104,7 +117,8 @@ async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result
         idempotency::remember(&mut tx, key, &submitted, app.clock.now()).await?;
     }
     tx.commit().await?;
-    if matches!(submitted.outcome, Outcome::Accepted | Outcome::Warned) {
+    metrics::counter!("baton_records_total", "outcome" => submitted.outcome.as_str()).increment(1);
+    if matches!(submitted.outcome, Outcome::Accepted | Outcome::Warned | Outcome::Updated) {
         app.wake.delivery();
     }
     Ok(submitted)

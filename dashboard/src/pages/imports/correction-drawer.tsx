@@ -133,7 +133,7 @@ function Correction({ record, onChange, onClose }: { record: Failed; onChange: (
             <TextInput
               // Headers can repeat; the position tells two columns of one name apart.
               key={index} label={column} value={value} error={open ? byColumn.get(index)?.message : undefined} disabled={!open}
-              onChange={(event) => { const text = event.currentTarget.value; setValues(values.map((entry, at) => (at === index ? { column, value: text } : entry))); }}
+              onChange={(event) => { const text = event.currentTarget.value; setValues(values.map((entry, at) => (at === index ? { ...entry, value: text } : entry))); }}
             />
           ))}
         </fieldset>

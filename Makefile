@@ -1,0 +1,80 @@
+# demo · test · check · bench. Each installs what it needs (scripts/install.sh) and says what it does.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'),target)
+BATON := $(TARGET)/debug/baton
+DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/index.html dashboard/vite.config.ts dashboard/codegen.ts -type f -not -path '*/gql/*' 2>/dev/null)
+
+.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests schema dashboard-check browser-tests
+
+help:
+	@sed -n 's/^# \(.*\)/\1/p' Makefile | head -1
+	@echo 'make demo    everything at once, on your machine, with sample data'
+	@echo 'make test    all that continuous integration runs'
+	@echo 'make check   the quick part of it'
+	@echo 'make bench   measures against yardsticks of the same run'
+
+demo:
+	@scripts/install.sh rust compiler postgres node
+	@$(MAKE) --no-print-directory dashboard binary
+	@exec $(BATON) demo $(ARGS)
+
+test:
+	@scripts/install.sh rust compiler postgres node chromium
+	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests
+	@echo 'Everything passed.'
+
+check: fmt
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo nextest run --workspace --lib --locked
+
+bench:
+	@scripts/install.sh rust compiler postgres pgbench wrk
+	@scripts/bench.sh $(ARGS)
+
+fmt:
+	cargo fmt --all --check
+
+clippy:
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc:
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+
+docs:
+	cargo doc --workspace --no-deps --open
+
+rust-tests:
+	@if command -v cargo-nextest >/dev/null; then \
+	  cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --doc --locked --quiet; \
+	else cargo test --workspace --locked; fi
+
+binary:
+	cargo build --bin baton --locked
+
+# The contract in the repository is the one that the program prints.
+schema: binary
+	@$(BATON) schema | diff -u schema.graphql - || { echo 'schema.graphql is stale: run `baton schema > schema.graphql`'; exit 1; }
+
+dashboard: dashboard/dist/index.html
+
+dashboard/node_modules/.package-lock.json: dashboard/package.json dashboard/package-lock.json
+	cd dashboard && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+dashboard/dist/index.html: dashboard/node_modules/.package-lock.json schema.graphql $(DASHBOARD_SOURCES)
+	cd dashboard && npm run --silent build >/dev/null
+	@touch $@
+
+dashboard-check: dashboard/node_modules/.package-lock.json
+	cd dashboard && npm run --silent check
+
+browser-tests: dashboard binary
+	scripts/browser-test.sh $(BATON)
+
+clean:
+	cargo clean
+	rm -rf dashboard/dist dashboard/node_modules data data-demo

@@ -1,0 +1,153 @@
+//! `baton doctor`: what is wrong with this installation, and what to do about it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use migration::{Migrator, MigratorTrait as _};
+use serde::Serialize;
+use service::database::doctor::{self, Finding, State};
+
+use super::failure::chain;
+use super::{Done, Failure, Output, Row};
+use crate::config::{self, Config};
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Found(Finding);
+
+impl Row for Found {
+    const COLUMNS: &'static [&'static str] = &["name", "state", "what", "remedy"];
+}
+
+/// Looks at everything that Baton stands on. Exit code 1 when something fails.
+pub(crate) async fn run(config: Result<Config, config::Error>, output: &Output) -> Result<Done, Failure> {
+    let mut findings = Vec::new();
+    let config = match config {
+        Ok(config) => {
+            findings.push(ok("configuration", "every key is known and every value makes sense"));
+            config
+        }
+        Err(error) => {
+            let remedy = "correct it; `baton config` prints every key with its default";
+            findings.push(fault("configuration", State::Fail, chain(&error), remedy));
+            // The rest is looked at with the defaults: better than nothing.
+            Config::defaults()
+        }
+    };
+    exposure(&config, &mut findings);
+    folder(&config.data_dir, &mut findings);
+    private_key(&config.data_dir, &mut findings);
+    let known: Vec<String> =
+        Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    // Nothing is made for the sake of a look: a data folder that cannot be written has no private cluster either.
+    let usable =
+        !findings.iter().any(|finding| finding.name == "data folder" && finding.state == State::Fail);
+    if usable {
+        findings.extend(doctor::inspect(&config.database_settings(), &known).await.findings);
+    }
+    let worst = findings.iter().map(|finding| finding.state).max().unwrap_or(State::Ok);
+    output.list(&findings.into_iter().map(Found).collect::<Vec<_>>())?;
+    Ok(if worst == State::Fail { Done::Badly } else { Done::Well })
+}
+
+fn ok(name: &'static str, what: impl Into<String>) -> Finding {
+    Finding { name, state: State::Ok, what: what.into(), remedy: None }
+}
+
+fn fault(name: &'static str, state: State, what: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    Finding { name, state, what: what.into(), remedy: Some(remedy.into()) }
+}
+
+/// What the settings open to the world.
+fn exposure(config: &Config, findings: &mut Vec<Finding>) {
+    let url = config.http.public_url();
+    let loopback = config.http.address().is_ok_and(|address| address.ip().is_loopback());
+    if !loopback && !url.starts_with("https://") {
+        findings.push(fault(
+            "public address",
+            State::Warn,
+            format!("the server listens on {} and its public address is {url}", config.http.listen),
+            "put a proxy that speaks TLS in front and set http.public_url to its https:// address",
+        ));
+    } else {
+        findings.push(ok("public address", url));
+    }
+    if config.delivery.allow_private_addresses {
+        findings.push(fault(
+            "private addresses",
+            State::Warn,
+            "destinations may have addresses of private networks",
+            "unset delivery.allow_private_addresses unless a CRM stands in the same network",
+        ));
+    }
+}
+
+fn folder(data_dir: &Path, findings: &mut Vec<Finding>) {
+    const REMEDY: &str = "give the folder to the user that runs baton, or choose another one (--data-dir)";
+    let shown = data_dir.display();
+    if !data_dir.exists() {
+        findings.push(ok("data folder", format!("{shown} does not exist yet; it is made when it is needed")));
+        return;
+    }
+    let probe = data_dir.join(format!(".doctor-{}", std::process::id()));
+    match fs::write(&probe, b"baton").and_then(|()| fs::remove_file(&probe)) {
+        Ok(()) => findings.push(ok("data folder", format!("{shown} can be written"))),
+        Err(error) => {
+            findings.push(fault(
+                "data folder",
+                State::Fail,
+                format!("{shown} cannot be written: {error}"),
+                REMEDY,
+            ));
+        }
+    }
+    let tenants = data_dir.join("tenants");
+    match fs::read_dir(&tenants) {
+        Ok(entries) => {
+            let count = entries
+                .flatten()
+                .filter(|entry| entry.path().extension().is_some_and(|end| end == "db"))
+                .count();
+            findings.push(ok("tenants' databases", format!("{count} in {}", tenants.display())));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            findings.push(ok("tenants' databases", "none yet"));
+        }
+        Err(error) => findings.push(fault(
+            "tenants' databases",
+            State::Fail,
+            format!("{} cannot be read: {error}", tenants.display()),
+            REMEDY,
+        )),
+    }
+}
+
+/// The key that seals destinations' addresses: others must not read it, and without it they cannot be opened.
+fn private_key(data_dir: &Path, findings: &mut Vec<Finding>) {
+    let path = data_dir.join("secret.key");
+    match fs::metadata(&path) {
+        Ok(metadata) if metadata.mode() & 0o077 != 0 => findings.push(fault(
+            "secret key",
+            State::Fail,
+            format!(
+                "{} can be read by others (mode {:o})",
+                path.display(),
+                metadata.permissions().mode() & 0o777
+            ),
+            format!("chmod 600 {}", path.display()),
+        )),
+        Ok(_) => {
+            findings.push(ok("secret key", format!("{}; keep a copy with your backups", path.display())))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            findings.push(ok("secret key", "none yet; it is made at the first start"));
+        }
+        Err(error) => findings.push(fault(
+            "secret key",
+            State::Fail,
+            format!("{} cannot be read: {error}", path.display()),
+            "give it to the user that runs baton, mode 600",
+        )),
+    }
+}

@@ -1,0 +1,202 @@
+//! The command line: every operation that a person does at a terminal.
+//!
+//! Results go to standard output as a table, JSON or CSV; logs, progress and explanations to standard error, so that
+//! `baton … --output json | jq` always works. Commands need no running server: each opens what it needs, and processes
+//! on one machine share the private Postgres.
+//!
+//! Exit codes: 0 done; 1 failed; 2 wrong usage, a configuration that cannot be used included; 3 done, with failures to look
+//! at (an import that refused records).
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::telemetry::{self, Verbosity};
+use crate::{edge, serve};
+
+mod context;
+mod deliveries;
+mod demo;
+mod destination;
+mod doctor;
+mod failed;
+mod failure;
+mod import;
+mod leads;
+mod migrate;
+mod output;
+mod progress;
+mod records;
+mod source;
+mod tenant;
+mod user;
+
+pub(crate) use context::{close, open, open_on};
+pub use failure::Failure;
+pub(crate) use import::examine;
+pub(crate) use output::{Output, Row, Style, table};
+
+/// Hands sales leads over and accounts for them.
+#[derive(Debug, Parser)]
+#[command(name = "baton", version, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// A file of settings; `baton config` prints all of them with their defaults.
+    #[arg(long, global = true, env = "BATON_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Everything that Baton keeps on disk [default: ./data].
+    #[arg(long, global = true, env = "BATON_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The tenant that the command is about.
+    #[arg(long, global = true, env = "BATON_TENANT", value_name = "SLUG")]
+    tenant: Option<String>,
+    /// How the result is written.
+    #[arg(long, short, global = true, env = "BATON_OUTPUT", value_enum, default_value_t = Style::Table)]
+    output: Style,
+    /// Log what happens meanwhile, as the configuration's log.level says.
+    #[arg(long, short, global = true)]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server, and the worker unless told otherwise.
+    Serve(serve::Arguments),
+    /// Run the worker alone: imports and deliveries.
+    Worker,
+    /// Bring the database's schema up to date, back, or say where it stands.
+    Migrate(migrate::Arguments),
+    /// Print the GraphQL schema.
+    Schema,
+    /// Print every setting with its default, as a file to start from.
+    Config,
+    /// Show everything at work on sample files and a demo CRM, in a data folder of its own.
+    Demo(demo::Arguments),
+    /// Say what is wrong with this installation, and what to do about it.
+    Doctor,
+    /// Tenants: the clients whose leads Baton runs.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// People who sign in.
+    #[command(subcommand)]
+    User(user::Command),
+    /// Where leads come from.
+    #[command(subcommand)]
+    Source(source::Command),
+    /// Where leads go.
+    #[command(subcommand)]
+    Destination(destination::Command),
+    /// Import files of leads.
+    Import(import::Arguments),
+    /// Leads.
+    #[command(subcommand)]
+    Leads(leads::Command),
+    /// Refused records: see why, export, correct.
+    #[command(subcommand)]
+    Records(records::Command),
+    /// Deliveries that failed or are held, and their second chance.
+    #[command(subcommand)]
+    Failed(failed::Command),
+    /// Deliveries of every state.
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
+}
+
+/// How a command ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Exit code 0.
+    Well,
+    /// Exit code 1: it could be done, and its result is bad news that was printed.
+    Badly,
+    /// Exit code 3: done, with failures to look at.
+    WithFailures,
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let global = cli.global.clone();
+    match run(cli) {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Badly) => ExitCode::from(1),
+        Ok(Done::WithFailures) => ExitCode::from(3),
+        Err(failure) => {
+            failure.print(global.output);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Done, Failure> {
+    let Cli { global, command } = cli;
+    let output = Output::new(global.output);
+    match &command {
+        Command::Schema => return output.text(&edge::schema()).map(|()| Done::Well),
+        Command::Config => return output.text(config::DEFAULT_TOML).map(|()| Done::Well),
+        _ => {}
+    }
+    let config = Config::load(global.config.as_deref(), global.data_dir.as_deref());
+    let log = config.as_ref().map_or_else(|_| Config::defaults().log, |config| config.log.clone());
+    let long_lived = matches!(command, Command::Serve(_) | Command::Worker);
+    let verbosity = if long_lived || global.verbose { Verbosity::Configured } else { Verbosity::Quiet };
+    telemetry::begin(&log, verbosity);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("starting the runtime", error))?;
+    let done = runtime.block_on(dispatch(command, global, output, config));
+    // A read of the terminal or of a slow file must not hold the process back once the result is known.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    done
+}
+
+async fn dispatch(
+    command: Command,
+    global: Global,
+    output: Output,
+    config: Result<Config, config::Error>,
+) -> Result<Done, Failure> {
+    // The doctor's first finding is the configuration itself.
+    if let Command::Doctor = command {
+        return doctor::run(config, &output).await;
+    }
+    let own_folder = global.data_dir.is_some();
+    let context = context::Context { config: config?, output, tenant: global.tenant };
+    match command {
+        Command::Serve(arguments) => serve::run(context.config, arguments).await,
+        Command::Worker => serve::work(context.config).await,
+        Command::Migrate(arguments) => migrate::run(&context, arguments).await,
+        Command::Demo(arguments) => demo::run(context, arguments, own_folder).await,
+        Command::Tenant(command) => tenant::run(&context, command).await,
+        Command::User(command) => user::run(&context, command).await,
+        Command::Source(command) => source::run(&context, command).await,
+        Command::Destination(command) => destination::run(&context, command).await,
+        Command::Import(arguments) => import::run(&context, arguments).await,
+        Command::Leads(command) => leads::run(&context, command).await,
+        Command::Records(command) => records::run(&context, command).await,
+        Command::Failed(command) => failed::run(&context, command).await,
+        Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,264 @@
+//! A delivery and its attempts as they are shown.
+
+use std::sync::Arc;
+
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Enum, ID, Number, Object, Value};
+use chrono::{DateTime, Utc};
+use domain::ids::DeliveryId;
+use service::delivery::reads::{AttemptRow, DeliveryRow};
+use uuid::Uuid;
+
+use super::at_hand::{AtHand, Below, Getter, Plan, integer, json, moment, text};
+use super::destinations::Destination;
+use super::error::ApiError;
+use super::lead::Lead;
+use super::sources::not_loaded;
+
+/// Where a delivery stands.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// Waiting for its first or next try.
+    Pending,
+    /// Being sent right now.
+    Sending,
+    Delivered,
+    /// The destination said no, or the attempts are used up.
+    Failed,
+    /// Cannot be sent as it is; says why.
+    Held,
+}
+
+impl DeliveryState {
+    pub(super) fn of(word: &str) -> Option<Self> {
+        match word {
+            "pending" => Some(Self::Pending),
+            "sending" => Some(Self::Sending),
+            "delivered" => Some(Self::Delivered),
+            "failed" => Some(Self::Failed),
+            "held" => Some(Self::Held),
+            _ => None,
+        }
+    }
+
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// What came of an attempt.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    Delivered,
+    Refused,
+    Retryable,
+    Unknown,
+}
+
+impl AttemptOutcome {
+    pub(super) fn of(word: &str) -> Option<Self> {
+        match word {
+            "delivered" => Some(Self::Delivered),
+            "refused" => Some(Self::Refused),
+            "retryable" => Some(Self::Retryable),
+            "unknown" => Some(Self::Unknown),
+            _ => None,
+        }
+    }
+}
+
+/// One lead on its way to one destination.
+pub struct Delivery {
+    pub(super) row: DeliveryRow,
+    pub(super) state: DeliveryState,
+    pub(super) lead: Option<Arc<Lead>>,
+    pub(super) destination: Option<Arc<Destination>>,
+    pub(super) attempts: Option<Vec<DeliveryAttempt>>,
+}
+
+impl Delivery {
+    /// When its row was made, which its id says.
+    pub(super) fn created_at(&self) -> DateTime<Utc> {
+        time_of(self.row.id)
+    }
+
+    /// When it will be tried next; none when nothing more will happen by itself.
+    pub(super) fn next_attempt_at(&self) -> Option<DateTime<Utc>> {
+        (self.state == DeliveryState::Pending).then_some(self.row.due_at)
+    }
+}
+
+/// The millisecond in which a `UUIDv7` was made (RFC 9562 §5.7).
+fn time_of(id: Uuid) -> DateTime<Utc> {
+    let millis = i64::try_from(id.as_u128() >> 80).unwrap_or_default();
+    DateTime::from_timestamp_millis(millis).unwrap_or(DateTime::UNIX_EPOCH)
+}
+
+#[Object]
+impl Delivery {
+    async fn id(&self) -> ID {
+        ID(DeliveryId(self.row.id).to_string())
+    }
+
+    async fn lead(&self) -> Result<&Lead, ApiError> {
+        self.lead.as_deref().ok_or_else(|| not_loaded("Delivery.lead"))
+    }
+
+    async fn destination(&self) -> Result<&Destination, ApiError> {
+        self.destination.as_deref().ok_or_else(|| not_loaded("Delivery.destination"))
+    }
+
+    async fn state(&self) -> DeliveryState {
+        self.state
+    }
+
+    /// Why it failed or is held.
+    async fn reason(&self) -> Option<&str> {
+        self.row.reason.as_deref()
+    }
+
+    async fn attempt_count(&self) -> i16 {
+        self.row.attempts
+    }
+
+    #[graphql(name = "nextAttemptAt")]
+    async fn next_attempt(&self) -> Option<DateTime<Utc>> {
+        self.next_attempt_at()
+    }
+
+    #[graphql(name = "createdAt")]
+    async fn created(&self) -> DateTime<Utc> {
+        self.created_at()
+    }
+
+    async fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.row.finished_at
+    }
+
+    async fn remote_id(&self) -> Option<&str> {
+        self.row.remote_id.as_deref()
+    }
+
+    #[graphql(complexity = "1 + 2 * child_complexity")]
+    async fn attempts(&self) -> Result<&[DeliveryAttempt], ApiError> {
+        self.attempts.as_deref().ok_or_else(|| not_loaded("Delivery.attempts"))
+    }
+}
+
+/// One request to a destination and what came of it.
+pub struct DeliveryAttempt {
+    pub(super) row: AttemptRow,
+    pub(super) outcome: AttemptOutcome,
+}
+
+impl DeliveryAttempt {
+    /// The delivery's id and the number: an attempt has no id of its own, because nothing refers to one.
+    pub(super) fn id(&self) -> ID {
+        ID(format!("{}.{}", DeliveryId(self.row.delivery_id), self.row.number))
+    }
+
+    pub(super) fn duration_ms(&self) -> f64 {
+        f64::from(self.row.duration_us) / 1000.0
+    }
+}
+
+#[Object]
+impl DeliveryAttempt {
+    #[graphql(name = "id")]
+    async fn public_id(&self) -> ID {
+        self.id()
+    }
+
+    async fn number(&self) -> i16 {
+        self.row.number
+    }
+
+    async fn started_at(&self) -> DateTime<Utc> {
+        self.row.started_at
+    }
+
+    #[graphql(name = "durationMs")]
+    async fn duration(&self) -> f64 {
+        self.duration_ms()
+    }
+
+    async fn outcome(&self) -> AttemptOutcome {
+        self.outcome
+    }
+
+    async fn http_status(&self) -> Option<i16> {
+        self.row.http_status
+    }
+
+    /// timeout, connect, tls, private_address, …
+    async fn error_kind(&self) -> Option<&str> {
+        self.row.error_kind.as_deref()
+    }
+
+    /// Response headers of interest, secrets redacted.
+    async fn response_headers(&self) -> Option<&serde_json::Value> {
+        self.row.response_headers.as_ref()
+    }
+
+    /// Capped at 4 KiB.
+    async fn response_body(&self) -> Option<&str> {
+        self.row.response_body.as_deref()
+    }
+}
+
+impl AtHand for Delivery {
+    fn getter(field: &str, below: &Below<'_>) -> Option<Getter<Self>> {
+        Some(Getter::Leaf(match field {
+            "id" => |delivery| Value::String(DeliveryId(delivery.row.id).to_string()),
+            "state" => |delivery| enum_value(delivery.state),
+            "reason" => |delivery| text(delivery.row.reason.as_deref()),
+            "attemptCount" => |delivery| integer(Some(delivery.row.attempts)),
+            "nextAttemptAt" => |delivery| moment(delivery.next_attempt_at()),
+            "createdAt" => |delivery| moment(Some(delivery.created_at())),
+            "finishedAt" => |delivery| moment(delivery.row.finished_at),
+            "remoteId" => |delivery| text(delivery.row.remote_id.as_deref()),
+            "destination" => {
+                let plan = Plan::<Destination>::read(below)?;
+                return Some(Getter::loaded(move |delivery: &Self| plan.object(delivery.destination.as_ref()?)));
+            }
+            "lead" => {
+                let plan = Plan::<Lead>::read(below)?;
+                return Some(Getter::loaded(move |delivery: &Self| plan.object(delivery.lead.as_ref()?)));
+            }
+            "attempts" => {
+                let plan = Plan::<DeliveryAttempt>::read(below)?;
+                return Some(Getter::loaded(move |delivery: &Self| plan.list(delivery.attempts.as_ref()?)));
+            }
+            _ => return None,
+        }))
+    }
+}
+
+impl AsRef<Self> for DeliveryAttempt {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl AtHand for DeliveryAttempt {
+    fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        Some(Getter::Leaf(match field {
+            "id" => |attempt| Value::String(attempt.id().0),
+            "number" => |attempt| integer(Some(attempt.row.number)),
+            "startedAt" => |attempt| moment(Some(attempt.row.started_at)),
+            "durationMs" => |attempt| Number::from_f64(attempt.duration_ms()).map_or(Value::Null, Value::Number),
+            "outcome" => |attempt| enum_value(attempt.outcome),
+            "httpStatus" => |attempt| integer(attempt.row.http_status),
+            "errorKind" => |attempt| text(attempt.row.error_kind.as_deref()),
+            "responseHeaders" => |attempt| attempt.row.response_headers.as_ref().map_or(Value::Null, json),
+            "responseBody" => |attempt| text(attempt.row.response_body.as_deref()),
+            _ => return None,
+        }))
+    }
+}

@@ -1,0 +1,34 @@
+//! Logs: to standard error, as text or as JSON, so that standard output belongs to results alone.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Format, Log};
+
+/// How much a command tells beside its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Warnings and errors: a command that a person waits for.
+    Quiet,
+    /// What the configuration says: a server, or `--verbose`.
+    Configured,
+}
+
+/// Begins to log. A second call changes nothing.
+pub fn begin(log: &Log, verbosity: Verbosity) {
+    let level = match verbosity {
+        Verbosity::Quiet => "warn",
+        Verbosity::Configured => log.level.as_str(),
+    };
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    // It fails only when somebody has begun already.
+    let _begun = match log.format {
+        Format::Text => registry.with(layer.with_ansi(std::io::stderr().is_terminal())).try_init(),
+        Format::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+    };
+}

@@ -1,0 +1,22 @@
+//! The schema over the real Postgres and libSQL, without HTTP: what is asked, by whom, and what it costs.
+
+#[path = "graphql/access.rs"]
+mod access;
+#[path = "graphql/at_hand.rs"]
+mod at_hand;
+#[path = "graphql/changes.rs"]
+mod changes;
+#[path = "graphql/contract.rs"]
+mod contract;
+#[path = "graphql/leads.rs"]
+mod leads;
+#[path = "graphql/limits.rs"]
+mod limits;
+#[path = "graphql/progress.rs"]
+mod progress;
+#[path = "graphql/statements.rs"]
+mod statements;
+#[path = "graphql/tenancy.rs"]
+mod tenancy;
+#[path = "graphql/world.rs"]
+mod world;

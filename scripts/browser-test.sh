@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# The dashboard in headless Chromium against the real server: a private Postgres, a tenant, three sources, a destination
+# that refuses everything (so that there is something to retry).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+baton=$(realpath "${1:?usage: browser-test.sh path/to/baton}")
+
+work=$(mktemp -d)
+# The private Postgres may run as another user: it must be able to enter.
+chmod 711 "$work"
+server=
+finish() {
+  [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+  rm -rf "$work"
+}
+trap finish EXIT
+
+port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
+export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
+export BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
+export BATON_URL="http://127.0.0.1:$port" BATON_EMAIL=admin@example.com BATON_PASSWORD="correct horse battery"
+
+"$baton" tenant create acme --name "Acme Mortgage" >/dev/null
+printf '%s' "$BATON_PASSWORD" | "$baton" user create "$BATON_EMAIL" --role admin >/dev/null
+for kind in experian transunion leadsource; do
+  "$baton" source add "$kind" --kind "$kind" >/dev/null
+done
+# Nothing takes a POST there: every delivery is refused with 405.
+"$baton" destination add refusing --kind webhook --url "$BATON_URL/healthz" >/dev/null
+"$baton" import --source transunion tests/fixtures/transunion.csv >/dev/null || [ $? -eq 3 ]
+
+"$baton" serve >"$work/server.log" 2>&1 &
+server=$!
+for _ in $(seq 100); do
+  node -e "fetch('$BATON_URL/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))" && break
+  kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
+  sleep 0.2
+done
+
+BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e || {
+  echo "--- the server's log, last lines:" >&2
+  tail -n 40 "$work/server.log" >&2
+  exit 1
+}

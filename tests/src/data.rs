@@ -1,0 +1,149 @@
+//! Files on their way in, leads on their way out, and a tenant that has some of everything.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::ids::{DestinationId, ImportId, SourceId, TenantId};
+use entity::lead_source;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use service::App;
+use service::access;
+use service::database::Mode;
+use service::delivery::Tally;
+use service::delivery::manage::{self, NewDestination};
+use service::delivery::testing::{FakeCrm, Step};
+use service::intake::imports::{self, Counts, ReceivedFile};
+use service::intake::run::{self, Ended};
+use service::intake::submit::{self, Submission, Submitted};
+use sha2::{Digest, Sha256};
+
+use crate::{TestApp, fixture, source_id};
+
+/// What every tenant of [`everything`] has: the ids of what came of it.
+pub struct Everything {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its source of kind experian, by which `import` came.
+    pub source: lead_source::Model,
+    /// The import of the Experian fixture, with refused records.
+    pub import: ImportId,
+    /// Its destination.
+    pub destination: DestinationId,
+    /// Its source's token.
+    pub token: String,
+}
+
+/// Imports a file that lies there, to its end.
+pub async fn import_file(
+    app: &Arc<App>,
+    tenant: TenantId,
+    source: &lead_source::Model,
+    path: &Path,
+) -> (ImportId, Ended) {
+    let content = std::fs::read(path).expect("the file is there");
+    let received = ReceivedFile {
+        name: path.file_name().expect("a name").to_string_lossy().into_owned(),
+        bytes: content.len() as u64,
+        hash: Sha256::digest(&content).into(),
+        stored_as: None,
+    };
+    let id = imports::receive(app, tenant, source, received, None).await.expect("received").import;
+    let leased = imports::lease(app, tenant, id, Some(path.to_owned())).await.expect("no error");
+    let ended = run::run(app, &leased.expect("nobody else has it")).await.expect("an end");
+    (id, ended)
+}
+
+/// What an import has come to.
+pub async fn counts(app: &App, tenant: TenantId, import: ImportId) -> Counts {
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let found = imports::counts(&tx, &[import]).await.expect("counts");
+    found.first().map(|(_, counts)| *counts).unwrap_or_default()
+}
+
+/// The state of an import and why it failed.
+pub async fn import_state(app: &App, tenant: TenantId, import: ImportId) -> (String, Option<String>) {
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let row = imports::by_id(&tx, import).await.expect("the import");
+    (row.state, row.error)
+}
+
+/// Sends one record in as a program does.
+pub async fn submit(app: &App, tenant: TenantId, source: &lead_source::Model, record: &Value) -> Submitted {
+    let record = record.to_string();
+    let submission = Submission { source, record: &record, channel: "api", idempotency_key: None };
+    submit::submit(app, tenant, submission).await.expect("an answer")
+}
+
+/// A destination of that kind at that address.
+pub async fn destination(
+    app: &App,
+    tenant: TenantId,
+    kind: &str,
+    url: String,
+    fallback: Option<&str>,
+) -> DestinationId {
+    let new = NewDestination {
+        slug: kind.to_owned(),
+        name: None,
+        kind: kind.to_owned(),
+        url: url.into(),
+        first_name_fallback: fallback.map(str::to_owned),
+    };
+    DestinationId(manage::create(app, tenant, new).await.expect("a destination").0.id)
+}
+
+/// A token for the source.
+pub async fn token(app: &App, tenant: TenantId, source: &lead_source::Model) -> String {
+    let made = access::create_source_token(app, tenant, source_id(source), "test", None).await;
+    made.expect("a token").expose_secret().to_owned()
+}
+
+/// Delivers what is due now.
+pub async fn deliver(app: &App) -> Tally {
+    app.delivery_worker().expect("a worker").run_due_work().await.expect("the work is done")
+}
+
+/// Every row of those tables that the tenant sees, as JSON, in a fixed order.
+pub async fn rows(app: &App, tenant: TenantId, tables: &[&str]) -> Vec<Value> {
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let mut rows = Vec::new();
+    for table in tables {
+        let sql = format!("SELECT to_jsonb(t) FROM {table} t ORDER BY 1");
+        let found: Vec<Value> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(tx.connection()).await.expect("rows");
+        rows.extend(found);
+    }
+    rows
+}
+
+/// A tenant with rows in every table: an imported file with refused records, a lead that came by itself under an
+/// idempotency key, a revision of it, a destination whose CRM refused one delivery and took the others.
+pub async fn everything(test: &TestApp, slug: &str) -> Everything {
+    let app = &test.app;
+    let tenant = test.tenant(slug).await;
+    let crm = FakeCrm::start([Step::status(400)]).await;
+    let destination = destination(app, tenant, "bonzo", crm.url(), Some("Friend")).await;
+    let source = test.source(tenant, "experian").await;
+    let (import, ended) = import_file(app, tenant, &source, &fixture("experian.csv")).await;
+    assert!(matches!(ended, Ended::Done(_)), "{ended:?}");
+    let own = test.source(tenant, "leadsource").await;
+    let record = json!({"Lead ID": "LS-1", "First Name": "Ada", "Pri. Phone": "3035550901"}).to_string();
+    let submission = Submission { source: &own, record: &record, channel: "api", idempotency_key: Some("k") };
+    submit::submit(app, tenant, submission).await.expect("a lead");
+    let revised =
+        json!({"Lead ID": "LS-1", "First Name": "Ada", "Pri. Phone": "3035550901", "City": "Boulder"});
+    let answer = submit(app, tenant, &own, &revised).await;
+    assert_eq!(answer.outcome, submit::Outcome::Updated);
+    let tally = deliver(app).await;
+    assert!(tally.delivered > 10 && tally.failed == 1, "{tally:?}");
+    let token = token(app, tenant, &source).await;
+    Everything { tenant, source, import, destination, token }
+}
+
+impl Everything {
+    /// The source's id.
+    pub fn source_id(&self) -> SourceId {
+        source_id(&self.source)
+    }
+}
