@@ -97,10 +97,22 @@ async fn main() -> Outcome<()> {
         Some(Part::Serve { data_dir }) => graphql::serve_part(&data_dir).await,
         Some(Part::Receive) => receiver::part().await,
         None => {
+            warn_if_busy();
             let size = Size { scale: arguments.scale, seconds: arguments.seconds };
             let lines = measure(&arguments.measures, size).await?;
             report::print(&lines, arguments.output)
         }
+    }
+}
+
+/// A ratio of two runs in turn means little while others take the machine in between.
+fn warn_if_busy() {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let last_minute = load.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+    if let Some(load) = last_minute.filter(|load| *load > 1.0) {
+        eprintln!(
+            "the machine is busy (load {load}): what follows is worth little; run it again when it is quiet"
+        );
     }
 }
 

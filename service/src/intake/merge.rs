@@ -102,6 +102,9 @@ const STAGE: &str = "CREATE TEMP TABLE IF NOT EXISTS lead_stage (
 ) ON COMMIT DELETE ROWS";
 const STAGE_COLUMNS: i16 = 27;
 
+/// In the order of phone and e-mail: two batches with several leads in common then meet at the first of them, and one waits for
+/// the other's commit. In the order of the file each would soon hold a key that the other waits for, and the deadlock would
+/// cost a second and one of the batches.
 const INSERT_LEADERS: &str = "INSERT INTO lead (tenant_id, source_id, import_id, received_at,
         id, record, identity, fingerprint, phone_scope, email_scope, external_id, lead_type, channel,
         first_name, last_name, phone, phone_ext, alt_phones, email, alt_emails,
@@ -111,6 +114,7 @@ const INSERT_LEADERS: &str = "INSERT INTO lead (tenant_id, source_id, import_id,
         first_name, last_name, phone, phone_ext, alt_phones, email, alt_emails,
         address, city, state, zip, zip4, details, extra, warnings
     FROM pg_temp.lead_stage WHERE leader
+    ORDER BY phone COLLATE \"C\", email COLLATE \"C\", identity
     ON CONFLICT DO NOTHING
     RETURNING id";
 
