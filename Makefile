@@ -42,10 +42,10 @@ clippy:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
 doc:
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items --locked --quiet
 
 docs:
-	cargo doc --workspace --no-deps --open
+	cargo doc --workspace --no-deps --document-private-items --open
 
 rust-tests:
 	@if command -v cargo-nextest >/dev/null; then \

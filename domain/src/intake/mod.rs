@@ -4,7 +4,7 @@
 //! [`catalogue`]. A [`Plan`] is that mapping compiled against one file's header. It reads one record
 //! after the other and gives a [`Verdict`] on each: accepted (perhaps with warnings), refused with
 //! every reason, or no record at all. Nothing here knows what was read before: whether a lead
-//! is new, a repeat or a revision is decided where leads are stored, by [`fingerprint`] and
+//! is new, a repeat or a revision is decided where leads are stored, by [`fingerprint()`] and
 //! [`difference`].
 //!
 //! The rules keep three promises (requirements S002-22 to S002-31):

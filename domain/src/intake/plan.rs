@@ -40,7 +40,7 @@ pub enum Verdict {
         lead: Lead,
         /// What was dropped or repaired on the way.
         warnings: Vec<Issue>,
-        /// [`fingerprint`](super::fingerprint) of the lead.
+        /// [`fingerprint()`](super::fingerprint()) of the lead.
         fingerprint: u128,
     },
     /// A record that cannot be a lead, with every reason; the decisive one first.

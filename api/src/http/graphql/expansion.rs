@@ -51,7 +51,7 @@ impl Size {
     }
 }
 
-/// Counts a document's operations; see [`largest`].
+/// Counts a document's operations.
 struct Counter<'a> {
     fragments: HashMap<&'a str, &'a FragmentDefinition>,
     /// `None` while a fragment is being counted: meeting it then means a cycle, which validation reports.
