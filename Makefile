@@ -49,7 +49,7 @@ docs:
 
 rust-tests:
 	@if command -v cargo-nextest >/dev/null; then \
-	  cargo nextest run --workspace --locked --no-fail-fast && cargo test --workspace --doc --locked --quiet; \
+	  cargo test --workspace --doc --locked --quiet && cargo nextest run --workspace --locked --no-fail-fast; \
 	else cargo test --workspace --locked; fi
 
 binary:
