@@ -5,10 +5,12 @@
 //!
 //! * [`ids`] – typed identifiers, as every floor uses them.
 //! * [`lead`] – what a clean lead is.
+//! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 
 pub mod delivery;
 pub mod ids;
 pub mod intake;
+pub mod journey;
 pub mod lead;

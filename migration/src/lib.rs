@@ -18,11 +18,18 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![sql(
-            "m20261120_000001_leads",
-            include_str!("sql/000001_leads.up.sql"),
-            include_str!("sql/000001_leads.down.sql"),
-        )]
+        vec![
+            sql(
+                "m20261120_000001_leads",
+                include_str!("sql/000001_leads.up.sql"),
+                include_str!("sql/000001_leads.down.sql"),
+            ),
+            sql(
+                "m20261121_000002_journey",
+                include_str!("sql/000002_journey.up.sql"),
+                include_str!("sql/000002_journey.down.sql"),
+            ),
+        ]
     }
 }
 

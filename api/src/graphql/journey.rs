@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::{Enum, ID, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{DeliveryId, LeadEventId, LeadId};
+use domain::journey::Step;
 use serde_json::{Value, json};
 use service::intake::leads::{EventRow, LeadRow};
 use uuid::Uuid;
@@ -26,6 +27,42 @@ pub enum LeadEventKind {
     Held,
     Retried,
     Exhausted,
+    Submitted,
+    Contacted,
+    Qualified,
+    Sold,
+    Lost,
+    OptedOut,
+    Suppressed,
+    AtRisk,
+    Breached,
+    Escalated,
+    Booked,
+    Resent,
+}
+
+impl From<Step> for LeadEventKind {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Updated => Self::Updated,
+            Step::Duplicate => Self::Duplicate,
+            Step::Triggered => Self::Triggered,
+            Step::Corrected => Self::Corrected,
+            Step::Retried => Self::Retried,
+            Step::Submitted => Self::Submitted,
+            Step::Contacted => Self::Contacted,
+            Step::Qualified => Self::Qualified,
+            Step::Sold => Self::Sold,
+            Step::Lost => Self::Lost,
+            Step::OptedOut => Self::OptedOut,
+            Step::Suppressed => Self::Suppressed,
+            Step::AtRisk => Self::AtRisk,
+            Step::Breached => Self::Breached,
+            Step::Escalated => Self::Escalated,
+            Step::Booked => Self::Booked,
+            Step::Resent => Self::Resent,
+        }
+    }
 }
 
 /// A step of a lead's journey.
@@ -88,34 +125,54 @@ fn received(lead: &LeadRow) -> LeadEvent {
 }
 
 fn from_row(row: EventRow, deliveries: &[Arc<Delivery>]) -> Result<LeadEvent, ApiError> {
-    let kind = match row.kind.as_str() {
-        "updated" => Some(LeadEventKind::Updated),
-        "duplicate" => Some(LeadEventKind::Duplicate),
-        "triggered" => Some(LeadEventKind::Triggered),
-        "corrected" => Some(LeadEventKind::Corrected),
-        "retried" => Some(LeadEventKind::Retried),
-        _ => None,
-    };
-    let kind = stored("lead_event.kind", row.id, &row.kind, kind)?;
-    let data = row.data.as_ref().unwrap_or(&Value::Null);
-    let summary = match kind {
-        LeadEventKind::Updated if data["note"] == "applied" => with_names("Updated", &data["changed"]),
-        LeadEventKind::Updated => format!("An update was set aside: {}", text(&data["note"])),
-        LeadEventKind::Duplicate => {
-            with_names("Came in again", data.get("brought").unwrap_or(&data["changed"]))
-        }
-        LeadEventKind::Triggered => match data["trigger_date"].as_str() {
-            Some(day) => format!("Triggered again on {day}"),
-            None => "Triggered again".to_owned(),
-        },
-        LeadEventKind::Corrected => row.record.map_or_else(
-            || "Corrected by hand".to_owned(),
-            |record| format!("Record {record} was corrected by hand"),
-        ),
-        _ => format!("Delivery to {} was retried", destination_of(text(&data["delivery"]), deliveries)),
-    };
+    let step = stored("lead_event.kind", row.id, &row.kind, Step::parse(&row.kind))?;
+    let summary = summary(step, &row, deliveries);
     let id = ID(LeadEventId(row.id).to_string());
-    Ok(LeadEvent { id, kind, at: row.at, summary, data: row.data, actor: row.actor })
+    Ok(LeadEvent { id, kind: step.into(), at: row.at, summary, data: row.data, actor: row.actor })
+}
+
+/// One sentence without a person's data; a capability that knows more puts it into `data.summary`.
+fn summary(step: Step, row: &EventRow, deliveries: &[Arc<Delivery>]) -> String {
+    let data = row.data.as_ref().unwrap_or(&Value::Null);
+    if let Some(said) = data["summary"].as_str() {
+        return said.to_owned();
+    }
+    let plain = match step {
+        Step::Updated if data["note"] == "applied" => return with_names("Updated", &data["changed"]),
+        Step::Updated => return format!("An update was set aside: {}", text(&data["note"])),
+        Step::Duplicate => {
+            return with_names("Came in again", data.get("brought").unwrap_or(&data["changed"]));
+        }
+        Step::Triggered => {
+            return match data["trigger_date"].as_str() {
+                Some(day) => format!("Triggered again on {day}"),
+                None => "Triggered again".to_owned(),
+            };
+        }
+        Step::Corrected => {
+            return row.record.map_or_else(
+                || "Corrected by hand".to_owned(),
+                |record| format!("Record {record} was corrected by hand"),
+            );
+        }
+        Step::Retried => {
+            let destination = destination_of(text(&data["delivery"]), deliveries);
+            return format!("Delivery to {destination} was retried");
+        }
+        Step::Submitted => "Submitted",
+        Step::Contacted => "Contacted",
+        Step::Qualified => "Qualified",
+        Step::Sold => "Sold",
+        Step::Lost => "Lost",
+        Step::OptedOut => "Asked for no more contact",
+        Step::Suppressed => "Held back: on the suppression list",
+        Step::AtRisk => "A service level is at risk",
+        Step::Breached => "A service level was missed",
+        Step::Escalated => "Escalated",
+        Step::Booked => "Help was booked",
+        Step::Resent => "Sent again after reconciliation",
+    };
+    plain.to_owned()
 }
 
 fn text(value: &Value) -> &str {

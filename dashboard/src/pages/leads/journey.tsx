@@ -1,5 +1,6 @@
 import {
-  IconAlertTriangle, IconArrowBackUp, IconBolt, IconCheck, IconCopy, IconDownload, IconEdit, IconHandStop, IconPencilCheck, IconX, type Icon,
+  IconAlertTriangle, IconArrowBackUp, IconBan, IconBolt, IconCalendar, IconCheck, IconClock, IconCopy, IconDownload, IconEdit,
+  IconHandStop, IconMoodEmpty, IconPencilCheck, IconPhone, IconSend, IconStar, IconTrophy, IconUrgent, IconX, type Icon,
 } from '@tabler/icons-react';
 import type { Tone } from '../../components/status';
 import { Time } from '../../components/time';
@@ -19,6 +20,18 @@ const kinds: Readonly<Record<LeadEventKind, { label: string; tone: Tone; icon: I
   HELD: { label: 'Held', tone: 'wait', icon: IconHandStop },
   RETRIED: { label: 'Retried', tone: 'busy', icon: IconArrowBackUp },
   EXHAUSTED: { label: 'Attempts used up', tone: 'bad', icon: IconAlertTriangle },
+  SUBMITTED: { label: 'Submitted', tone: 'busy', icon: IconSend },
+  CONTACTED: { label: 'Contacted', tone: 'good', icon: IconPhone },
+  QUALIFIED: { label: 'Qualified', tone: 'good', icon: IconStar },
+  SOLD: { label: 'Sold', tone: 'good', icon: IconTrophy },
+  LOST: { label: 'Lost', tone: 'soft', icon: IconMoodEmpty },
+  OPTED_OUT: { label: 'Opted out', tone: 'wait', icon: IconBan },
+  SUPPRESSED: { label: 'Suppressed', tone: 'wait', icon: IconBan },
+  AT_RISK: { label: 'At risk of being late', tone: 'wait', icon: IconClock },
+  BREACHED: { label: 'Late', tone: 'bad', icon: IconClock },
+  ESCALATED: { label: 'Escalated', tone: 'bad', icon: IconUrgent },
+  BOOKED: { label: 'Help booked', tone: 'busy', icon: IconCalendar },
+  RESENT: { label: 'Sent again', tone: 'busy', icon: IconSend },
 };
 
 export function Journey({ events }: { events: readonly Event[] }) {
