@@ -17,6 +17,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use service::App;
 use service::intake::worker as imports;
+use service::jobs;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
@@ -31,7 +32,7 @@ use crate::edge;
 /// What `baton serve` takes.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Arguments {
-    /// Serve only; imports and deliveries are another process's work.
+    /// Serve only; imports, deliveries and jobs are another process's work.
     #[arg(long)]
     no_worker: bool,
 }
@@ -76,13 +77,14 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Starts the import worker and the delivery worker.
+/// Starts the import worker, the delivery worker and the job worker.
 pub(crate) fn workers(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
     let delivery = app.delivery_worker()?;
     let mut workers = JoinSet::new();
-    let (for_imports, for_delivery) = (stop.clone(), stop.clone());
+    let (for_imports, for_delivery, for_jobs) = (stop.clone(), stop.clone(), stop.clone());
     workers.spawn(imports::work(Arc::clone(app), for_imports));
     workers.spawn(async move { delivery.run(for_delivery).await });
+    workers.spawn(jobs::Worker::new(Arc::clone(app)).run(for_jobs));
     Ok(workers)
 }
 

@@ -17,6 +17,10 @@ pub enum Verbosity {
     Configured,
 }
 
+/// Libraries that tell more than an operator wants to know.
+const LIBRARIES: &str = "sqlx=warn,sea_orm_migration=warn,graphile_worker=warn,graphile_worker_migrations=warn,\
+                         graphile_worker_queries=warn,graphile_worker_crontab_runner=warn,lettre=warn";
+
 /// Begins to log. A second call changes nothing.
 pub fn begin(log: &Log, verbosity: Verbosity) {
     let level = match verbosity {
@@ -25,8 +29,8 @@ pub fn begin(log: &Log, verbosity: Verbosity) {
         Verbosity::Configured => log.level.as_str(),
     };
     // The wanted level comes last: it may name these parts too.
-    let filter = EnvFilter::try_new(format!("sqlx=warn,sea_orm_migration=warn,{level}"))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_new(format!("{LIBRARIES},{level}")).unwrap_or_else(|_| EnvFilter::new("info"));
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     // It fails only when somebody has begun already.

@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use domain::ids::{DeliveryId, DestinationId, TenantId};
-use migration::Migrator;
-use sea_orm_migration::MigratorTrait as _;
 use secrecy::SecretString;
 use serde_json::json;
 use service::database::{Database, Mode, Settings, TenantTx};
@@ -57,7 +55,7 @@ async fn main() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
     let database = Database::open(&Settings::from_environment(folder.path())).await?;
-    Migrator::up(&database.owner_connection()?, None).await?;
+    service::app::make_schema(database.owner.as_ref().ok_or("no owner")?).await?;
     database.ensure_roles().await?;
     let key = SecretString::from(base64::engine::general_purpose::STANDARD.encode([7; 32]));
     let bench = Bench {

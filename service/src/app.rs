@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use domain::ids::TenantId;
 use migration::{Migrator, MigratorTrait};
+use sea_orm::DatabaseConnection;
+use sqlx::PgPool;
 use tenants::{StoreOptions, TokenSettings, Tokens};
 use tokio::sync::{Notify, watch};
 
 use crate::database::{self, Database, Mode, TenantTx};
 use crate::delivery;
 use crate::error::Error;
+use crate::jobs;
+use crate::mail::{self, Mailer};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
 
@@ -29,6 +33,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Seals what must be read back.
     pub secrets: Arc<Secrets>,
+    /// Sends mail.
+    pub mailer: Mailer,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -54,6 +60,10 @@ pub struct Settings {
     pub issuer: String,
     /// The delivery worker.
     pub delivery: delivery::Settings,
+    /// The server that takes Baton's mail.
+    pub mail: mail::Settings,
+    /// Background jobs that one process works on at a time.
+    pub jobs_at_once: usize,
 }
 
 impl Settings {
@@ -68,6 +78,8 @@ impl Settings {
             imports_at_once: 2,
             issuer: "http://localhost:8080".to_owned(),
             delivery: delivery::Settings::default(),
+            mail: mail::Settings::default(),
+            jobs_at_once: 4,
         }
     }
 }
@@ -160,6 +172,8 @@ impl App {
             audience: "baton".to_owned(),
             lifetime: tenants::TOKEN_LIFETIME_MAX,
         })?;
+        let mailer =
+            Mailer::new(&settings.mail).map_err(|error| Error::internal("making the mail client", error))?;
         Ok(Self {
             clock,
             ids,
@@ -167,6 +181,7 @@ impl App {
             tenants,
             tokens,
             secrets: Arc::new(secrets),
+            mailer,
             wake: Wake::default(),
             settings,
         })
@@ -216,8 +231,15 @@ pub async fn migrate(database: &Database) -> Result<(), Error> {
         |error: database::Error| Error::Unavailable { what: "Postgres", source: Box::new(error) };
     let owner = database.owner_connection().map_err(unavailable)?;
     let _alone = MigrationLock::take(&owner).await?;
-    Migrator::up(&owner, None).await?;
+    make_schema(owner.get_postgres_connection_pool()).await?;
     database.ensure_roles().await.map_err(unavailable)
+}
+
+/// Makes everything that the owner makes, up to date: Baton's own tables, and the queue of background jobs beside them.
+/// The restricted role gets its rights afterwards.
+pub async fn make_schema(owner: &PgPool) -> Result<(), Error> {
+    Migrator::up(&DatabaseConnection::from(owner.clone()), None).await?;
+    jobs::install(owner).await
 }
 
 /// Held while a process migrates: of two that start an upgrade together, the second finds it done.

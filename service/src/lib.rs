@@ -6,6 +6,8 @@ pub mod database;
 pub mod delivery;
 pub mod error;
 pub mod intake;
+pub mod jobs;
+pub mod mail;
 pub mod runtime;
 pub mod secrets;
 

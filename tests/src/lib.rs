@@ -12,11 +12,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use domain::ids::{SourceId, TenantId};
 use entity::lead_source;
-use migration::{Migrator, MigratorTrait};
-use sea_orm::DatabaseConnection;
 use service::App;
 use service::access::{self, NewTenant};
-use service::app::Settings;
+use service::app::{Settings, make_schema};
 use service::database::testing::{Cluster, FreshDatabase};
 use service::intake::sources::{self, NewSource};
 use service::runtime::{Clock, Ids};
@@ -55,7 +53,7 @@ impl TestApp {
     /// A new app with that clock.
     pub async fn at(clock: Clock) -> Self {
         let cluster = Cluster::shared().await;
-        let database = cluster.fresh(migrate).await;
+        let database = cluster.fresh(make_schema).await;
         let folder = TempDir::new().expect("a temporary folder");
         let app = open(&database, &folder, clock);
         Self { app, folder, database }
@@ -98,10 +96,6 @@ impl TestApp {
 /// The id of a source's row.
 pub fn source_id(source: &lead_source::Model) -> SourceId {
     SourceId(source.id)
-}
-
-async fn migrate(owner: &sqlx::PgPool) -> Result<(), sea_orm::DbErr> {
-    Migrator::up(&DatabaseConnection::from(owner.clone()), None).await
 }
 
 fn open(database: &FreshDatabase, folder: &TempDir, clock: Clock) -> Arc<App> {

@@ -72,7 +72,7 @@ pub(crate) struct Global {
 enum Command {
     /// Run the server, and the worker unless told otherwise.
     Serve(serve::Arguments),
-    /// Run the worker alone: imports and deliveries.
+    /// Run the worker alone: imports, deliveries and jobs.
     Worker,
     /// Bring the database's schema up to date, back, or say where it stands.
     Migrate(migrate::Arguments),

@@ -15,13 +15,17 @@ mod database;
 mod delivery;
 mod http;
 mod intake;
+mod jobs;
 mod log;
+mod mail;
 
 pub use database::Database;
 pub use delivery::Delivery;
 pub use http::Http;
 pub use intake::Intake;
+pub use jobs::Jobs;
 pub use log::{Format, Log};
+pub use mail::Mail;
 
 /// The documented defaults, as a file.
 pub const DEFAULT_TOML: &str = include_str!("config.default.toml");
@@ -41,6 +45,10 @@ pub struct Config {
     pub intake: Intake,
     /// What goes out.
     pub delivery: Delivery,
+    /// Work in the background.
+    pub jobs: Jobs,
+    /// The server that takes Baton's mail.
+    pub mail: Mail,
     /// The shared Postgres.
     pub database: Database,
     /// What is logged, and how.
@@ -89,7 +97,7 @@ impl Config {
         // A secret is taken as it stands: figment would read `0123` as a number.
         let no_key = |key: &figment::value::UncasedStr| {
             ARGUMENTS.iter().any(|argument| *argument == key)
-                || database::SECRETS.iter().any(|secret| *secret == key)
+                || database::SECRETS.iter().chain(&mail::SECRETS).any(|secret| *secret == key)
         };
         let environment = Env::prefixed("BATON_").split("__").filter(move |key| !no_key(key));
         let mut config: Self =
@@ -114,6 +122,8 @@ impl Config {
         self.http.check()?;
         self.intake.check()?;
         self.delivery.check()?;
+        self.jobs.check()?;
+        self.mail.check()?;
         self.database.check()?;
         self.log.check()
     }
@@ -128,6 +138,8 @@ impl Config {
             allow_private_addresses: self.delivery.allow_private_addresses,
             issuer: self.http.public_url(),
             delivery: self.delivery.settings(),
+            mail: self.mail.settings(),
+            jobs_at_once: self.jobs.at_once,
             ..defaults
         }
     }
@@ -218,6 +230,14 @@ mod tests {
             ("[delivery]\nretry_delays_s = []", "delivery.retry_delays_s"),
             ("[delivery]\ndeadline_ms = 0", "delivery.deadline_ms"),
             ("[database]\nconnections_max = 1", "database.connections_max"),
+            ("[jobs]\nat_once = 0", "jobs.at_once"),
+            ("[mail]\nencryption = \"ssl\"", "mail.encryption"),
+            ("[mail]\nhost = \"mx\"\nfrom = \"nobody\"", "mail.from"),
+            ("[mail]\nhost = \"mx\"\nuser = \"baton\"", "mail.password"),
+            (
+                "[mail]\nhost = \"mx\"\nuser = \"b\"\npassword = \"p\"\nencryption = \"none\"",
+                "mail.encryption",
+            ),
             ("[log]\nlevel = \"service=loud\"", "log.level"),
             ("[log]\nformat = \"xml\"", "log.format"),
         ] {

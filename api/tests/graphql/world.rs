@@ -7,12 +7,10 @@ use api::http::graphql::{Engine, RequestId};
 use async_graphql::{Request, Variables};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{DeliveryId, TenantId};
-use migration::{Migrator, MigratorTrait};
-use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use service::App;
 use service::access::{self, Actor, NewTenant, Viewer};
-use service::app::Settings;
+use service::app::{Settings, make_schema};
 use service::database::Mode;
 use service::database::testing::{Cluster, FreshDatabase};
 use service::runtime::{Clock, Ids};
@@ -45,13 +43,9 @@ pub fn noon() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_176_000, 0).unwrap()
 }
 
-async fn migrate(owner: &sqlx::PgPool) -> Result<(), sea_orm::DbErr> {
-    Migrator::up(&DatabaseConnection::from(owner.clone()), None).await
-}
-
 impl World {
     pub async fn new() -> Self {
-        let database = Cluster::shared().await.fresh(migrate).await;
+        let database = Cluster::shared().await.fresh(make_schema).await;
         let folder = TempDir::new().unwrap();
         let mut settings = Settings::below(folder.path());
         settings.allow_private_addresses = true;

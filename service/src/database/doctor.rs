@@ -115,6 +115,9 @@ async fn look(report: &mut Report, database: &Database, known: &[String]) {
     if let Err(error) = migrations(report, reader, known).await {
         unreadable(report, "migrations", &error);
     }
+    if let Err(error) = jobs(report, reader).await {
+        unreadable(report, "jobs", &error);
+    }
     if let Err(error) = size(report, reader).await {
         unreadable(report, "database size", &error);
     }
@@ -168,6 +171,37 @@ async fn migrations(report: &mut Report, reader: &PgPool, known: &[String]) -> R
     } else {
         let what = format!("{} applied, pending: {}", applied.len(), pending.join(", "));
         report.fault("migrations", State::Fail, what, "run `baton migrate`");
+    }
+    Ok(())
+}
+
+/// Jobs whose time came longer ago than this are overdue: no worker runs, or it cannot keep up.
+const JOB_OVERDUE_S: f64 = 300.0;
+
+async fn jobs(report: &mut Report, reader: &PgPool) -> Result<(), sqlx::Error> {
+    if !sqlx::query_scalar("SELECT to_regclass('baton_jobs._private_jobs') IS NOT NULL")
+        .fetch_one(reader)
+        .await?
+    {
+        report.fault("jobs", State::Fail, "the queue of background jobs is missing", "run `baton migrate`");
+        return Ok(());
+    }
+    let read = "SELECT count(*) FILTER (WHERE attempts < max_attempts),
+                       count(*) FILTER (WHERE attempts >= max_attempts AND locked_at IS NULL),
+                       extract(epoch FROM now() - min(run_at) FILTER (WHERE attempts < max_attempts AND locked_at IS NULL))::float8,
+                       (SELECT count(*) FROM baton_jobs._private_workers WHERE last_heartbeat_at > now() - interval '2 minutes')
+                FROM baton_jobs._private_jobs";
+    let (waiting, given_up, oldest_s, workers): (i64, i64, Option<f64>, i64) =
+        sqlx::query_as(read).fetch_one(reader).await?;
+    let what = format!("{waiting} waiting, {given_up} given up, {workers} workers");
+    if oldest_s.is_some_and(|seconds| seconds > JOB_OVERDUE_S) {
+        let remedy = "start `baton serve` or `baton worker`; if one runs, see its log";
+        report.fault("jobs", State::Warn, format!("{what}; the oldest is overdue"), remedy);
+    } else if given_up > 0 {
+        let remedy = "the log of the worker says why; they are kept for 30 days";
+        report.fault("jobs", State::Warn, what, remedy);
+    } else {
+        report.ok("jobs", what);
     }
     Ok(())
 }

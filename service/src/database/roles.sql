@@ -70,6 +70,39 @@ BEGIN
         END IF;
     END LOOP;
 
+    -- The queue of background jobs stands in a schema of its own and looks across tenants: its rows hold ids, never a tenant's data.
+    -- Its tables have row-level security enabled and not forced, so the role needs a policy that lets it work there.
+    IF EXISTS (SELECT FROM pg_namespace WHERE nspname = 'baton_jobs' AND pg_has_role(nspowner, 'USAGE')) THEN
+        IF NOT has_schema_privilege(role, 'baton_jobs', 'USAGE') THEN
+            EXECUTE format('GRANT USAGE ON SCHEMA baton_jobs TO %I', role);
+        END IF;
+        FOR thing IN
+            SELECT c.oid, c.relname, c.relkind, c.relrowsecurity FROM pg_class c
+            WHERE c.relnamespace = to_regnamespace('baton_jobs') AND c.relkind IN ('r', 'S') AND pg_has_role(c.relowner, 'USAGE')
+        LOOP
+            IF thing.relkind = 'S' THEN
+                IF NOT has_sequence_privilege(role, thing.oid, 'USAGE') THEN
+                    EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %I', thing.oid::regclass, role);
+                END IF;
+            ELSIF thing.relname = 'migrations' THEN
+                IF NOT has_table_privilege(role, thing.oid, 'SELECT') THEN
+                    EXECUTE format('GRANT SELECT ON %s TO %I', thing.oid::regclass, role);
+                END IF;
+            ELSE
+                IF NOT (has_table_privilege(role, thing.oid, 'SELECT') AND has_table_privilege(role, thing.oid, 'INSERT')
+                   AND has_table_privilege(role, thing.oid, 'UPDATE') AND has_table_privilege(role, thing.oid, 'DELETE')) THEN
+                    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO %I', thing.oid::regclass, role);
+                END IF;
+                IF thing.relrowsecurity AND NOT EXISTS (
+                    SELECT FROM pg_policy WHERE polrelid = thing.oid AND polname = 'works_here_' || role
+                ) THEN
+                    EXECUTE format('CREATE POLICY %I ON %s TO %I USING (true) WITH CHECK (true)',
+                                   'works_here_' || role, thing.oid::regclass, role);
+                END IF;
+            END IF;
+        END LOOP;
+    END IF;
+
     -- What later migrations make.
     IF NOT EXISTS (
         SELECT FROM pg_default_acl d, aclexplode(d.defaclacl) a

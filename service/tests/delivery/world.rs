@@ -6,10 +6,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
-use migration::Migrator;
-use sea_orm::{DatabaseConnection, DbErr};
-use sea_orm_migration::MigratorTrait as _;
 use secrecy::SecretString;
+use service::app::make_schema;
 use service::database::testing::{Cluster, FreshDatabase};
 use service::database::{Mode, TenantTx};
 use service::delivery::{Retries, Settings, Wake, Worker, client};
@@ -58,14 +56,10 @@ pub struct Attempt {
     pub response_body: Option<String>,
 }
 
-async fn schema(owner: &PgPool) -> Result<(), DbErr> {
-    Migrator::up(&DatabaseConnection::from(owner.clone()), None).await
-}
-
 impl World {
     /// Two tenants with a source each, and nothing else.
     pub async fn new() -> Self {
-        let fresh = Cluster::shared().await.fresh(schema).await;
+        let fresh = Cluster::shared().await.fresh(make_schema).await;
         let key = SecretString::from(base64::engine::general_purpose::STANDARD.encode([7; 32]));
         let start = DateTime::from_timestamp(1_795_176_000, 0).expect("a time");
         let world = Self {

@@ -1,0 +1,132 @@
+//! Work in the background other than deliveries: schedules, alerts, mail, reports, retention.
+//!
+//! The queue is `graphile_worker`'s, in the schema [`SCHEMA`] of the shared Postgres. The owner makes and migrates it
+//! ([`install`]); the restricted role works in it, whether it serves, works or runs a command.
+//!
+//! * A [`Job`] is a small serialisable value that holds ids and never a lead's data: the queue looks across tenants.
+//! * [`enqueue`] adds it in the caller's transaction, so the job exists exactly if what it is about does.
+//! * [`Worker`] runs jobs until told to stop, in `baton serve` and in `baton worker`; several processes share the queue.
+//! * What recurs is in [`registry`]: a *tick* a minute or a day, which asks Baton's own clock and the tables what is due, and
+//!   enqueues one job a tenant. Of the ticks of several processes one runs.
+//!
+//! The promise is **at least once**: a job whose process dies runs again when its worker's heartbeat is two minutes old, one that fails
+//! runs again after a growing pause until its attempts are used up. So a job must be able to run twice; what it does
+//! to the outside world it records in a row that says that it was done.
+//!
+//! Adding a job: implement [`Job`], add one line to [`registry`].
+
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use graphile_worker::{TaskHandler, WorkerContext, WorkerUtils};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+
+use crate::app::App;
+use crate::error::Error;
+
+mod registry;
+mod tidy;
+mod worker;
+
+pub use tidy::Tidy;
+pub use worker::{Worker, run_due};
+
+/// The schema of the queue's tables. `database/roles.sql` names it too.
+pub const SCHEMA: &str = "baton_jobs";
+
+/// A piece of work, as it is stored: ids and small settings, never a lead's data.
+pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its name in the queue, `snake_case`; it must not change while jobs of that name wait.
+    const NAME: &'static str;
+
+    /// How often it is tried in all; the pauses between tries grow from seconds to hours.
+    const ATTEMPTS_MAX: i16 = 12;
+
+    /// Does the work. An error is logged with its causes, and the job runs again later.
+    fn run(self, app: Arc<App>) -> impl Future<Output = Result<(), Error>> + Send;
+}
+
+/// How a job is queued.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct How {
+    /// Of waiting jobs with the same key there is one, the one that was queued last. Keys are one set for all tenants and jobs:
+    /// begin with the job's name and the tenant's id.
+    pub key: Option<String>,
+    /// Not before this, by the database's clock; now when absent.
+    pub at: Option<DateTime<Utc>>,
+}
+
+impl How {
+    /// One waiting job of that key.
+    pub fn keyed(key: impl Into<String>) -> Self {
+        Self { key: Some(key.into()), at: None }
+    }
+
+    /// Not before then.
+    #[must_use]
+    pub fn at(self, at: DateTime<Utc>) -> Self {
+        Self { at: Some(at), ..self }
+    }
+}
+
+/// Queues a job on that connection: in its transaction, when one is open.
+pub async fn enqueue<J: Job>(connection: &mut PgConnection, job: &J, how: How) -> Result<(), Error> {
+    let payload = serde_json::to_value(job)
+        .map_err(|error| Error::internal(format!("writing job {}", J::NAME), error))?;
+    sqlx::query(
+        "SELECT FROM baton_jobs.add_job($1, $2::jsonb::json, run_at => $3, max_attempts => $4, job_key => $5,
+                                        job_key_mode => 'replace')",
+    )
+    .bind(J::NAME)
+    .bind(payload)
+    .bind(how.at)
+    .bind(i32::from(J::ATTEMPTS_MAX))
+    .bind(how.key)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Makes the queue's tables, or brings them up to date. Runs as the owner of the schema.
+pub async fn install(owner: &PgPool) -> Result<(), Error> {
+    WorkerUtils::new(owner.clone(), SCHEMA)
+        .migrate()
+        .await
+        .map_err(|error| Error::internal("making the tables of the job queue", error))
+}
+
+/// A job as the queue's library sees it.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent, bound = "J: Job")]
+struct Run<J: Job>(J);
+
+impl<J: Job> TaskHandler for Run<J> {
+    const IDENTIFIER: &'static str = J::NAME;
+
+    #[expect(clippy::manual_async_fn, reason = "the trait wants a future that is Send and borrows nothing")]
+    fn run(
+        self,
+        context: WorkerContext,
+    ) -> impl Future<Output = impl graphile_worker::IntoTaskHandlerResult> + Send + 'static {
+        async move {
+            let Some(worker::Shared(app)) = context.get_ext::<worker::Shared>() else {
+                return Err("the worker was made without the app".to_owned());
+            };
+            let done = self.0.run(Arc::clone(app)).await;
+            done.map_err(|error| {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    job.name = J::NAME,
+                    job.id = context.job().id(),
+                    job.attempt = context.job().attempts(),
+                    "a job failed"
+                );
+                // What is stored of it holds no source: a database's words may quote a row.
+                error.to_string()
+            })
+        }
+    }
+}
