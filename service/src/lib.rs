@@ -8,6 +8,7 @@ pub mod error;
 pub mod intake;
 pub mod jobs;
 pub mod mail;
+mod naming;
 pub mod runtime;
 pub mod secrets;
 
