@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
 use serde::Serialize;
 use service::App;
-use service::database::{Mode, TenantTx};
+use service::database::{Mode, StoredJson, TenantTx};
 use service::delivery::manage;
 use service::delivery::reads::{self, AttemptRow, DeliveryFilter, DeliveryRow};
 use service::intake::leads::{PAGE_ROWS_MAX, Page};
@@ -100,7 +100,7 @@ pub(crate) struct AttemptShown {
     outcome: String,
     http_status: Option<i16>,
     error: Option<String>,
-    response_headers: Option<serde_json::Value>,
+    response_headers: Option<StoredJson>,
     response_body: Option<String>,
 }
 

@@ -8,7 +8,7 @@ use domain::ids::{DeliveryId, LeadId, SourceId, TenantId};
 use domain::lead::Status;
 use serde::Serialize;
 use service::App;
-use service::database::{Mode, TenantTx};
+use service::database::{Mode, StoredJson, TenantTx};
 use service::delivery::reads;
 use service::intake::leads::{self, LeadFilter, LeadRow, Page};
 use service::intake::sources;
@@ -100,8 +100,8 @@ struct LeadShown {
     state: Option<String>,
     zip: Option<String>,
     zip4: Option<String>,
-    details: serde_json::Value,
-    warnings: Option<serde_json::Value>,
+    details: StoredJson,
+    warnings: Option<StoredJson>,
 }
 
 impl Row for LeadShown {

@@ -2,42 +2,41 @@
 //!
 //! The engine resolves every field of every object as a boxed future of its own. For a page of leads with their
 //! deliveries and attempts that is more than a thousand futures around values that were loaded before the first of them
-//! was made, and most of what the page costs. So such a list reads its selections once, into a [`Plan`], and fills the
-//! same template for each row. Whatever a plan does not know – a field with arguments, a field that can fail, an object
+//! was made, and most of what the page costs. So such a list reads its selections once, into a [`Plan`], and writes its
+//! rows as JSON, without the detour over a tree of values; the engine carries the text through as [`Value::Binary`], which the
+//! edge writes as it is. Whatever a plan does not know – a field with arguments, a field that can fail, an object
 //! asked for twice under one name – is left to the engine, the whole list of it; a test holds both ways to the same answers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{Field, FragmentDefinition, Selection, SelectionSet, TypeCondition};
 use async_graphql::registry::Registry;
-use async_graphql::{
-    ContextSelectionSet, Name, Number, ObjectType, OutputType, Positioned, ScalarType, ServerResult, Value,
-};
-use chrono::{DateTime, Utc};
+use async_graphql::{ContextSelectionSet, Name, ObjectType, OutputType, Positioned, ServerResult, Value};
 
-type Get<T> = Box<dyn Fn(&T) -> Option<Value> + Send>;
+use super::written::Json;
 
-/// How a field's value is got.
+type Write<T> = Box<dyn Fn(&T, &mut Json) -> Option<()> + Send>;
+
+/// How a field's value is written.
 pub(super) enum Getter<T> {
     /// From the row: it is always there.
-    Leaf(fn(&T) -> Value),
+    Leaf(fn(&T, &mut Json)),
     /// From what was loaded with it; none when it was not.
-    Loaded(Get<T>),
+    Loaded(Write<T>),
 }
 
 impl<T> Getter<T> {
     /// From what was loaded with the row.
-    pub(super) fn loaded(get: impl Fn(&T) -> Option<Value> + Send + 'static) -> Self {
-        Self::Loaded(Box::new(get))
+    pub(super) fn loaded(write: impl Fn(&T, &mut Json) -> Option<()> + Send + 'static) -> Self {
+        Self::Loaded(Box::new(write))
     }
 }
 
 /// An object whose fields may be at hand.
 pub(super) trait AtHand: ObjectType + Sized + 'static {
-    /// How the field's value is got; none leaves the list to the engine.
+    /// How the field's value is written; none leaves the list to the engine.
     fn getter(field: &str, below: &Below<'_>) -> Option<Getter<Self>>;
 }
 
@@ -47,16 +46,16 @@ pub(super) struct Below<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
 }
 
-/// The selections of one type, ready to be filled for any number of rows.
+/// The selections of one type, ready to be written for any number of rows.
 pub(super) struct Plan<T> {
-    template: IndexMap<Name, Value>,
-    getters: Vec<Getter<T>>,
+    /// The name in the answer and how its value is written.
+    fields: Vec<(Name, Getter<T>)>,
 }
 
 impl<T: AtHand> Plan<T> {
     /// Reads the selections; none when one of them is not at hand.
     pub(super) fn read(below: &Below<'_>) -> Option<Self> {
-        let mut plan = Self { template: IndexMap::new(), getters: Vec::new() };
+        let mut plan = Self { fields: Vec::new() };
         plan.add(below)?;
         Some(plan)
     }
@@ -91,35 +90,49 @@ impl<T: AtHand> Plan<T> {
         }
         let key = &field.response_key().node;
         let set = &field.selection_set.node;
-        if self.template.contains_key(key) {
+        if self.fields.iter().any(|(known, _)| known == key) {
             // The same leaf again says nothing new (GraphQL, 5.3.2); of objects, the selections would have to be merged.
             return set.items.is_empty().then_some(());
         }
         let getter = match field.name.node.as_str() {
-            "__typename" => Getter::Leaf(|_| Value::String(T::type_name().into_owned())),
+            "__typename" => Getter::Leaf(|_, out| out.string(&T::type_name())),
             name => T::getter(name, &Below { set, ..*below })?,
         };
-        self.template.insert(key.clone(), Value::Null);
-        self.getters.push(getter);
+        self.fields.push((key.clone(), getter));
         Some(())
     }
 
-    /// The object of a row.
-    pub(super) fn object(&self, row: &T) -> Option<Value> {
-        let mut object = self.template.clone();
-        for (getter, value) in self.getters.iter().zip(object.values_mut()) {
-            *value = match getter {
-                Getter::Leaf(get) => get(row),
-                Getter::Loaded(get) => get(row)?,
-            };
+    /// Writes the object of a row; none when something that it needs was not loaded.
+    pub(super) fn object(&self, row: &T, out: &mut Json) -> Option<()> {
+        out.open(b'{');
+        for (name, getter) in &self.fields {
+            out.name(name);
+            match getter {
+                Getter::Leaf(write) => write(row, out),
+                Getter::Loaded(write) => write(row, out)?,
+            }
         }
-        Some(Value::Object(object))
+        out.close(b'}');
+        Some(())
     }
 
-    /// The list of some rows' objects.
-    pub(super) fn list<R: AsRef<T>>(&self, rows: &[R]) -> Option<Value> {
-        rows.iter().map(|row| self.object(row.as_ref())).collect::<Option<Vec<_>>>().map(Value::List)
+    /// Writes the list of some rows' objects.
+    pub(super) fn list<R: AsRef<T>>(&self, rows: &[R], out: &mut Json) -> Option<()> {
+        out.open(b'[');
+        for row in rows {
+            out.item();
+            self.object(row.as_ref(), out)?;
+        }
+        out.close(b']');
+        Some(())
     }
+}
+
+/// What a plan has written, as the engine carries it; none when something was not loaded.
+fn written(write: impl FnOnce(&mut Json) -> Option<()>) -> Option<Value> {
+    let mut out = Json::default();
+    write(&mut out)?;
+    Some(out.into())
 }
 
 /// An object, answered in one go when its selections allow it.
@@ -139,7 +152,7 @@ impl<T: AtHand> OutputType for Node<T> {
         context: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match plan::<T>(context).and_then(|plan| plan.object(&self.0)) {
+        match plan::<T>(context).and_then(|plan| written(|out| plan.object(&self.0, out))) {
             Some(value) => Ok(value),
             None => self.0.resolve(context, field).await,
         }
@@ -167,7 +180,7 @@ impl<T: AtHand> OutputType for Nodes<T> {
         context: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match plan::<T>(context).and_then(|plan| plan.list(&self.0)) {
+        match plan::<T>(context).and_then(|plan| written(|out| plan.list(&self.0, out))) {
             Some(value) => Ok(value),
             None => self.0.resolve(context, field).await,
         }
@@ -176,29 +189,4 @@ impl<T: AtHand> OutputType for Nodes<T> {
 
 fn plan<T: AtHand>(context: &ContextSelectionSet<'_>) -> Option<Plan<T>> {
     Plan::read(&Below { set: &context.item.node, fragments: &context.query_env.fragments })
-}
-
-/// A text that may be absent.
-pub(super) fn text(text: Option<&str>) -> Value {
-    text.map_or(Value::Null, |text| Value::String(text.to_owned()))
-}
-
-/// Texts.
-pub(super) fn texts(texts: Option<&[String]>) -> Value {
-    Value::List(texts.unwrap_or_default().iter().map(|text| Value::String(text.clone())).collect())
-}
-
-/// A moment that may be absent.
-pub(super) fn moment(moment: Option<DateTime<Utc>>) -> Value {
-    moment.map_or(Value::Null, |moment| moment.to_value())
-}
-
-/// A whole number that may be absent.
-pub(super) fn integer(number: Option<impl Into<i64>>) -> Value {
-    number.map_or(Value::Null, |number| Value::Number(Number::from(number.into())))
-}
-
-/// A JSON value.
-pub(super) fn json(json: &serde_json::Value) -> Value {
-    async_graphql::to_value(json).unwrap_or_default()
 }

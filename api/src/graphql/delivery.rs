@@ -4,17 +4,16 @@
 
 use std::sync::Arc;
 
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Enum, ID, Number, Object, Value};
+use async_graphql::{Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use domain::ids::DeliveryId;
 use service::delivery::reads::{AttemptRow, DeliveryRow};
 use uuid::Uuid;
 
-use super::at_hand::{AtHand, Below, Getter, Plan, integer, json, moment, text};
+use super::at_hand::{AtHand, Below, Getter, Plan};
 use super::destinations::Destination;
 use super::error::ApiError;
-use super::lead::Lead;
+use super::lead::{Lead, parsed};
 use super::sources::not_loaded;
 use super::wants::Asked;
 
@@ -206,8 +205,8 @@ impl DeliveryAttempt {
     }
 
     /// Response headers of interest, secrets redacted.
-    async fn response_headers(&self) -> Option<&serde_json::Value> {
-        self.row.response_headers.as_ref()
+    async fn response_headers(&self) -> Result<Option<serde_json::Value>, ApiError> {
+        self.row.response_headers.as_ref().map(parsed).transpose()
     }
 
     /// Capped at 4 KiB.
@@ -219,27 +218,31 @@ impl DeliveryAttempt {
 impl AtHand for Delivery {
     fn getter(field: &str, below: &Below<'_>) -> Option<Getter<Self>> {
         Some(Getter::Leaf(match field {
-            "id" => |delivery| Value::String(DeliveryId(delivery.row.id).to_string()),
-            "state" => |delivery| enum_value(delivery.state),
-            "reason" => |delivery| text(delivery.row.reason.as_deref()),
-            "attemptCount" => |delivery| integer(Some(delivery.row.attempts)),
-            "nextAttemptAt" => |delivery| moment(delivery.next_attempt_at()),
-            "createdAt" => |delivery| moment(Some(delivery.created_at())),
-            "finishedAt" => |delivery| moment(delivery.row.finished_at),
-            "remoteId" => |delivery| text(delivery.row.remote_id.as_deref()),
+            "id" => |delivery, out| out.id(DeliveryId(delivery.row.id)),
+            "state" => |delivery, out| out.enumerated(delivery.state),
+            "reason" => |delivery, out| out.text(delivery.row.reason.as_deref()),
+            "attemptCount" => |delivery, out| out.integer(Some(delivery.row.attempts)),
+            "nextAttemptAt" => |delivery, out| out.moment(delivery.next_attempt_at()),
+            "createdAt" => |delivery, out| out.moment(Some(delivery.created_at())),
+            "finishedAt" => |delivery, out| out.moment(delivery.row.finished_at),
+            "remoteId" => |delivery, out| out.text(delivery.row.remote_id.as_deref()),
             "destination" => {
                 let plan = Plan::<Destination>::read(below)?;
-                return Some(Getter::loaded(move |delivery: &Self| {
-                    plan.object(delivery.destination.as_ref()?)
+                return Some(Getter::loaded(move |delivery: &Self, out| {
+                    plan.object(delivery.destination.as_ref()?, out)
                 }));
             }
             "lead" => {
                 let plan = Plan::<Lead>::read(below)?;
-                return Some(Getter::loaded(move |delivery: &Self| plan.object(delivery.lead.as_ref()?)));
+                return Some(Getter::loaded(move |delivery: &Self, out| {
+                    plan.object(delivery.lead.as_ref()?, out)
+                }));
             }
             "attempts" => {
                 let plan = Plan::<DeliveryAttempt>::read(below)?;
-                return Some(Getter::loaded(move |delivery: &Self| plan.list(delivery.attempts.as_ref()?)));
+                return Some(Getter::loaded(move |delivery: &Self, out| {
+                    plan.list(delivery.attempts.as_ref()?, out)
+                }));
             }
             _ => return None,
         }))
@@ -255,17 +258,18 @@ impl AsRef<Self> for DeliveryAttempt {
 impl AtHand for DeliveryAttempt {
     fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
         Some(Getter::Leaf(match field {
-            "id" => |attempt| Value::String(attempt.id().0),
-            "number" => |attempt| integer(Some(attempt.row.number)),
-            "startedAt" => |attempt| moment(Some(attempt.row.started_at)),
-            "durationMs" => {
-                |attempt| Number::from_f64(attempt.duration_ms()).map_or(Value::Null, Value::Number)
-            }
-            "outcome" => |attempt| enum_value(attempt.outcome),
-            "httpStatus" => |attempt| integer(attempt.row.http_status),
-            "errorKind" => |attempt| text(attempt.row.error_kind.as_deref()),
-            "responseHeaders" => |attempt| attempt.row.response_headers.as_ref().map_or(Value::Null, json),
-            "responseBody" => |attempt| text(attempt.row.response_body.as_deref()),
+            "id" => |attempt, out| out.string(&attempt.id().0),
+            "number" => |attempt, out| out.integer(Some(attempt.row.number)),
+            "startedAt" => |attempt, out| out.moment(Some(attempt.row.started_at)),
+            "durationMs" => |attempt, out| out.float(attempt.duration_ms()),
+            "outcome" => |attempt, out| out.enumerated(attempt.outcome),
+            "httpStatus" => |attempt, out| out.integer(attempt.row.http_status),
+            "errorKind" => |attempt, out| out.text(attempt.row.error_kind.as_deref()),
+            "responseHeaders" => |attempt, out| match &attempt.row.response_headers {
+                Some(headers) => out.raw(headers.get()),
+                None => out.null(),
+            },
+            "responseBody" => |attempt, out| out.text(attempt.row.response_body.as_deref()),
             _ => return None,
         }))
     }

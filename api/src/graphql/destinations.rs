@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Value};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::DestinationId;
 use entity::destination;
@@ -15,7 +14,7 @@ use service::delivery::manage::{self, DestinationChange, NewDestination};
 use service::delivery::reads;
 use uuid::Uuid;
 
-use super::at_hand::{AtHand, Below, Getter, text};
+use super::at_hand::{AtHand, Below, Getter};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Reads, operation};
@@ -109,12 +108,12 @@ impl Destination {
 impl AtHand for Destination {
     fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
         Some(Getter::Leaf(match field {
-            "id" => |destination| Value::String(DestinationId(destination.row.id).to_string()),
-            "slug" => |destination| text(Some(&destination.row.slug)),
-            "name" => |destination| text(Some(&destination.row.name)),
-            "kind" => |destination| enum_value(destination.kind),
-            "enabled" => |destination| Value::Boolean(destination.row.enabled),
-            "urlMasked" => |destination| text(Some(&destination.row.url_masked)),
+            "id" => |destination, out| out.id(DestinationId(destination.row.id)),
+            "slug" => |destination, out| out.string(&destination.row.slug),
+            "name" => |destination, out| out.string(&destination.row.name),
+            "kind" => |destination, out| out.enumerated(destination.kind),
+            "enabled" => |destination, out| out.boolean(destination.row.enabled),
+            "urlMasked" => |destination, out| out.string(&destination.row.url_masked),
             _ => return None,
         }))
     }

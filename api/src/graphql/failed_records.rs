@@ -9,6 +9,7 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::{FailedRecordId, ImportId, SourceId};
 use entity::{failed_record, import, lead_source};
+use serde::Deserialize;
 use service::intake::raw::{self, Columns};
 use service::intake::{failed, listing};
 use uuid::Uuid;
@@ -89,7 +90,7 @@ impl FailedRecord {
     }
 
     async fn reasons(&self) -> Result<Vec<Issue>, ApiError> {
-        issues("failed_record.reasons", self.row.id, Some(&self.row.reasons))
+        issues("failed_record.reasons", self.row.id, Deserialize::deserialize(&self.row.reasons))
     }
 
     async fn state(&self) -> FailedRecordState {

@@ -4,16 +4,15 @@
 
 use std::sync::Arc;
 
-use async_graphql::indexmap::IndexMap;
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Enum, ID, Object, SimpleObject, Value};
+use async_graphql::{Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::LeadId;
 use domain::lead::Status;
+use service::database::StoredJson;
 use service::intake::leads::LeadRow;
 use uuid::Uuid;
 
-use super::at_hand::{AtHand, Below, Getter, Plan, integer, json, moment, text, texts};
+use super::at_hand::{AtHand, Below, Getter, Plan};
 use super::delivery::Delivery;
 use super::error::ApiError;
 use super::imports::Import;
@@ -61,14 +60,18 @@ impl From<domain::lead::Issue> for Issue {
 pub(super) fn issues(
     column: &'static str,
     id: Uuid,
-    stored: Option<&serde_json::Value>,
+    read: serde_json::Result<Vec<domain::lead::Issue>>,
 ) -> Result<Vec<Issue>, ApiError> {
-    let Some(stored) = stored else { return Ok(Vec::new()) };
-    let read = <Vec<domain::lead::Issue> as serde::Deserialize>::deserialize(stored);
     let issues = read.map_err(|error| {
         ApiError::internal("reading stored issues", format!("{column} of {id} is of another shape: {error}"))
     })?;
     Ok(issues.into_iter().map(Into::into).collect())
+}
+
+/// Stored JSON as a value.
+pub(super) fn parsed(stored: &StoredJson) -> Result<serde_json::Value, ApiError> {
+    serde_json::from_str(stored.get())
+        .map_err(|error| ApiError::internal("reading stored JSON", error.to_string()))
 }
 
 /// A person's inquiry, cleaned, with what became of it.
@@ -179,17 +182,18 @@ impl Lead {
 
     #[expect(clippy::doc_markdown, reason = "the text is the schema's, which is not Markdown of this crate")]
     /// Further fields by name, typed: credit_score 712, mortgage_balance 250000.00, cash_out false.
-    async fn details(&self) -> &serde_json::Value {
-        &self.row.details
+    async fn details(&self) -> Result<serde_json::Value, ApiError> {
+        parsed(&self.row.details)
     }
 
     /// Columns that the mapping does not name, and raw text that could not be read.
-    async fn extra(&self) -> serde_json::Value {
-        self.row.extra.clone().unwrap_or_else(|| serde_json::json!({}))
+    async fn extra(&self) -> Result<serde_json::Value, ApiError> {
+        self.row.extra.as_ref().map_or_else(|| Ok(serde_json::json!({})), parsed)
     }
 
     async fn warnings(&self) -> Result<Vec<Issue>, ApiError> {
-        issues("lead.warnings", self.row.id, self.row.warnings.as_ref())
+        let Some(stored) = &self.row.warnings else { return Ok(Vec::new()) };
+        issues("lead.warnings", self.row.id, serde_json::from_str(stored.get()))
     }
 
     async fn received_at(&self) -> DateTime<Utc> {
@@ -223,37 +227,45 @@ impl Lead {
 impl AtHand for Lead {
     fn getter(field: &str, below: &Below<'_>) -> Option<Getter<Self>> {
         Some(Getter::Leaf(match field {
-            "id" => |lead| Value::String(LeadId(lead.row.id).to_string()),
-            "externalId" => |lead| text(lead.row.external_id.as_deref()),
-            "leadType" => |lead| text(lead.row.lead_type.as_deref()),
-            "channel" => |lead| text(Some(&lead.row.channel)),
-            "firstName" => |lead| text(lead.row.first_name.as_deref()),
-            "lastName" => |lead| text(lead.row.last_name.as_deref()),
-            "phone" => |lead| text(lead.national_phone()),
-            "phoneE164" => |lead| text(lead.row.phone.as_deref()),
-            "phoneExtension" => |lead| text(lead.row.phone_ext.as_deref()),
-            "alternatePhones" => |lead| texts(lead.row.alt_phones.as_deref()),
-            "email" => |lead| text(lead.row.email.as_deref()),
-            "alternateEmails" => |lead| texts(lead.row.alt_emails.as_deref()),
-            "address" => |lead| text(lead.row.address.as_deref()),
-            "city" => |lead| text(lead.row.city.as_deref()),
-            "state" => |lead| text(lead.row.state.as_deref()),
-            "zip" => |lead| text(lead.row.zip.as_deref()),
-            "zip4" => |lead| text(lead.row.zip4.as_deref()),
-            "details" => |lead| json(&lead.row.details),
-            "extra" => {
-                |lead| lead.row.extra.as_ref().map_or_else(|| Value::Object(IndexMap::default()), json)
+            "id" => |lead, out| out.id(LeadId(lead.row.id)),
+            "externalId" => |lead, out| out.text(lead.row.external_id.as_deref()),
+            "leadType" => |lead, out| out.text(lead.row.lead_type.as_deref()),
+            "channel" => |lead, out| out.string(&lead.row.channel),
+            "firstName" => |lead, out| out.text(lead.row.first_name.as_deref()),
+            "lastName" => |lead, out| out.text(lead.row.last_name.as_deref()),
+            "phone" => |lead, out| out.text(lead.national_phone()),
+            "phoneE164" => |lead, out| out.text(lead.row.phone.as_deref()),
+            "phoneExtension" => |lead, out| out.text(lead.row.phone_ext.as_deref()),
+            "alternatePhones" => |lead, out| out.texts(lead.row.alt_phones.as_deref()),
+            "email" => |lead, out| out.text(lead.row.email.as_deref()),
+            "alternateEmails" => |lead, out| out.texts(lead.row.alt_emails.as_deref()),
+            "address" => |lead, out| out.text(lead.row.address.as_deref()),
+            "city" => |lead, out| out.text(lead.row.city.as_deref()),
+            "state" => |lead, out| out.text(lead.row.state.as_deref()),
+            "zip" => |lead, out| out.text(lead.row.zip.as_deref()),
+            "zip4" => |lead, out| out.text(lead.row.zip4.as_deref()),
+            "details" => |lead, out| out.raw(lead.row.details.get()),
+            "extra" => |lead, out| match &lead.row.extra {
+                Some(extra) => out.raw(extra.get()),
+                None => out.raw("{}"),
+            },
+            "receivedAt" => |lead, out| out.moment(Some(lead.row.received_at)),
+            "record" => |lead, out| out.integer(lead.record_of_import()),
+            "status" => {
+                return Some(Getter::loaded(|lead: &Self, out| {
+                    out.enumerated(lead.status?);
+                    Some(())
+                }));
             }
-            "receivedAt" => |lead| moment(Some(lead.row.received_at)),
-            "record" => |lead| integer(lead.record_of_import()),
-            "status" => return Some(Getter::loaded(|lead: &Self| lead.status.map(enum_value))),
             "source" => {
                 let plan = Plan::<Source>::read(below)?;
-                return Some(Getter::loaded(move |lead: &Self| plan.object(lead.source.as_ref()?)));
+                return Some(Getter::loaded(move |lead: &Self, out| plan.object(lead.source.as_ref()?, out)));
             }
             "deliveries" => {
                 let plan = Plan::<Delivery>::read(below)?;
-                return Some(Getter::loaded(move |lead: &Self| plan.list(lead.deliveries.as_ref()?)));
+                return Some(Getter::loaded(move |lead: &Self, out| {
+                    plan.list(lead.deliveries.as_ref()?, out)
+                }));
             }
             _ => return None,
         }))

@@ -32,6 +32,7 @@ mod statistics;
 mod submitting;
 mod variables;
 mod wants;
+mod written;
 
 use std::any::TypeId;
 use std::sync::Arc;

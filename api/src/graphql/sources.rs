@@ -5,8 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject, Value};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use domain::ids::SourceId;
 use entity::lead_source;
 use secrecy::ExposeSecret;
@@ -14,7 +13,7 @@ use service::access::{self, Actor};
 use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::{leads, listing};
 
-use super::at_hand::{AtHand, Below, Getter, text};
+use super::at_hand::{AtHand, Below, Getter};
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Operation, Reads, operation};
@@ -78,11 +77,11 @@ impl Source {
 impl AtHand for Source {
     fn getter(field: &str, _: &Below<'_>) -> Option<Getter<Self>> {
         Some(Getter::Leaf(match field {
-            "id" => |source| Value::String(SourceId(source.row.id).to_string()),
-            "slug" => |source| text(Some(&source.row.slug)),
-            "name" => |source| text(Some(&source.row.name)),
-            "kind" => |source| enum_value(source.kind),
-            "enabled" => |source| Value::Boolean(source.row.enabled),
+            "id" => |source, out| out.id(SourceId(source.row.id)),
+            "slug" => |source, out| out.string(&source.row.slug),
+            "name" => |source, out| out.string(&source.row.name),
+            "kind" => |source, out| out.enumerated(source.kind),
+            "enabled" => |source, out| out.boolean(source.row.enabled),
             _ => return None,
         }))
     }

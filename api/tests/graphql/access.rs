@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use service::access;
 
 use crate::contract::roots;
-use crate::world::{PASSWORD, World};
+use crate::world::{PASSWORD, World, value};
 
 const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) {
     viewer { email role tenant { slug timeZone } } accessToken expiresAt csrfToken error { field code message } } }";
@@ -172,7 +172,7 @@ async fn nobody_introspects_without_signing_in_and_nobody_subscribes() {
         let request = Request::new(&document).data(identity);
         let responses: Vec<_> = Arc::clone(&world.engine).subscribe(request).collect().await;
         assert_eq!(responses.len(), 1);
-        let answered = serde_json::to_value(&responses[0]).unwrap();
+        let answered = value(&responses[0]);
         assert_eq!(answered["errors"][0]["extensions"]["code"], code, "{answered}");
     }
 }

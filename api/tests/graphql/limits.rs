@@ -4,7 +4,7 @@ use api::graphql::Identity;
 use async_graphql::Request;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, value};
 
 #[tokio::test]
 async fn limits_say_what_they_are() {
@@ -95,7 +95,7 @@ async fn a_database_that_is_away_is_unavailable() {
 async fn a_request_without_an_identity_is_nobodys() {
     let world = World::new().await;
     let response = world.engine.execute(Request::new("{ viewer { id } }")).await;
-    let response = serde_json::to_value(response).unwrap();
+    let response = value(&response);
     assert_eq!(response["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     assert_eq!(world.code(&Identity::default(), "{ viewer { id } }", Value::Null).await, "UNAUTHENTICATED");
 }

@@ -11,7 +11,7 @@ use service::database::Mode;
 use service::intake::imports::{ReceivedFile, receive};
 use service::intake::{sources, worker};
 
-use crate::world::{World, record};
+use crate::world::{World, record, value};
 
 /// A file that waits to be imported.
 async fn file(world: &World, records: usize) -> ImportId {
@@ -44,7 +44,7 @@ async fn a_subscriber_sees_the_import_begin_and_end_and_nothing_twice() {
     let request = Request::new(document).data(world.acme.member.clone()).data(RequestId("test-1".to_owned()));
     let mut responses = Arc::clone(&world.engine).subscribe(request);
     let mut seen = Vec::new();
-    let first = serde_json::to_value(responses.next().await.unwrap()).unwrap();
+    let first = value(&responses.next().await.unwrap());
     assert_eq!(
         first["data"]["importProgress"],
         json!({ "state": "RECEIVED", "records": 0, "accepted": 0, "source": { "slug": "leadsource" },
@@ -54,7 +54,7 @@ async fn a_subscriber_sees_the_import_begin_and_end_and_nothing_twice() {
     let running = worker::run_waiting(&world.app);
     let watching = async {
         while let Some(response) = responses.next().await {
-            seen.push(serde_json::to_value(response).unwrap()["data"]["importProgress"].clone());
+            seen.push(value(&response)["data"]["importProgress"].clone());
         }
     };
     let (ran, ()) = tokio::join!(running, watching);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::graphql::{Identity, schema};
-use api::http::graphql::{Engine, RequestId};
-use async_graphql::{Request, Variables};
+use api::http::graphql::{Engine, RequestId, to_json};
+use async_graphql::{Request, Response, Variables};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{DeliveryId, TenantId};
 use serde_json::{Value, json};
@@ -187,13 +187,18 @@ async fn user(app: &App, tenant: TenantId, name: &str, role: Role, password: New
     Identity::of(Viewer { tenant, role, actor: Actor::User(user.id) })
 }
 
+/// A response as it is sent.
+pub fn value(response: &Response) -> Value {
+    serde_json::from_str(&to_json(response)).unwrap()
+}
+
 async fn ask(engine: &dyn Engine, who: &Identity, document: &str, variables: Value) -> Value {
     let variables = if variables.is_null() { json!({}) } else { variables };
     let request = Request::new(document)
         .variables(Variables::from_json(variables))
         .data(who.clone())
         .data(RequestId("test-1".to_owned()));
-    serde_json::to_value(engine.execute(request).await).unwrap()
+    value(&engine.execute(request).await)
 }
 
 async fn data(engine: &dyn Engine, who: &Identity, document: &str, variables: Value) -> Value {

@@ -27,6 +27,9 @@ pub mod testing;
 pub use settings::{GivenServer, PoolSettings, Settings, Target};
 pub use tenant::{ConnectionGuard, Mode, TenantTx};
 
+/// JSON as it is stored: read as text, because most of it only passes through.
+pub type StoredJson = sqlx::types::Json<Box<serde_json::value::RawValue>>;
+
 use cluster::Cluster;
 use domain::ids::TenantId;
 use roles::AppRole;

@@ -2,15 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{DeliveryId, DestinationId, LeadId};
-use sqlx::{FromRow, QueryBuilder};
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow, QueryBuilder, Row};
 use uuid::Uuid;
 
-use crate::database::TenantTx;
+use crate::database::{StoredJson, TenantTx};
 use crate::error::Error;
 use crate::intake::leads::{Page, Rows, cut, push_page};
 
 /// A delivery as it is shown.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the columns of table delivery, whose migration says what they mean")]
 pub struct DeliveryRow {
     pub id: Uuid,
@@ -25,8 +26,26 @@ pub struct DeliveryRow {
     pub finished_at: Option<DateTime<Utc>>,
 }
 
+impl FromRow<'_, PgRow> for DeliveryRow {
+    /// By position in the list of columns.
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            lead_id: row.try_get(1)?,
+            destination_id: row.try_get(2)?,
+            state: row.try_get(3)?,
+            attempts: row.try_get(4)?,
+            due_at: row.try_get(5)?,
+            lease: row.try_get(6)?,
+            reason: row.try_get(7)?,
+            remote_id: row.try_get(8)?,
+            finished_at: row.try_get(9)?,
+        })
+    }
+}
+
 /// An attempt as it is shown.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the columns of table delivery_attempt, whose migration says what they mean")]
 pub struct AttemptRow {
     pub delivery_id: Uuid,
@@ -36,8 +55,25 @@ pub struct AttemptRow {
     pub outcome: String,
     pub http_status: Option<i16>,
     pub error_kind: Option<String>,
-    pub response_headers: Option<serde_json::Value>,
+    pub response_headers: Option<StoredJson>,
     pub response_body: Option<String>,
+}
+
+impl FromRow<'_, PgRow> for AttemptRow {
+    /// By position in the list of columns.
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            delivery_id: row.try_get(0)?,
+            number: row.try_get(1)?,
+            started_at: row.try_get(2)?,
+            duration_us: row.try_get(3)?,
+            outcome: row.try_get(4)?,
+            http_status: row.try_get(5)?,
+            error_kind: row.try_get(6)?,
+            response_headers: row.try_get(7)?,
+            response_body: row.try_get(8)?,
+        })
+    }
 }
 
 /// Which deliveries.
@@ -96,25 +132,21 @@ pub async fn list(
 /// The delivery of that id.
 pub async fn by_id(tx: &TenantTx, id: DeliveryId) -> Result<DeliveryRow, Error> {
     let mut connection = tx.lock().await;
-    sqlx::query_as(
-        "SELECT id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at
-         FROM delivery WHERE tenant_id = $1 AND id = $2",
-    )
-    .bind(tx.tenant().uuid())
-    .bind(id.uuid())
-    .fetch_optional(&mut *connection)
-    .await?
-    .ok_or_else(|| Error::not_found("delivery", id))
+    sqlx::query_as(AssertSqlSafe(format!("SELECT {DELIVERY} FROM delivery WHERE tenant_id = $1 AND id = $2")))
+        .bind(tx.tenant().uuid())
+        .bind(id.uuid())
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or_else(|| Error::not_found("delivery", id))
 }
 
 /// The deliveries of those leads, oldest first.
 pub async fn of_leads(tx: &TenantTx, leads: &[LeadId]) -> Result<Vec<DeliveryRow>, Error> {
     let ids: Vec<Uuid> = leads.iter().map(|id| id.uuid()).collect();
     let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(
-        "SELECT id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at
-         FROM delivery WHERE tenant_id = $1 AND lead_id = ANY($2) ORDER BY id",
-    )
+    Ok(sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {DELIVERY} FROM delivery WHERE tenant_id = $1 AND lead_id = ANY($2) ORDER BY id"
+    )))
     .bind(tx.tenant().uuid())
     .bind(ids)
     .fetch_all(&mut *connection)

@@ -1,7 +1,6 @@
 //! A batch of clean leads meets what is stored: new lead, revision, duplicate.
 //!
-//! One path for a file's batch and for a single lead. The batch is copied to a temporary stage
-//! (COPY is refused on a table with row-level security), then one statement inserts the leads that
+//! One path for a file's batch and for a single lead. One statement inserts the leads that
 //! are first of their identity, phone and e-mail, and skips those whose key is taken; the unique
 //! indexes decide, so the same lead from a hundred requests at once is one lead. Whoever was not
 //! inserted is looked up by identity, phone, e-mail – in this order – and becomes a revision or a
@@ -15,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::ids::{ImportId, LeadId, SourceId, TenantId};
-use domain::intake::{ContactIdentity, Identity, write_details_json, write_extra_json, write_warnings_json};
+use domain::intake::{ContactIdentity, Identity};
 use domain::lead::{Issue, Lead};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -23,6 +22,8 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::copy::CopyRows;
 use super::revise::{self, Found};
+use super::stage;
+use super::together::Part;
 use crate::error::Error;
 use crate::runtime::Ids;
 
@@ -94,37 +95,12 @@ pub struct Resolved {
     pub lead: LeadId,
 }
 
-const STAGE: &str = "CREATE TEMP TABLE IF NOT EXISTS lead_stage (
-    ordinal integer, leader boolean, id uuid, delivery_ids uuid[], record integer,
-    identity uuid, fingerprint uuid, phone_scope uuid, email_scope uuid, external_id text, lead_type text, channel text,
-    first_name text, last_name text, phone text, phone_ext text, alt_phones text[], email text, alt_emails text[],
-    address text, city text, state text, zip text, zip4 text, details jsonb, extra jsonb, warnings jsonb
-) ON COMMIT DELETE ROWS";
-const STAGE_COLUMNS: i16 = 27;
-
-/// In the order of phone and e-mail: two batches with several leads in common then meet at the first of them, and one waits for
-/// the other's commit. In the order of the file each would soon hold a key that the other waits for, and the deadlock would
-/// cost a second and one of the batches.
-const INSERT_LEADERS: &str = "INSERT INTO lead (tenant_id, source_id, import_id, received_at,
-        id, record, identity, fingerprint, phone_scope, email_scope, external_id, lead_type, channel,
-        first_name, last_name, phone, phone_ext, alt_phones, email, alt_emails,
-        address, city, state, zip, zip4, details, extra, warnings)
-    SELECT $1, $2, $3, $4,
-        id, record, identity, fingerprint, phone_scope, email_scope, external_id, lead_type, channel,
-        first_name, last_name, phone, phone_ext, alt_phones, email, alt_emails,
-        address, city, state, zip, zip4, details, extra, warnings
-    FROM pg_temp.lead_stage WHERE leader
-    ORDER BY phone COLLATE \"C\", email COLLATE \"C\", identity
-    ON CONFLICT DO NOTHING
-    RETURNING id";
-
-const INSERT_DELIVERIES: &str = "INSERT INTO delivery (tenant_id, id, lead_id, destination_id, state, due_at)
-    SELECT $1, s.delivery_ids[d.place], s.id, d.id, 'pending', $2
-    FROM pg_temp.lead_stage s, unnest($3::uuid[]) WITH ORDINALITY AS d(id, place)
-    WHERE s.leader AND NOT s.ordinal = ANY($4)";
+const INSERT_DELIVERIES: &str = "INSERT INTO delivery (tenant_id, due_at, state, id, lead_id, destination_id)
+    SELECT $1, $2, 'pending', * FROM unnest($3::uuid[], $4::uuid[], $5::uuid[])";
 
 const LOOK_UP: &str = "SELECT s.ordinal, hit.by, hit.id, hit.fingerprint
-    FROM pg_temp.lead_stage s
+    FROM unnest($2::int[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::uuid[])
+        AS s(ordinal, identity, phone, phone_scope, email, email_scope)
     CROSS JOIN LATERAL (
         SELECT 0 AS by, l.id, l.fingerprint FROM lead l WHERE l.tenant_id = $1 AND l.identity = s.identity
         UNION ALL
@@ -135,21 +111,22 @@ const LOOK_UP: &str = "SELECT s.ordinal, hit.by, hit.id, hit.fingerprint
             WHERE l.tenant_id = $1 AND l.email = s.email AND l.email_scope = s.email_scope
         ORDER BY 1 LIMIT 1
     ) hit
-    WHERE s.ordinal = ANY($2)
     ORDER BY s.ordinal";
 
 /// Merges a batch inside the tenant's transaction; the caller commits. Outcomes come in the order of the records.
+///
+/// With a part among batches that are merged at the same time, what the part holds back waits for the earlier ones.
 pub async fn merge(
     connection: &mut PgConnection,
     origin: &Origin,
     candidates: &[Candidate],
+    mut part: Option<&mut Part<'_>>,
     ids: &Ids,
     rows: &mut CopyRows,
 ) -> Result<Vec<Resolved>, Error> {
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    sqlx::query(STAGE).execute(&mut *connection).await?;
     let destinations: Vec<Uuid> =
         sqlx::query_scalar("SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id")
             .bind(origin.tenant.uuid())
@@ -157,14 +134,11 @@ pub async fn merge(
             .await?;
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
-    let mut first_round = true;
     while !waiting.is_empty() {
-        if !first_round {
-            sqlx::query("DELETE FROM pg_temp.lead_stage").execute(&mut *connection).await?;
-        }
-        first_round = false;
         let before = waiting.len();
-        waiting = round(connection, origin, &destinations, waiting, ids, rows, &mut resolved).await?;
+        let again = waiting.len() < candidates.len();
+        let round = Round { origin, destinations: &destinations, ids, again };
+        waiting = round.run(connection, waiting, part.take(), rows, &mut resolved).await?;
         if waiting.len() == before {
             // A key was taken and yet nothing has it: the row that took it is gone again.
             return Err(Error::contended());
@@ -181,157 +155,143 @@ pub async fn merge_one(
     candidate: Candidate,
     ids: &Ids,
 ) -> Result<Resolved, Error> {
-    let resolved = merge(connection, origin, &[candidate], ids, &mut CopyRows::default()).await?;
+    let resolved = merge(connection, origin, &[candidate], None, ids, &mut CopyRows::default()).await?;
     resolved.into_iter().next().ok_or_else(Error::contended)
 }
 
-/// One round: stages, inserts the leaders, resolves who finds a stored lead, answers the rest.
-async fn round<'a>(
-    connection: &mut PgConnection,
-    origin: &Origin,
-    destinations: &[Uuid],
-    candidates: Vec<&'a Candidate>,
-    ids: &Ids,
-    rows: &mut CopyRows,
-    resolved: &mut Vec<Resolved>,
-) -> Result<Vec<&'a Candidate>, Error> {
-    let staged = stage(connection, origin, destinations.len(), &candidates, ids, rows).await?;
-    let inserted: HashSet<Uuid> = sqlx::query_scalar(INSERT_LEADERS)
-        .bind(origin.tenant.uuid())
-        .bind(origin.source.uuid())
-        .bind(origin.import.map(ImportId::uuid))
-        .bind(origin.now)
-        .fetch_all(&mut *connection)
-        .await?
-        .into_iter()
-        .collect();
-    let mut rest = Vec::new();
-    for (ordinal, (candidate, id)) in (0_i32..).zip(candidates.iter().zip(&staged)) {
-        if inserted.contains(id) {
-            let outcome = if candidate.warnings.is_empty() { Outcome::Accepted } else { Outcome::Warned };
-            resolved.push(Resolved { record: candidate.record, outcome, lead: LeadId(*id) });
-        } else {
-            rest.push(ordinal);
+/// One round: inserts the leaders, resolves who finds a stored lead, answers the rest.
+struct Round<'a> {
+    origin: &'a Origin,
+    destinations: &'a [Uuid],
+    ids: &'a Ids,
+    /// It is not the first.
+    again: bool,
+}
+
+impl Round<'_> {
+    async fn run<'a>(
+        &self,
+        connection: &mut PgConnection,
+        candidates: Vec<&'a Candidate>,
+        part: Option<&mut Part<'_>>,
+        rows: &mut CopyRows,
+        resolved: &mut Vec<Resolved>,
+    ) -> Result<Vec<&'a Candidate>, Error> {
+        let keys = self.keys(&candidates, part.as_deref());
+        let inserted = stage::insert(connection, self.origin, &candidates, &keys, self.again, rows).await?;
+        self.insert_deliveries(connection, &inserted).await?;
+        let inserted: HashSet<Uuid> = inserted.into_iter().collect();
+        let mut rest = Vec::new();
+        for (place, (candidate, keys)) in candidates.iter().zip(&keys).enumerate() {
+            if inserted.contains(&keys.id) {
+                let outcome = if candidate.warnings.is_empty() { Outcome::Accepted } else { Outcome::Warned };
+                resolved.push(Resolved { record: candidate.record, outcome, lead: LeadId(keys.id) });
+            } else {
+                rest.push(place);
+            }
         }
+        if let Some(part) = part {
+            part.earlier_ended().await;
+        }
+        if rest.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.look_up(connection, &candidates, &keys, &rest).await?;
+        let mut again = Vec::new();
+        let mut met = Vec::new();
+        for place in rest {
+            match found.get(&place) {
+                Some(hit) => met.push((*hit, candidates[place])),
+                None => again.push(candidates[place]),
+            }
+        }
+        resolved.extend(revise::meet(connection, self.origin, met, self.ids).await?);
+        Ok(again)
     }
-    if !destinations.is_empty() && !inserted.is_empty() {
+
+    /// New ids, and the keys of each candidate. A leader is the first of its identity, phone and e-mail, and not held back.
+    fn keys(&self, candidates: &[&Candidate], part: Option<&Part<'_>>) -> Vec<Keys> {
+        let Self { origin, ids, .. } = self;
+        let mut taken = Taken::default();
+        let keys = |(place, candidate): (usize, &&Candidate)| {
+            let id = ids.next(origin.now);
+            let lead = &candidate.lead;
+            let phone_scope = lead.phone.as_ref().map(|_| scope(origin, origin.identity.phone, id));
+            let email_scope = lead.email.as_ref().map(|_| scope(origin, origin.identity.email, id));
+            Keys {
+                id,
+                identity: identity(origin.source, lead, candidate.fingerprint),
+                phone_scope,
+                email_scope,
+                leader: part.is_none_or(|part| !part.holds(place)),
+            }
+        };
+        let mut keys: Vec<Keys> = candidates.iter().enumerate().map(keys).collect();
+        for (candidate, keys) in candidates.iter().zip(&mut keys) {
+            keys.leader = keys.leader && taken.is_first(&candidate.lead, keys);
+        }
+        keys
+    }
+
+    /// One pending delivery of each new lead to each destination.
+    async fn insert_deliveries(&self, connection: &mut PgConnection, leads: &[Uuid]) -> Result<(), Error> {
+        if self.destinations.is_empty() || leads.is_empty() {
+            return Ok(());
+        }
+        let pairs = || leads.iter().flat_map(|lead| self.destinations.iter().map(move |to| (*lead, *to)));
+        let (of, to): (Vec<Uuid>, Vec<Uuid>) = pairs().unzip();
+        let ids: Vec<Uuid> = pairs().map(|_| self.ids.next(self.origin.now)).collect();
         sqlx::query(INSERT_DELIVERIES)
-            .bind(origin.tenant.uuid())
-            .bind(origin.now)
-            .bind(destinations)
-            .bind(&rest)
-            .execute(&mut *connection)
+            .bind(self.origin.tenant.uuid())
+            .bind(self.origin.now)
+            .bind(ids)
+            .bind(of)
+            .bind(to)
+            .execute(connection)
             .await?;
+        Ok(())
     }
-    if rest.is_empty() {
-        return Ok(Vec::new());
+
+    /// The stored lead that each of those candidates meets, by the candidate's place.
+    async fn look_up(
+        &self,
+        connection: &mut PgConnection,
+        candidates: &[&Candidate],
+        keys: &[Keys],
+        rest: &[usize],
+    ) -> Result<HashMap<usize, Found>, Error> {
+        let leads = || rest.iter().map(|place| &candidates[*place].lead);
+        let keys = || rest.iter().map(|place| &keys[*place]);
+        let places = rest.iter().map(|place| i32::try_from(*place).unwrap_or(i32::MAX));
+        let hits = sqlx::query(LOOK_UP)
+            .bind(self.origin.tenant.uuid())
+            .bind(places.collect::<Vec<_>>())
+            .bind(keys().map(|keys| keys.identity).collect::<Vec<_>>())
+            .bind(leads().map(|lead| lead.phone.as_deref()).collect::<Vec<_>>())
+            .bind(keys().map(|keys| keys.phone_scope).collect::<Vec<_>>())
+            .bind(leads().map(|lead| lead.email.as_deref()).collect::<Vec<_>>())
+            .bind(keys().map(|keys| keys.email_scope).collect::<Vec<_>>())
+            .fetch_all(connection)
+            .await?;
+        hits.iter()
+            .map(|hit| {
+                let place = usize::try_from(hit.try_get::<i32, _>(0)?).unwrap_or_default();
+                let same_identity = hit.try_get::<i32, _>(1)? == 0;
+                let found = Found { same_identity, lead: hit.try_get(2)?, fingerprint: hit.try_get(3)? };
+                Ok((place, found))
+            })
+            .collect()
     }
-    let found = look_up(connection, origin, &rest).await?;
-    let mut again = Vec::new();
-    let mut met = Vec::new();
-    for (ordinal, candidate) in (0_i32..).zip(candidates) {
-        if let Some(hit) = found.get(&ordinal) {
-            met.push((*hit, candidate));
-        } else if rest.binary_search(&ordinal).is_ok() {
-            again.push(candidate);
-        }
-    }
-    resolved.extend(revise::meet(connection, origin, met, ids).await?);
-    Ok(again)
 }
 
-async fn look_up(
-    connection: &mut PgConnection,
-    origin: &Origin,
-    rest: &[i32],
-) -> Result<HashMap<i32, Found>, Error> {
-    let hits = sqlx::query(LOOK_UP).bind(origin.tenant.uuid()).bind(rest).fetch_all(connection).await?;
-    hits.iter()
-        .map(|hit| {
-            let same_identity = hit.try_get::<i32, _>(1)? == 0;
-            Ok((
-                hit.try_get(0)?,
-                Found { same_identity, lead: hit.try_get(2)?, fingerprint: hit.try_get(3)? },
-            ))
-        })
-        .collect()
-}
-
-/// Copies the candidates to the stage and answers their lead ids. A leader is the first of its identity, phone and e-mail.
-async fn stage(
-    connection: &mut PgConnection,
-    origin: &Origin,
-    destinations: usize,
-    candidates: &[&Candidate],
-    ids: &Ids,
-    rows: &mut CopyRows,
-) -> Result<Vec<Uuid>, Error> {
-    let mut taken = Taken::default();
-    let mut lead_ids = Vec::with_capacity(candidates.len());
-    let mut text = String::new();
-    rows.begin();
-    for (ordinal, candidate) in (0_i32..).zip(candidates) {
-        let id = ids.next(origin.now);
-        let phone =
-            candidate.lead.phone.as_deref().map(|phone| (phone, scope(origin, origin.identity.phone, id)));
-        let email =
-            candidate.lead.email.as_deref().map(|email| (email, scope(origin, origin.identity.email, id)));
-        let identity = identity(origin.source, &candidate.lead, candidate.fingerprint);
-        let leader = taken.is_first(identity, phone, email);
-        let deliveries: Vec<Uuid> = (0..destinations).map(|_| ids.next(origin.now)).collect();
-        rows.row(STAGE_COLUMNS);
-        rows.integer(ordinal);
-        rows.boolean(leader);
-        rows.uuid(id);
-        rows.uuid_array(&deliveries);
-        rows.integer(candidate.record);
-        rows.uuid(identity);
-        rows.uuid(Uuid::from_u128(candidate.fingerprint));
-        rows.optional_uuid(phone.map(|(_, scope)| scope));
-        rows.optional_uuid(email.map(|(_, scope)| scope));
-        content(rows, origin, candidate, &mut text);
-        lead_ids.push(id);
-    }
-    let mut copy = connection.copy_in_raw("COPY pg_temp.lead_stage FROM STDIN WITH (FORMAT binary)").await?;
-    copy.send(rows.finish()).await?;
-    copy.finish().await?;
-    Ok(lead_ids)
-}
-
-fn content(rows: &mut CopyRows, origin: &Origin, candidate: &Candidate, text: &mut String) {
-    let lead = &candidate.lead;
-    rows.optional_text(lead.external_id.as_deref());
-    rows.optional_text(lead.lead_type.as_deref());
-    rows.text(lead.channel.as_deref().unwrap_or(origin.channel));
-    rows.optional_text(lead.first_name.as_deref());
-    rows.optional_text(lead.last_name.as_deref());
-    rows.optional_text(lead.phone.as_deref());
-    rows.optional_text(lead.phone_ext.as_deref());
-    rows.text_array(&lead.alt_phones);
-    rows.optional_text(lead.email.as_deref());
-    rows.text_array(&lead.alt_emails);
-    rows.optional_text(lead.address.as_deref());
-    rows.optional_text(lead.city.as_deref());
-    rows.optional_text(lead.state.as_deref());
-    rows.optional_text(lead.zip.as_deref());
-    rows.optional_text(lead.zip4.as_deref());
-    text.clear();
-    write_details_json(lead, text);
-    rows.jsonb(text);
-    text.clear();
-    if lead.extra.is_empty() {
-        rows.null();
-    } else {
-        write_extra_json(lead, text);
-        rows.jsonb(text);
-    }
-    text.clear();
-    if candidate.warnings.is_empty() {
-        rows.null();
-    } else {
-        write_warnings_json(&candidate.warnings, text);
-        rows.jsonb(text);
-    }
+/// The id that a candidate will have when it is a new lead, and what the unique indexes compare beside phone and e-mail.
+pub(super) struct Keys {
+    pub(super) id: Uuid,
+    pub(super) identity: Uuid,
+    pub(super) phone_scope: Option<Uuid>,
+    pub(super) email_scope: Option<Uuid>,
+    /// It is tried as a new lead.
+    pub(super) leader: bool,
 }
 
 /// What names a lead: its source's id for it, else its content.
@@ -367,19 +327,16 @@ struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     /// Whether nobody has any of its keys; then they are its own from now on.
-    fn is_first(
-        &mut self,
-        identity: Uuid,
-        phone: Option<(&'a str, Uuid)>,
-        email: Option<(&'a str, Uuid)>,
-    ) -> bool {
-        if self.identities.contains(&identity)
+    fn is_first(&mut self, lead: &'a Lead, keys: &Keys) -> bool {
+        let phone = lead.phone.as_deref().zip(keys.phone_scope);
+        let email = lead.email.as_deref().zip(keys.email_scope);
+        if self.identities.contains(&keys.identity)
             || phone.is_some_and(|phone| self.phones.contains(&phone))
             || email.is_some_and(|email| self.emails.contains(&email))
         {
             return false;
         }
-        self.identities.insert(identity);
+        self.identities.insert(keys.identity);
         self.phones.extend(phone);
         self.emails.extend(email);
         true

@@ -15,10 +15,13 @@ pub mod prepare;
 pub mod raw;
 pub mod reader;
 pub mod revise;
+mod rewrite;
 pub mod run;
 pub mod sources;
+mod stage;
 pub mod stored;
 pub mod submit;
+pub mod together;
 pub mod worker;
 
 /// How often a transaction that met another is tried again.

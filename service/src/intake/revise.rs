@@ -4,15 +4,17 @@
 //! fingerprint of the revision before. So a record that was seen once, however long ago, is
 //! recognised and changes nothing. What a record leaves blank is not erased.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use domain::ids::{ImportId, LeadId};
-use domain::intake::{Change, difference, write_details_json, write_extra_json, write_warnings_json};
+use domain::intake::{Change, difference};
+use domain::journey::Step;
 use domain::lead::Lead;
-use sqlx::{Connection, PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row as _};
 use uuid::Uuid;
 
-use super::merge::{Candidate, Origin, Outcome, Resolved, scope};
+use super::merge::{Candidate, Origin, Outcome, Resolved};
+use super::rewrite::{Revised, write};
 use super::stored::{self, Stored};
 use crate::error::Error;
 use crate::runtime::Ids;
@@ -40,6 +42,9 @@ struct Events {
 }
 
 /// Resolves records that met a stored lead, in the order given.
+///
+/// All revisions are written by one statement. Should one of them want a phone or e-mail that another lead has, they are
+/// written one by one, to find out which.
 pub async fn meet(
     connection: &mut PgConnection,
     origin: &Origin,
@@ -51,57 +56,137 @@ pub async fn meet(
         .filter(|(found, candidate)| found.fingerprint.as_u128() != candidate.fingerprint)
         .map(|(found, _)| found.lead)
         .collect();
-    let mut known = stored::load_for_update(connection, origin.tenant, &with_news).await?;
+    let known = stored::load_for_update(connection, origin.tenant, &with_news).await?;
     let seen = seen(connection, origin, &with_news).await?;
-    let mut events = Events::default();
-    let mut resolved = Vec::with_capacity(met.len());
-    for (found, candidate) in met {
-        let mut outcome = Outcome::Duplicate;
+    let mut meeting =
+        Meeting { origin, ids, known, seen, pending: HashMap::new(), events: Events::default() };
+    let before = meeting.known.clone();
+    let mut resolved = meeting.all(connection, &met, Writing::Together).await?;
+    let mut savepoint = connection.begin().await?;
+    match write(&mut savepoint, origin, &meeting.pending).await {
+        Ok(()) => savepoint.commit().await?,
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            savepoint.rollback().await?;
+            meeting.known = before;
+            meeting.events = Events::default();
+            resolved = meeting.all(connection, &met, Writing::OneByOne).await?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    meeting.events.insert(connection, origin).await?;
+    Ok(resolved)
+}
+
+/// When revisions are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writing {
+    /// All at the end: they stay pending.
+    Together,
+    /// Each at once.
+    OneByOne,
+}
+
+/// Records that meet stored leads.
+struct Meeting<'a> {
+    origin: &'a Origin,
+    ids: &'a Ids,
+    /// The leads as they are, this meeting's revisions included.
+    known: HashMap<Uuid, Stored>,
+    seen: HashSet<(Uuid, Uuid)>,
+    pending: HashMap<Uuid, Revised<'a>>,
+    events: Events,
+}
+
+impl<'a> Meeting<'a> {
+    async fn all(
+        &mut self,
+        connection: &mut PgConnection,
+        met: &[(Found, &'a Candidate)],
+        writing: Writing,
+    ) -> Result<Vec<Resolved>, Error> {
+        let mut resolved = Vec::with_capacity(met.len());
+        for (found, candidate) in met {
+            let outcome = self.one(connection, *found, candidate, writing).await?;
+            resolved.push(Resolved { record: candidate.record, outcome, lead: LeadId(found.lead) });
+        }
+        Ok(resolved)
+    }
+
+    async fn one(
+        &mut self,
+        connection: &mut PgConnection,
+        found: Found,
+        candidate: &'a Candidate,
+        writing: Writing,
+    ) -> Result<Outcome, Error> {
         let fingerprint = Uuid::from_u128(candidate.fingerprint);
-        if let Some(stored) = known.get_mut(&found.lead)
-            && stored.fingerprint != fingerprint
-            && !seen.contains(&(found.lead, fingerprint))
-        {
-            // What the record leaves blank is no change.
-            let mut changes = difference(&stored.lead, &candidate.lead);
-            changes.retain(|change| change.to.is_some());
-            let event = ids.next(origin.now);
-            let record = origin.import.map(|_| candidate.record);
-            if !found.same_identity {
-                events.push(event, found.lead, "duplicate", record, fingerprint, news(&changes));
-            } else if changes.is_empty() {
-                let data = serde_json::json!({ "trigger_date": candidate.lead.detail("trigger_date") });
-                events.push(event, found.lead, "triggered", record, fingerprint, data);
-            } else {
-                outcome = Outcome::Updated;
-                let was = stored.fingerprint;
-                match revise(connection, origin, found.lead, stored, candidate).await? {
-                    Revision::Applied => {
-                        events.push(
-                            event,
-                            found.lead,
-                            "updated",
-                            record,
-                            was,
-                            change_data(&changes, "applied"),
-                        );
-                    }
-                    Revision::Late => {
-                        let data = change_data(&changes, "a later record of the same file had come first");
-                        events.push(event, found.lead, "updated", record, fingerprint, data);
-                    }
-                    Revision::ContactTaken => {
-                        outcome = Outcome::Duplicate;
-                        let data = change_data(&changes, "phone or e-mail belongs to another lead");
-                        events.push(event, found.lead, "duplicate", record, fingerprint, data);
-                    }
+        let Some(stored) = self.known.get(&found.lead) else { return Ok(Outcome::Duplicate) };
+        if stored.fingerprint == fingerprint || self.seen.contains(&(found.lead, fingerprint)) {
+            return Ok(Outcome::Duplicate);
+        }
+        // What the record leaves blank is no change.
+        let mut changes = difference(&stored.lead, &candidate.lead);
+        changes.retain(|change| change.to.is_some());
+        let was = stored.fingerprint;
+        let (outcome, kind, of, data) = if !found.same_identity {
+            (Outcome::Duplicate, Step::Duplicate, fingerprint, news(&changes))
+        } else if changes.is_empty() {
+            let data = serde_json::json!({ "trigger_date": candidate.lead.detail("trigger_date") });
+            (Outcome::Duplicate, Step::Triggered, fingerprint, data)
+        } else {
+            match self.revise(connection, found.lead, candidate, writing).await? {
+                Revision::Applied => (Outcome::Updated, Step::Updated, was, change_data(&changes, "applied")),
+                Revision::Late => {
+                    let data = change_data(&changes, "a later record of the same file had come first");
+                    (Outcome::Updated, Step::Updated, fingerprint, data)
+                }
+                Revision::ContactTaken => {
+                    let data = change_data(&changes, "phone or e-mail belongs to another lead");
+                    (Outcome::Duplicate, Step::Duplicate, fingerprint, data)
                 }
             }
-        }
-        resolved.push(Resolved { record: candidate.record, outcome, lead: LeadId(found.lead) });
+        };
+        let record = self.origin.import.map(|_| candidate.record);
+        self.events.push(self.ids.next(self.origin.now), found.lead, kind, record, of, data);
+        Ok(outcome)
     }
-    events.insert(connection, origin).await?;
-    Ok(resolved)
+
+    async fn revise(
+        &mut self,
+        connection: &mut PgConnection,
+        id: Uuid,
+        candidate: &'a Candidate,
+        writing: Writing,
+    ) -> Result<Revision, Error> {
+        let Some(stored) = self.known.get_mut(&id) else { return Ok(Revision::Late) };
+        let import = self.origin.import.map(ImportId::uuid);
+        if import.is_some()
+            && stored.import_id == import
+            && stored.record.is_some_and(|record| record > candidate.record)
+        {
+            return Ok(Revision::Late);
+        }
+        let lead = over(&candidate.lead, &stored.lead);
+        if writing == Writing::OneByOne {
+            let alone = HashMap::from([(id, (lead.clone(), candidate))]);
+            let mut savepoint = connection.begin().await?;
+            match write(&mut savepoint, self.origin, &alone).await {
+                Ok(()) => savepoint.commit().await?,
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                    savepoint.rollback().await?;
+                    return Ok(Revision::ContactTaken);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        } else {
+            self.pending.insert(id, (lead.clone(), candidate));
+        }
+        stored.lead = lead;
+        stored.fingerprint = Uuid::from_u128(candidate.fingerprint);
+        stored.import_id = import;
+        stored.record = Some(candidate.record);
+        Ok(Revision::Applied)
+    }
 }
 
 /// Fingerprints that the leads had before or that duplicates of them brought.
@@ -131,104 +216,6 @@ enum Revision {
     Late,
     /// Its new phone or e-mail names another lead.
     ContactTaken,
-}
-
-async fn revise(
-    connection: &mut PgConnection,
-    origin: &Origin,
-    id: Uuid,
-    stored: &mut Stored,
-    candidate: &Candidate,
-) -> Result<Revision, Error> {
-    if origin.import.is_some()
-        && stored.import_id == origin.import.map(ImportId::uuid)
-        && stored.record.is_some_and(|record| record > candidate.record)
-    {
-        return Ok(Revision::Late);
-    }
-    let lead = over(&candidate.lead, &stored.lead);
-    let mut savepoint = connection.begin().await?;
-    match update(&mut savepoint, origin, id, &lead, candidate).await {
-        Ok(()) => {
-            savepoint.commit().await?;
-            release_held(connection, origin, id).await?;
-            stored.lead = lead;
-            stored.fingerprint = Uuid::from_u128(candidate.fingerprint);
-            stored.import_id = origin.import.map(ImportId::uuid);
-            stored.record = Some(candidate.record);
-            Ok(Revision::Applied)
-        }
-        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            savepoint.rollback().await?;
-            Ok(Revision::ContactTaken)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn update(
-    connection: &mut PgConnection,
-    origin: &Origin,
-    id: Uuid,
-    lead: &Lead,
-    candidate: &Candidate,
-) -> Result<(), sqlx::Error> {
-    let (mut details, mut extra, mut warnings) = (String::new(), String::new(), String::new());
-    write_details_json(lead, &mut details);
-    write_extra_json(lead, &mut extra);
-    write_warnings_json(&candidate.warnings, &mut warnings);
-    let texts = |values: &[compact_str::CompactString]| {
-        (!values.is_empty()).then(|| values.iter().map(ToString::to_string).collect::<Vec<_>>())
-    };
-    sqlx::query(
-        "UPDATE lead SET import_id = $3, record = $4, fingerprint = $5, lead_type = $6,
-             first_name = $7, last_name = $8, phone = $9, phone_ext = $10, alt_phones = $11, email = $12,
-             alt_emails = $13, address = $14, city = $15, state = $16, zip = $17, zip4 = $18,
-             details = $19::jsonb, extra = nullif($20, '{}')::jsonb, warnings = nullif($21, '[]')::jsonb,
-             phone_scope = CASE WHEN $9 IS NOT NULL THEN coalesce(phone_scope, $22) END,
-             email_scope = CASE WHEN $12 IS NOT NULL THEN coalesce(email_scope, $23) END
-         WHERE tenant_id = $1 AND id = $2",
-    )
-    .bind(origin.tenant.uuid())
-    .bind(id)
-    .bind(origin.import.map(ImportId::uuid))
-    .bind(origin.import.map(|_| candidate.record))
-    .bind(Uuid::from_u128(candidate.fingerprint))
-    .bind(lead.lead_type.as_deref())
-    .bind(lead.first_name.as_deref())
-    .bind(lead.last_name.as_deref())
-    .bind(lead.phone.as_deref())
-    .bind(lead.phone_ext.as_deref())
-    .bind(texts(&lead.alt_phones))
-    .bind(lead.email.as_deref())
-    .bind(texts(&lead.alt_emails))
-    .bind(lead.address.as_deref())
-    .bind(lead.city.as_deref())
-    .bind(lead.state.as_deref())
-    .bind(lead.zip.as_deref())
-    .bind(lead.zip4.as_deref())
-    .bind(details)
-    .bind(extra)
-    .bind(warnings)
-    .bind(scope(origin, origin.identity.phone, id))
-    .bind(scope(origin, origin.identity.email, id))
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
-/// What was held for want of something may have it now.
-async fn release_held(connection: &mut PgConnection, origin: &Origin, id: Uuid) -> Result<(), Error> {
-    sqlx::query(
-        "UPDATE delivery SET state = 'pending', due_at = $3, budget_from = attempts, reason = NULL, finished_at = NULL
-         WHERE tenant_id = $1 AND lead_id = $2 AND state = 'held'",
-    )
-    .bind(origin.tenant.uuid())
-    .bind(id)
-    .bind(origin.now)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// The newer revision, with the older one's values where it is blank.
@@ -286,14 +273,14 @@ impl Events {
         &mut self,
         id: Uuid,
         lead: Uuid,
-        kind: &'static str,
+        kind: Step,
         record: Option<i32>,
         fingerprint: Uuid,
         data: serde_json::Value,
     ) {
         self.ids.push(id);
         self.leads.push(lead);
-        self.kinds.push(kind);
+        self.kinds.push(kind.as_str());
         self.records.push(record);
         self.fingerprints.push(fingerprint);
         self.data.push(data);

@@ -1,8 +1,9 @@
 //! The run of an import: one thread reads and applies the rules, two connections merge.
 //!
 //! Postgres needs four fifths of the time, keeping indexes; two streams use both it and the
-//! processor while memory stays at a handful of batches. Batches of two streams may meet in a
-//! deadlock over the same keys: the one that Postgres ends is tried again.
+//! processor while memory stays at a handful of batches. [`super::together`] keeps the batches of one import from
+//! waiting for each other's commits; those of two imports may meet in a deadlock over the same keys, and the one that Postgres
+//! ends is tried again.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -22,6 +23,7 @@ use super::imports::{self, Counts, LEASE_SECONDS, Leased};
 use super::merge::{self, Origin, Outcome};
 use super::prepare::{self, Prepared};
 use super::reader::{Batch, FileError, Options, Reader, Shape};
+use super::together::{Part, Together};
 use super::{CONTENTION_RETRIES, sources};
 use crate::app::App;
 use crate::database::Mode;
@@ -70,9 +72,10 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
         tokio::task::spawn_blocking(move || read(&leased, &settings, &done, &sender))
     };
     let receiver = Arc::new(Mutex::new(receiver));
+    let together = Arc::new(Together::default());
     let mut streams = tokio::task::JoinSet::new();
     for _ in 0..STREAMS {
-        streams.spawn(stream(Arc::clone(app), leased.clone(), Arc::clone(&receiver)));
+        streams.spawn(stream(Arc::clone(app), leased.clone(), Arc::clone(&receiver), Arc::clone(&together)));
     }
     // The streams hold the only receivers: when both have stopped, the reader's next send fails and it stops too.
     drop(receiver);
@@ -223,14 +226,18 @@ async fn stream(
     app: Arc<App>,
     leased: Leased,
     receiver: Arc<Mutex<mpsc::Receiver<Prepared>>>,
+    together: Arc<Together>,
 ) -> Result<bool, Error> {
     let mut rows = CopyRows::default();
     loop {
-        let next = receiver.lock().await.recv().await;
-        let Some(prepared) = next else { return Ok(true) };
+        let mut receiver = receiver.lock().await;
+        let Some(prepared) = receiver.recv().await else { return Ok(true) };
+        let origin = origin(&app, &leased)?;
+        let mut part = together.enter(prepared.batch, &origin, &prepared.candidates);
+        drop(receiver);
         let mut attempts = 0;
         let on = loop {
-            match merge_batch(&app, &leased, &prepared, &mut rows).await {
+            match merge_batch(&app, &leased, &origin, &prepared, &mut part, &mut rows).await {
                 Err(error) if error.is_contention() && attempts < CONTENTION_RETRIES => attempts += 1,
                 other => break other?,
             }
@@ -243,15 +250,28 @@ async fn stream(
     }
 }
 
+fn origin(app: &App, leased: &Leased) -> Result<Origin, Error> {
+    Ok(Origin {
+        tenant: TenantId(leased.import.tenant_id),
+        source: SourceId(leased.source.id),
+        import: Some(ImportId(leased.import.id)),
+        identity: sources::mapping_of(&leased.source)?.identity,
+        channel: "file",
+        actor: None,
+        now: app.clock.now(),
+    })
+}
+
 async fn merge_batch(
     app: &App,
     leased: &Leased,
+    origin: &Origin,
     prepared: &Prepared,
+    part: &mut Part<'_>,
     rows: &mut CopyRows,
 ) -> Result<bool, Error> {
-    let now = app.clock.now();
-    let (tenant, import) = (TenantId(leased.import.tenant_id), ImportId(leased.import.id));
-    let source = SourceId(leased.source.id);
+    let Origin { tenant, source, now, .. } = *origin;
+    let import = ImportId(leased.import.id);
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let mine: Option<bool> = sqlx::query_scalar(
         "SELECT state = 'running' AND lease = $3 FROM import WHERE tenant_id = $1 AND id = $2",
@@ -264,16 +284,8 @@ async fn merge_batch(
     if mine != Some(true) {
         return Ok(false);
     }
-    let origin = Origin {
-        tenant,
-        source,
-        import: Some(import),
-        identity: sources::mapping_of(&leased.source)?.identity,
-        channel: "file",
-        actor: None,
-        now,
-    };
-    let resolved = merge::merge(tx.connection(), &origin, &prepared.candidates, &app.ids, rows).await?;
+    let resolved =
+        merge::merge(tx.connection(), origin, &prepared.candidates, Some(part), &app.ids, rows).await?;
     let refused =
         RefusedOrigin { tenant, source, import: Some(import), file_hash: &leased.import.file_hash, now };
     failed::store(tx.connection(), refused, &prepared.refused, &app.ids).await?;

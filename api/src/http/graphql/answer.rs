@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use async_graphql::{Pos, Response, ServerError, Value};
 use axum::http::{HeaderMap, StatusCode};
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::auth::Refusal;
 
@@ -95,14 +97,88 @@ pub(super) struct Answer {
 }
 
 /// The response format of the GraphQL specification, section 7.1: errors first, for those who read the log of a wire.
-#[derive(Serialize)]
 pub(super) struct Body<'a> {
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
-    #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a Value>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     extensions: &'a BTreeMap<String, Value>,
+}
+
+impl Body<'_> {
+    /// Appends it as JSON.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut next = b'{';
+        let mut name = |out: &mut Vec<u8>, name: &str| {
+            out.push(std::mem::replace(&mut next, b','));
+            out.extend_from_slice(name.as_bytes());
+        };
+        if !self.errors.is_empty() {
+            name(out, "\"errors\":");
+            serde_json::to_writer(&mut *out, self.errors)?;
+        }
+        if let Some(data) = self.data {
+            name(out, "\"data\":");
+            write_value(data, out)?;
+        }
+        if !self.extensions.is_empty() {
+            name(out, "\"extensions\":");
+            serde_json::to_writer(&mut *out, self.extensions)?;
+        }
+        if next == b'{' {
+            out.push(b'{');
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// It as JSON. Only maps with keys that are not strings cannot be written; an answer has none.
+    pub(super) fn to_json(&self) -> String {
+        let mut out = Vec::new();
+        let written = self.write(&mut out);
+        String::from_utf8(out).ok().filter(|_| written.is_ok()).unwrap_or_default()
+    }
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.to_json()).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// An engine's response as the edge writes it, for whoever executes operations without the edge.
+pub fn to_json(response: &Response) -> String {
+    let (errors, extensions) = (&response.errors, &response.extensions);
+    Body { errors, data: Some(&response.data), extensions }.to_json()
+}
+
+/// Writes a value; what is binary is JSON that a list has written already, and no scalar of the schema is.
+fn write_value(value: &Value, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    match value {
+        Value::Binary(written) => out.extend_from_slice(written),
+        Value::List(items) => {
+            out.push(b'[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                write_value(item, out)?;
+            }
+            out.push(b']');
+        }
+        Value::Object(fields) => {
+            out.push(b'{');
+            for (place, (name, field)) in fields.iter().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                serde_json::to_writer(&mut *out, name.as_str())?;
+                out.push(b':');
+                write_value(field, out)?;
+            }
+            out.push(b'}');
+        }
+        leaf => serde_json::to_writer(out, leaf)?,
+    }
+    Ok(())
 }
 
 impl Answer {

@@ -34,10 +34,7 @@ pub(super) fn respond(
         Err(fault) => stream::once(async { Answer::from(fault) }).boxed(),
     };
     let events = within(caller, answers)
-        .map(|answer| {
-            let data = serde_json::to_string(&answer.body()).unwrap_or_default();
-            Event::default().event("next").data(data)
-        })
+        .map(|answer| Event::default().event("next").data(answer.body().to_json()))
         // Browsers dispatch no event without data, and the library writes no empty line; two of them it does.
         .chain(stream::once(async { Event::default().event("complete").data("\n") }))
         .map(Ok::<_, Infallible>);

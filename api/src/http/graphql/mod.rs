@@ -46,7 +46,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-pub use answer::RequestId;
+pub use answer::{RequestId, to_json};
 pub use auth::{Authenticate, Caller, Refusal};
 pub use document::InvalidSchema;
 pub use graphiql::graphiql;
