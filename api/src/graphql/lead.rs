@@ -44,6 +44,9 @@ pub struct Issue {
     code: String,
     message: String,
     value: Option<String>,
+    /// The columns of the refused record that it speaks of, by the names that `values` has; null for a warning of a lead and in
+    /// the answer to a record just sent.
+    pub(super) columns: Option<Vec<String>>,
 }
 
 impl From<domain::lead::Issue> for Issue {
@@ -53,6 +56,7 @@ impl From<domain::lead::Issue> for Issue {
             code: issue.code.into(),
             message: issue.message.into(),
             value: issue.value.map(Into::into),
+            columns: None,
         }
     }
 }
@@ -63,12 +67,20 @@ pub(super) fn issues(
     id: Uuid,
     stored: Option<&serde_json::Value>,
 ) -> Result<Vec<Issue>, ApiError> {
+    Ok(stored_issues(column, id, stored)?.into_iter().map(Into::into).collect())
+}
+
+/// The same as the rules have them.
+pub(super) fn stored_issues(
+    column: &'static str,
+    id: Uuid,
+    stored: Option<&serde_json::Value>,
+) -> Result<Vec<domain::lead::Issue>, ApiError> {
     let Some(stored) = stored else { return Ok(Vec::new()) };
     let read = <Vec<domain::lead::Issue> as serde::Deserialize>::deserialize(stored);
-    let issues = read.map_err(|error| {
+    read.map_err(|error| {
         ApiError::internal("reading stored issues", format!("{column} of {id} is of another shape: {error}"))
-    })?;
-    Ok(issues.into_iter().map(Into::into).collect())
+    })
 }
 
 /// A person's inquiry, cleaned, with what became of it.

@@ -15,6 +15,7 @@ use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::{leads, listing};
 
 use super::at_hand::{AtHand, Below, Getter, text};
+use super::big_int::BigInt;
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Operation, Reads, operation};
@@ -70,8 +71,8 @@ impl Source {
         self.row.created_at
     }
 
-    async fn lead_count(&self) -> Result<i64, ApiError> {
-        self.lead_count.ok_or_else(|| not_loaded("Source.leadCount"))
+    async fn lead_count(&self) -> Result<BigInt, ApiError> {
+        self.lead_count.map(Into::into).ok_or_else(|| not_loaded("Source.leadCount"))
     }
 }
 

@@ -28,6 +28,7 @@ mod convert;
 mod document;
 mod edge;
 mod event_stream;
+mod exact;
 mod exchange;
 mod expansion;
 mod graphiql;
