@@ -12,6 +12,8 @@ use tokio::sync::{Notify, watch};
 use crate::database::{self, Database, Mode, TenantTx};
 use crate::delivery;
 use crate::error::Error;
+use crate::intake::reader::Options;
+use crate::intake::run::FileRules;
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
 
@@ -182,6 +184,14 @@ impl App {
         domain::intake::Settings {
             today: self.clock.now().date_naive(),
             phone_regions: domain::intake::Regions::default(),
+        }
+    }
+
+    /// How a file of records is read.
+    pub fn file_rules(&self) -> FileRules {
+        FileRules {
+            options: Options::for_records_of(self.settings.record_bytes_max),
+            settings: self.intake_settings(),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod run;
 pub mod sources;
 pub mod stored;
 pub mod submit;
+pub mod uploads;
 pub mod worker;
 
 /// How often a transaction that met another is tried again.
