@@ -8,6 +8,7 @@
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
 //! | `/healthz`, `/readyz` | for whoever runs Baton ([`health`]) |
 //! | `/metrics` | the same, and for nobody else ([`metrics`]) |
+//! | `/graphiql` | for people who explore the API, where it is switched on ([`dashboard`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
 
 use std::sync::Arc;
@@ -58,7 +59,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .fallback(get(dashboard::serve))
         .method_not_allowed_fallback(not_allowed);
     if options.graphiql {
-        router = router.merge(graphql::graphiql());
+        router = router.route("/graphiql", get(dashboard::graphiql));
     }
     if let Some(metrics) = options.metrics {
         router = router.merge(Router::new().route("/metrics", get(metrics::read)).with_state(metrics));

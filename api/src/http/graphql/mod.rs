@@ -31,7 +31,6 @@ mod event_stream;
 mod exact;
 mod exchange;
 mod expansion;
-mod graphiql;
 mod inputs;
 mod limits;
 mod nesting;
@@ -50,7 +49,6 @@ use futures_util::stream::BoxStream;
 pub use answer::RequestId;
 pub use auth::{Authenticate, Caller, Refusal};
 pub use document::InvalidSchema;
-pub use graphiql::graphiql;
 pub use limits::Limits;
 
 /// A schema, seen from the edge.
