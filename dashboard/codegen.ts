@@ -27,6 +27,7 @@ const config: CodegenConfig = {
         immutableTypes: true,
         strictScalars: true,
         scalars: {
+          BigInt: 'number',
           DateTime: 'string',
           JSON: { input: 'unknown', output: 'unknown' },
         },

@@ -28,7 +28,9 @@ for kind in experian transunion leadsource; do
 done
 # Nothing takes a POST there: every delivery is refused with 405.
 "$baton" destination add refusing --kind webhook --url "$url/healthz" >/dev/null
+# More leads than a page has.
 "$baton" import --source transunion tests/fixtures/transunion.csv >/dev/null || [ $? -eq 3 ]
+"$baton" import --source leadsource tests/fixtures/leadsource.json >/dev/null || [ $? -eq 3 ]
 
 "$baton" serve >"$work/server.log" 2>&1 &
 server=$!

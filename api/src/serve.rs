@@ -16,7 +16,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use service::App;
-use service::intake::worker as imports;
+use service::intake::{uploads, worker as imports};
 use service::jobs;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -47,7 +47,7 @@ pub(crate) async fn run(config: Config, arguments: Arguments) -> Result<Done, Fa
     eprintln!("Baton listens on http://{address}; Postgres is {}", app.database.server());
     let stop = stop_token();
     let workers = if arguments.no_worker { JoinSet::new() } else { workers(&app, &stop)? };
-    serve(listener, edge::router(Arc::clone(&app))?, &config.http, stop.clone()).await;
+    serve(listener, edge::router(Arc::clone(&app), &config.http)?, &config.http, stop.clone()).await;
     finish(&app, workers).await
 }
 
@@ -77,12 +77,13 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Starts the import worker, the delivery worker and the job worker.
+/// Starts the import worker, the sweep of its files, the delivery worker and the job worker.
 pub(crate) fn workers(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
     let delivery = app.delivery_worker()?;
     let mut workers = JoinSet::new();
-    let (for_imports, for_delivery, for_jobs) = (stop.clone(), stop.clone(), stop.clone());
-    workers.spawn(imports::work(Arc::clone(app), for_imports));
+    let (for_delivery, for_jobs) = (stop.clone(), stop.clone());
+    workers.spawn(imports::work(Arc::clone(app), stop.clone()));
+    workers.spawn(uploads::work(Arc::clone(app), stop.clone()));
     workers.spawn(async move { delivery.run(for_delivery).await });
     workers.spawn(jobs::Worker::new(Arc::clone(app)).run(for_jobs));
     Ok(workers)

@@ -14,5 +14,7 @@ mod schema;
 mod socket;
 #[path = "transport/support.rs"]
 mod support;
+#[path = "transport/trusted.rs"]
+mod trusted;
 #[path = "transport/validation.rs"]
 mod validation;

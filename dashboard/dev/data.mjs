@@ -145,7 +145,7 @@ export function makeLead(of, origin, at, record) {
 
 export const columns = ['First Name', 'Surname', 'Primary Street ID (House number)', 'City', 'State', 'Zip Code', 'Telephone # 1', 'Telephone # 2', 'FICO_V30A_PSCRN_SCORE_VALUE'];
 export const rawRow = (values) => columns.map((column, index) => ({ column, value: values[index] ?? '' }));
-export const missingContact = [{ field: 'phone', code: 'MISSING_CONTACT', message: 'No valid phone and no valid e-mail address. Give at least one of them.', value: '0000000000' }];
+export const missingContact = [{ field: 'phone', code: 'MISSING_CONTACT', message: 'No valid phone and no valid e-mail address. Give at least one of them.', value: '0000000000', columns: ['Telephone # 1', 'Telephone # 2'] }];
 
 /** One page of a list, newest first as it stands; a cursor is an index. */
 export function page(list, { first: size = 25, after, last: back, before }) {

@@ -7,7 +7,7 @@ use domain::intake::{
     COLUMNS_MAX, ContactIdentity, MappingError, MappingSpec, Plan, PlanError, Regions, Scratch, Settings,
     SourceKind, Verdict, codes, details_from_json, difference, fingerprint, write_details_json,
 };
-use domain::lead::{Lead, Value};
+use domain::lead::{Issue, Lead, Value};
 
 fn settings() -> Settings {
     let today = NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day");
@@ -124,6 +124,24 @@ fn header_names_match_whatever_their_case_and_blanks() {
 }
 
 #[test]
+fn an_issue_knows_the_columns_that_it_speaks_of() {
+    let spec = SourceKind::Experian.mapping().expect("a mapping");
+    let header = ["Zip Code", "Telephone # 1", "First Name", "Telephone # 1", "Email"];
+    let plan = Plan::for_columns(&spec, &header, &settings()).expect("a plan");
+    let columns = |field: &str, code: &str| {
+        let issue = Issue { field: field.into(), code: code.into(), message: "".into(), value: None };
+        plan.labels_of(&issue).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(columns("zip", codes::INVALID_ZIP), ["Zip Code"]);
+    assert_eq!(columns("record", codes::MALFORMED_ROW), Vec::<String>::new());
+    let contact = columns("record", codes::MISSING_CONTACT);
+    assert!(
+        contact.contains(&"Telephone # 1".to_owned()) && !contact.contains(&"Zip Code".to_owned()),
+        "{contact:?}"
+    );
+}
+
+#[test]
 fn malformed_rows_and_no_rows() {
     let row = |cells: &[&str]| read(SMALL, &HEADER, cells);
     let malformed = [("record".to_owned(), codes::MALFORMED_ROW.to_owned())];
@@ -221,20 +239,15 @@ fn broken_json_is_refused_without_quoting_it() {
     let mut scratch = Scratch::default();
     let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     let arrays = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-    for text in [
-        "{\"lead_data\": {\"phone\": \"303555",
-        "\"oops\"",
-        "[1]",
-        "7",
-        "null",
-        "{} {}",
-        "{\"a\":}",
-        &deep,
-        &arrays,
-    ] {
+    for (text, code) in
+        ["{\"lead_data\": {\"phone\": \"303555", "\"oops\"", "[1]", "7", "null", "{} {}", "{\"a\":}"]
+            .map(|text| (text, codes::MALFORMED_ROW))
+            .into_iter()
+            .chain([(deep.as_str(), codes::JSON_TOO_DEEP), (arrays.as_str(), codes::JSON_TOO_DEEP)])
+    {
         match plan.read_json(text, &mut scratch) {
             Verdict::Reject(issues) => {
-                assert_eq!(issues[0].code, codes::MALFORMED_ROW);
+                assert_eq!(issues[0].code, code);
                 assert!(!issues[0].message.contains("303555"), "{}", issues[0].message);
             }
             other => panic!("{other:?}"),

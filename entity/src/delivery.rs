@@ -12,28 +12,28 @@ pub struct Model {
     /// Primary key within the tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Lead id.
+    /// The lead that is handed over.
     pub lead_id: Uuid,
-    /// Destination id.
+    /// Where it goes.
     pub destination_id: Uuid,
-    /// State.
+    /// `pending`, `delivered`, `failed` or `held`.
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    /// Attempts.
+    /// Requests begun so far.
     pub attempts: i16,
     /// Attempts made before a person last retried it.
     pub budget_from: i16,
     /// Not before this; while a worker has it, the end of that worker's lease.
     pub due_at: DateTimeUtc,
-    /// Lease.
+    /// The worker that has it now; null when none has.
     pub lease: Option<Uuid>,
     /// Why it is held or failed.
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
-    /// Remote id.
+    /// The id that the destination gave it.
     #[sea_orm(column_type = "Text", nullable)]
     pub remote_id: Option<String>,
-    /// Finished at.
+    /// When it was delivered, failed or was held; null while pending.
     pub finished_at: Option<DateTimeUtc>,
 }
 

@@ -9,22 +9,22 @@ pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
-    /// Delivery id.
+    /// The delivery that was tried.
     #[sea_orm(primary_key, auto_increment = false)]
     pub delivery_id: Uuid,
-    /// Number.
+    /// From 1, in the order of the attempts.
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: i16,
-    /// Started at.
+    /// When the connection was begun.
     pub started_at: DateTimeUtc,
-    /// Duration us.
+    /// From connecting to the end of the answer, in microseconds.
     pub duration_us: i32,
-    /// Outcome.
+    /// `delivered`, `refused`, `retryable` or `unknown`.
     #[sea_orm(column_type = "Text")]
     pub outcome: String,
-    /// Http status.
+    /// Of the answer; null when none came.
     pub http_status: Option<i16>,
-    /// Error kind.
+    /// Why no answer came: `timeout`, `connect`, `tls`, `private_address`, …
     #[sea_orm(column_type = "Text", nullable)]
     pub error_kind: Option<String>,
     /// The headers of interest, secrets redacted.

@@ -18,7 +18,7 @@ pub struct Model {
     /// As people see it.
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    /// Kind.
+    /// The form of its requests: `bonzo` or `webhook`.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
     /// Sealed: the address of a webhook is a secret that lets anybody post leads.
@@ -31,7 +31,7 @@ pub struct Model {
     /// What stands for a missing first name; null holds such a lead.
     #[sea_orm(column_type = "Text", nullable)]
     pub first_name_fallback: Option<String>,
-    /// Enabled.
+    /// Whether new leads go there.
     pub enabled: bool,
     /// When it was made.
     pub created_at: DateTimeUtc,

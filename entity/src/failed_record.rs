@@ -12,13 +12,13 @@ pub struct Model {
     /// Primary key within the tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Source id.
+    /// Whose record it is.
     pub source_id: Uuid,
-    /// Import id.
+    /// The file that it came in; null when it came alone.
     pub import_id: Option<Uuid>,
-    /// Record.
+    /// Its number in the file, from 1.
     pub record: i32,
-    /// Line.
+    /// The line of the file that it begins on, from 1.
     pub line: i64,
     /// The record as it was sent, decoded.
     #[sea_orm(column_type = "Text")]
@@ -28,14 +28,14 @@ pub struct Model {
     /// [{field, code, message, value}], every reason.
     #[sea_orm(column_type = "JsonBinary")]
     pub reasons: Json,
-    /// State.
+    /// `open`, `corrected` or `dismissed`.
     #[sea_orm(column_type = "Text")]
     pub state: String,
     /// When it was made.
     pub created_at: DateTimeUtc,
-    /// Resolved at.
+    /// When it was corrected or dismissed.
     pub resolved_at: Option<DateTimeUtc>,
-    /// Resolved by.
+    /// Who did that: a user or a key.
     #[sea_orm(column_type = "Text", nullable)]
     pub resolved_by: Option<String>,
     /// The lead that came of its correction.

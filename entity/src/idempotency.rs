@@ -9,15 +9,15 @@ pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
-    /// Source id.
+    /// The source that it belongs to.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source_id: Uuid,
-    /// Key.
+    /// As the sender chose it.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub key: String,
-    /// Request hash.
+    /// SHA-256 of the body that came with it.
     pub request_hash: Vec<u8>,
-    /// Response.
+    /// What was answered, to be answered again.
     #[sea_orm(column_type = "JsonBinary")]
     pub response: Json,
     /// When it was made.

@@ -12,28 +12,28 @@ pub struct Model {
     /// Primary key within the tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Source id.
+    /// Whose records they are.
     pub source_id: Uuid,
-    /// File name.
+    /// As its sender calls it, without folders.
     #[sea_orm(column_type = "Text")]
     pub file_name: String,
-    /// File bytes.
+    /// As sent.
     pub file_bytes: i64,
     /// SHA-256 of the file as it was sent: the same file is recognised, an interrupted import is found again.
     pub file_hash: Vec<u8>,
     /// Where the file waits, relative to the data folder; null when a command reads it where it lies.
     #[sea_orm(column_type = "Text", nullable)]
     pub stored_as: Option<String>,
-    /// State.
+    /// `received`, `running`, `done`, `failed` or `cancelled`.
     #[sea_orm(column_type = "Text")]
     pub state: String,
-    /// Error.
+    /// Why it failed and what to do.
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
-    /// Encoding.
+    /// Its name in the WHATWG Encoding Standard.
     #[sea_orm(column_type = "Text", nullable)]
     pub encoding: Option<String>,
-    /// Format.
+    /// `csv`, `json_array`, `ndjson` or `json_objects`.
     #[sea_orm(column_type = "Text", nullable)]
     pub format: Option<String>,
     /// The header of a CSV file, for the export and the correction of refused records.
@@ -43,11 +43,11 @@ pub struct Model {
     pub delimiter: Option<String>,
     /// When it was made.
     pub created_at: DateTimeUtc,
-    /// Finished at.
+    /// When it was done, failed or was cancelled.
     pub finished_at: Option<DateTimeUtc>,
     /// Who works on it and until when that holds; another may take over after that.
     pub leased_until: Option<DateTimeUtc>,
-    /// Lease.
+    /// Names the hold: who finds another one here has lost it.
     pub lease: Option<Uuid>,
 }
 

@@ -9,29 +9,29 @@ pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
-    /// Import id.
+    /// The import.
     #[sea_orm(primary_key, auto_increment = false)]
     pub import_id: Uuid,
-    /// Batch.
+    /// From 0, by the number of the first record.
     #[sea_orm(primary_key, auto_increment = false)]
     pub batch: i32,
-    /// Bytes read.
+    /// How far into the file, as sent, the batch reaches.
     pub bytes_read: i64,
-    /// Records.
+    /// The sum of the six outcomes.
     pub records: i32,
-    /// Accepted.
+    /// New leads without warnings.
     pub accepted: i32,
-    /// Warned.
+    /// New leads with warnings.
     pub warned: i32,
-    /// Updated.
+    /// New revisions of leads that were there.
     pub updated: i32,
-    /// Duplicates.
+    /// Leads that were there, unchanged.
     pub duplicates: i32,
-    /// Rejected.
+    /// Refused records.
     pub rejected: i32,
-    /// Skipped.
+    /// Blank records and repeated headers.
     pub skipped: i32,
-    /// Committed at.
+    /// When its rows became visible.
     pub committed_at: DateTimeUtc,
 }
 

@@ -12,13 +12,13 @@ pub struct Model {
     /// Primary key within the tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Source id.
+    /// Where it came from first.
     pub source_id: Uuid,
-    /// Import id.
+    /// The file that it came in; null when it came alone.
     pub import_id: Option<Uuid>,
     /// Number of the record in its import, from 1; of two records of one lead the later one wins, whichever commits first.
     pub record: Option<i32>,
-    /// Received at.
+    /// When its first record was stored.
     pub received_at: DateTimeUtc,
     /// 128-bit hash of source and external id, or of source and content when there is none: names the lead.
     pub identity: Uuid,
@@ -26,49 +26,49 @@ pub struct Model {
     pub fingerprint: Uuid,
     /// Within these the phone, the e-mail names one lead: the source, the tenant, or (no such rule) the lead itself.
     pub phone_scope: Option<Uuid>,
-    /// Email scope.
+    /// The same for the e-mail.
     pub email_scope: Option<Uuid>,
-    /// External id.
+    /// As the source calls it.
     #[sea_orm(column_type = "Text", nullable)]
     pub external_id: Option<String>,
-    /// Lead type.
+    /// What the person wants, in the words of the source.
     #[sea_orm(column_type = "Text", nullable)]
     pub lead_type: Option<String>,
-    /// Channel.
+    /// How it came: `file`, `api` or `web`.
     #[sea_orm(column_type = "Text")]
     pub channel: String,
-    /// First name.
+    /// Normalised.
     #[sea_orm(column_type = "Text", nullable)]
     pub first_name: Option<String>,
-    /// Last name.
+    /// Normalised, suffixes included.
     #[sea_orm(column_type = "Text", nullable)]
     pub last_name: Option<String>,
     /// E.164.
     #[sea_orm(column_type = "Text", nullable)]
     pub phone: Option<String>,
-    /// Phone ext.
+    /// Digits after the number.
     #[sea_orm(column_type = "Text", nullable)]
     pub phone_ext: Option<String>,
-    /// Alt phones.
+    /// Further valid numbers, E.164, without repeats.
     pub alt_phones: Option<Vec<String>>,
-    /// Email.
+    /// In lower case.
     #[sea_orm(column_type = "Text", nullable)]
     pub email: Option<String>,
-    /// Alt emails.
+    /// Further valid addresses, in lower case.
     pub alt_emails: Option<Vec<String>>,
-    /// Address.
+    /// House number, street and unit.
     #[sea_orm(column_type = "Text", nullable)]
     pub address: Option<String>,
-    /// City.
+    /// Normalised.
     #[sea_orm(column_type = "Text", nullable)]
     pub city: Option<String>,
-    /// State.
+    /// Two letters: a state, a territory or a province.
     #[sea_orm(column_type = "Text", nullable)]
     pub state: Option<String>,
-    /// Zip.
+    /// Five digits.
     #[sea_orm(column_type = "Text", nullable)]
     pub zip: Option<String>,
-    /// Zip4.
+    /// The four digits after them.
     #[sea_orm(column_type = "Text", nullable)]
     pub zip4: Option<String>,
     /// Further fields by name, typed: numbers are exact decimals, days are ISO 8601.

@@ -9,27 +9,27 @@ pub struct Model {
     /// The tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tenant_id: Uuid,
-    /// Lead id.
+    /// Whose journey it is.
     #[sea_orm(primary_key, auto_increment = false)]
     pub lead_id: Uuid,
     /// Primary key within the tenant.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
-    /// Kind.
+    /// One of the kinds in `domain::journey`.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
-    /// At.
+    /// When it happened.
     pub at: DateTimeUtc,
     /// The user or key that did it, when a person or a program asked for it.
     #[sea_orm(column_type = "Text", nullable)]
     pub actor: Option<String>,
-    /// Import id.
+    /// The file that caused it.
     pub import_id: Option<Uuid>,
-    /// Record.
+    /// The number of the record in that file.
     pub record: Option<i32>,
     /// Of the record that caused it: the same record again causes nothing.
     pub fingerprint: Option<Uuid>,
-    /// Data.
+    /// What else the kind says, by name.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub data: Option<Json>,
 }

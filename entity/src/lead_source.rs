@@ -18,13 +18,13 @@ pub struct Model {
     /// As people see it.
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    /// Kind.
+    /// `experian`, `transunion`, `leadsource`, `npa` or `generic`.
     #[sea_orm(column_type = "Text")]
     pub kind: String,
     /// Of kind generic: the tenant's own mapping. The built-in kinds carry theirs in the program.
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub mapping: Option<Json>,
-    /// Enabled.
+    /// Whether it takes leads.
     pub enabled: bool,
     /// When it was made.
     pub created_at: DateTimeUtc,

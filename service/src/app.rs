@@ -14,6 +14,8 @@ use tokio::sync::{Notify, watch};
 use crate::database::{self, Database, Mode, TenantTx};
 use crate::delivery;
 use crate::error::Error;
+use crate::intake::reader::Options;
+use crate::intake::run::FileRules;
 use crate::jobs;
 use crate::mail::{self, Mailer};
 use crate::runtime::{Clock, Ids};
@@ -197,6 +199,14 @@ impl App {
         domain::intake::Settings {
             today: self.clock.now().date_naive(),
             phone_regions: domain::intake::Regions::default(),
+        }
+    }
+
+    /// How a file of records is read.
+    pub fn file_rules(&self) -> FileRules {
+        FileRules {
+            options: Options::for_records_of(self.settings.record_bytes_max),
+            settings: self.intake_settings(),
         }
     }
 

@@ -13,7 +13,7 @@ use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use serde_json::{Value, json};
-use service::intake::worker;
+use service::intake::{imports, uploads, worker};
 use tests::data::{counts, import_state, rows, token};
 use tests::web::{Answer, Web};
 use tests::{TestApp, fixture};
@@ -180,6 +180,18 @@ async fn a_bad_record_costs_itself_alone() {
     Door::new().await.costs_one_record(deep.into_bytes(), "JSON_TOO_DEEP", "").await;
 }
 
+/// The operator's limit of one record is the file reader's too.
+#[tokio::test]
+async fn a_record_above_the_operators_limit_costs_itself_alone() {
+    let mut door = Door::new().await;
+    door.test.restart_with(|settings| settings.record_bytes_max = 2048);
+    door.web = door.test.web();
+    let record = |number: u32, notes: &str| json!({"Lead ID": format!("LS-{number}"), "First Name": "Ada", "Pri. Phone": format!("303555010{number}"), "Notes": notes});
+    let file =
+        format!("{}\n{}\n{}\n", record(1, "brief"), record(2, &"long ".repeat(500)), record(3, "brief"));
+    door.costs_one_record(file.into_bytes(), "RECORD_TOO_LARGE", "2048").await;
+}
+
 #[tokio::test]
 async fn an_empty_body_is_refused_at_once() {
     let door = Door::new().await;
@@ -214,16 +226,16 @@ async fn a_lead_that_is_no_json_of_utf_8_is_refused() {
     let door = Door::new().await;
     let latin = door.json(b"{\"First Name\":\"Jos\xe9\",\"Email\":\"jose@example.com\"}".to_vec()).await;
     door.refused_at_once(latin, 400, "INVALID_ENCODING", "UTF-8").await;
-    for (record, advice) in [
-        (deep(10_000), "deeper than 64"),
-        ("{\"First Name\":".to_owned(), "JSON"),
-        ("{\"First Name\":\"Ada\"} tail".to_owned(), "JSON"),
+    for (record, code, advice) in [
+        (deep(10_000), "JSON_TOO_DEEP", "more than 64 levels deep"),
+        ("{\"First Name\":".to_owned(), "MALFORMED_ROW", "JSON"),
+        ("{\"First Name\":\"Ada\"} tail".to_owned(), "MALFORMED_ROW", "JSON"),
     ] {
         let door = Door::new().await;
         let answer = door.json(record).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", answer.text());
         let reason = &answer.json()["reasons"][0];
-        assert_eq!(reason["code"], "MALFORMED_ROW", "{reason}");
+        assert_eq!(reason["code"], code, "{reason}");
         assert!(reason["message"].as_str().expect("a message").contains(advice), "{reason}");
         door.still_works().await;
     }
@@ -334,4 +346,35 @@ async fn a_files_key_with_another_body_is_a_conflict() {
     assert_eq!(worker::run_waiting(&door.test.app).await.expect("it runs"), 0);
     assert_eq!(door.rows(&["lead"]).await.len(), 1);
     assert!(door.test.uploads().is_empty());
+}
+
+/// A process that is killed with a body half stored leaves a file that nobody wants; so does a cancelled import. Both go, and
+/// nothing else does.
+#[tokio::test]
+async fn files_that_no_import_wants_are_swept() {
+    let door = Door::new().await;
+    let app = &door.test.app;
+    let now = std::time::SystemTime::from(app.clock.now());
+    let written = |path: &std::path::Path, hours_ago: u64| {
+        let file = fs::File::options().append(true).create(true).open(path).expect("a file");
+        file.set_modified(now - Duration::from_secs(hours_ago * 3600)).expect("set");
+    };
+    let csv = format!("{HEADER}\nLS-1,Ada,3035550101,\n");
+    let waiting = door.file(csv.clone()).await.import();
+    let cancelled = door.file(format!("{csv}LS-2,Bob,3035550102,\n")).await.import();
+    imports::cancel(app, door.tenant, cancelled).await.expect("cancelled");
+    let folder = door.test.folder.path().join(uploads::folder(door.tenant));
+    for stored in door.test.uploads() {
+        written(&stored, 30);
+    }
+    written(&folder.join("killed"), 2);
+    written(&folder.join("still-coming"), 0);
+
+    assert_eq!(uploads::sweep(app).await.expect("a sweep"), 2);
+    let left = door.test.uploads();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(folder.join("still-coming").exists() && !folder.join("killed").exists(), "{left:?}");
+    assert_eq!(worker::run_waiting(app).await.expect("it runs"), 1);
+    assert_eq!(counts(app, door.tenant, waiting).await.accepted, 1, "what waited was there");
+    assert_eq!(uploads::sweep(app).await.expect("a sweep"), 0);
 }

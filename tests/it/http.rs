@@ -14,7 +14,7 @@ use tests::data::{self, counts, everything, import_state, token};
 use tests::web::{Answer, Web};
 use tests::{TestApp, fixture, source_id};
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 fn lead(number: u32) -> Value {
     json!({"Lead ID": format!("LS-{number}"), "First Name": "Ada", "Pri. Phone": format!("303555{number:04}")})
@@ -54,6 +54,12 @@ async fn one_lead_is_answered_by_what_became_of_it() {
     assert_eq!(body["outcome"], "reject");
     assert_eq!(body["lead_id"], Value::Null);
     assert!(body["failed_record_id"].as_str().is_some_and(|id| id.starts_with("failed_")), "{body}");
+    let repeated = web.lead("leadsource", &token, &nobody).await;
+    assert_eq!(
+        (repeated.status, repeated.json()),
+        (refused.status, body.clone()),
+        "refused once, listed once"
+    );
     let reasons = body["reasons"].as_array().expect("reasons");
     assert!(reasons.iter().any(|reason| reason["code"] == "MISSING_CONTACT"), "{body}");
     assert!(
@@ -177,7 +183,7 @@ async fn a_source_token_opens_its_own_source_only() {
     assert!(data::rows(&test.app, tenant, &["lead", "import"]).await.is_empty());
 }
 
-async fn user(test: &TestApp, tenant: domain::ids::TenantId, email: &str) {
+pub(super) async fn user(test: &TestApp, tenant: domain::ids::TenantId, email: &str) {
     let new = NewUser {
         email: email.to_owned(),
         name: "Ada".to_owned(),
@@ -188,7 +194,7 @@ async fn user(test: &TestApp, tenant: domain::ids::TenantId, email: &str) {
     database.create_user(new, test.app.clock.now()).await.expect("a user");
 }
 
-async fn sign_in(web: &Web, email: &str, password: &str) -> Answer {
+pub(super) async fn sign_in(web: &Web, email: &str, password: &str) -> Answer {
     let query = "mutation ($input: SignInInput!) { signIn(input: $input) {
         viewer { email tenant { slug } } csrfToken accessToken error { code message } } }";
     web.graphql(&[], query, json!({"input": {"tenant": "acme", "email": email, "password": password}})).await

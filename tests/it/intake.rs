@@ -281,7 +281,7 @@ async fn a_file_with_a_broken_end_leaves_nothing() {
     let ended = run::run(&test.app, &leased).await.expect("an end");
     assert!(matches!(&ended, run::Ended::Failed(why) if why.contains("JSON_UNTERMINATED")), "{ended:?}");
     assert!(all_leads(&test.app, tenant).await.is_empty());
-    assert!(run::check(File::open(path).expect("there"), &source, &test.app.intake_settings()).is_err());
+    assert!(run::check(File::open(path).expect("there"), &source, &test.app.file_rules()).is_err());
 }
 
 /// A revision that brings what a held delivery lacked sends it on its way.

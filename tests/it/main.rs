@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod delivery;
+mod exact;
 mod faults;
 mod http;
 mod intake;

@@ -88,8 +88,11 @@ impl TestApp {
 
     /// The files that wait for their import, or were left behind.
     pub fn uploads(&self) -> Vec<PathBuf> {
-        let Ok(entries) = std::fs::read_dir(self.folder.path().join("uploads")) else { return Vec::new() };
-        entries.map(|entry| entry.expect("an entry").path()).collect()
+        let inside = |folder: PathBuf| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten();
+            entries.map(|entry| entry.expect("an entry").path()).collect::<Vec<_>>()
+        };
+        inside(self.folder.path().join("uploads")).into_iter().flat_map(inside).collect()
     }
 }
 

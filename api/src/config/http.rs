@@ -3,9 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Error, within};
+use super::{Error, secret, within};
+
+/// Keys whose values are secrets: the environment's are taken as they stand.
+pub(super) const SECRETS: [&str; 1] = ["http.metrics_token"];
 
 /// The server.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,10 +19,15 @@ pub struct Http {
     pub listen: String,
     /// How it is reached from outside; empty: the address that it listens on.
     pub public_url: String,
+    /// What a reader of `/metrics` sends.
+    #[serde(default, deserialize_with = "secret")]
+    metrics_token: Option<SecretString>,
     /// Open connections at a time.
     pub connections_max: usize,
     /// To the end of a request's headers, milliseconds.
     pub header_timeout_ms: u64,
+    /// Silence of a sender in the middle of a body, milliseconds.
+    pub body_silence_ms: u64,
     /// For requests under way when the server stops, milliseconds.
     pub stop_limit_ms: u64,
 }
@@ -32,6 +41,7 @@ impl Http {
         }
         within("http.connections_max", self.connections_max, 1, 1_000_000)?;
         within("http.header_timeout_ms", self.header_timeout_ms, 100, 600_000)?;
+        within("http.body_silence_ms", self.body_silence_ms, 100, 3_600_000)?;
         within("http.stop_limit_ms", self.stop_limit_ms, 0, 600_000)
     }
 
@@ -51,9 +61,20 @@ impl Http {
         }
     }
 
+    /// What a reader of `/metrics` has to send, if anything: the environment's word first, then the file's.
+    pub fn metrics_token(&self) -> Option<SecretString> {
+        let given = std::env::var("BATON_HTTP__METRICS_TOKEN").ok().filter(|token| !token.is_empty());
+        given.map(SecretString::from).or_else(|| self.metrics_token.clone())
+    }
+
     /// To the end of a request's headers.
     pub fn header_timeout(&self) -> Duration {
         Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// Silence of a sender in the middle of a body.
+    pub fn body_silence_max(&self) -> Duration {
+        Duration::from_millis(self.body_silence_ms)
     }
 
     /// For requests under way when the server stops.

@@ -97,7 +97,7 @@ impl Config {
         // A secret is taken as it stands: figment would read `0123` as a number.
         let no_key = |key: &figment::value::UncasedStr| {
             ARGUMENTS.iter().any(|argument| *argument == key)
-                || database::SECRETS.iter().chain(&mail::SECRETS).any(|secret| *secret == key)
+                || database::SECRETS.iter().chain(&http::SECRETS).chain(&mail::SECRETS).any(|secret| *secret == key)
         };
         let environment = Env::prefixed("BATON_").split("__").filter(move |key| !no_key(key));
         let mut config: Self =
@@ -134,6 +134,7 @@ impl Config {
         service::app::Settings {
             file_bytes_max: self.intake.file_bytes_max,
             record_bytes_max: self.intake.record_bytes_max,
+            body_silence_max: self.http.body_silence_max(),
             imports_at_once: self.intake.imports_at_once,
             allow_private_addresses: self.delivery.allow_private_addresses,
             issuer: self.http.public_url(),

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use service::delivery::reads::{self, DeliveryRow};
 use uuid::Uuid;
 
+use super::big_int::BigInt;
 use super::delivery::{AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState};
 use super::destinations;
 use super::error::{ApiError, UserError, expected, found, stored};
@@ -118,15 +119,17 @@ pub(super) struct DeliveryQueries;
 
 #[Object]
 impl DeliveryQueries {
-    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn deliveries(
         &self,
         context: &Context<'_>,
         #[graphql(default = 25)] first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         filter: Option<DeliveryFilter>,
     ) -> Result<DeliveryConnection, ApiError> {
-        let page = Window { first, after: after.as_deref(), ..Window::default() }.page()?;
+        let page = Window { first, after: after.as_deref(), last, before: before.as_deref() }.page()?;
         let filter = filter.unwrap_or_default().read()?;
         let wants = DeliveryWants::read(&Selected::here(context).nodes());
         let reads = operation(context)?.read().await?;
@@ -154,7 +157,7 @@ struct RetryDeliveryPayload {
 
 #[derive(SimpleObject)]
 struct RetryAllFailedPayload {
-    retried: u64,
+    retried: BigInt,
 }
 
 #[derive(Default)]
@@ -194,6 +197,7 @@ impl DeliveryMutations {
         }
         let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
         let retry = async { Ok(retries.retry_all_failed(viewer.tenant, destination, &actor).await?) };
-        Ok(RetryAllFailedPayload { retried: operation.change(retry).await? })
+        let retried = operation.change(retry).await?;
+        Ok(RetryAllFailedPayload { retried: BigInt(i64::try_from(retried).unwrap_or(i64::MAX)) })
     }
 }

@@ -15,6 +15,7 @@ use service::delivery::reads;
 use uuid::Uuid;
 
 use super::at_hand::{AtHand, Below, Getter};
+use super::big_int::BigInt;
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Reads, operation};
@@ -88,20 +89,20 @@ impl Destination {
         self.row.created_at
     }
 
-    async fn pending(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.pending)
+    async fn pending(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.pending.into())
     }
 
-    async fn delivered(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.delivered)
+    async fn delivered(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.delivered.into())
     }
 
-    async fn failed(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.failed)
+    async fn failed(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.failed.into())
     }
 
-    async fn held(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.held)
+    async fn held(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.held.into())
     }
 }
 

@@ -15,10 +15,11 @@ use service::intake::{failed, listing};
 use uuid::Uuid;
 
 use super::at_hand::{AtHand, Below, Getter};
+use super::big_int::BigInt;
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::{Id, each};
 use super::imports::{self, Import};
-use super::lead::{Issue, Lead, issues};
+use super::lead::{Issue, Lead, issues, stored_issues};
 use super::leads;
 use super::operation::{Reads, operation};
 use super::page::{COUNTED_MAX, Listed, Window, connection, counted, page_cost};
@@ -53,7 +54,16 @@ pub struct FailedRecord {
     source: Asked<Arc<Source>>,
     import: Asked<Option<Arc<Import>>>,
     lead: Asked<Option<Arc<Lead>>>,
-    values: Asked<Option<Vec<FieldValue>>>,
+    taken_apart: Asked<TakenApart>,
+}
+
+/// A raw record by the columns of its file.
+#[derive(Clone, Debug, Default)]
+struct TakenApart {
+    /// None when it has no columns.
+    values: Option<Vec<FieldValue>>,
+    /// The columns that each reason speaks of, in the reasons' order.
+    of_reasons: Vec<Vec<String>>,
 }
 
 #[Object]
@@ -76,8 +86,8 @@ impl FailedRecord {
     }
 
     /// Physical line in the file, from 1.
-    async fn line(&self) -> i64 {
-        self.row.line
+    async fn line(&self) -> BigInt {
+        self.row.line.into()
     }
 
     async fn raw(&self) -> &str {
@@ -86,11 +96,18 @@ impl FailedRecord {
 
     /// The raw record by column, for the correction form; null when it has no columns (malformed).
     async fn values(&self) -> Result<Option<&[FieldValue]>, ApiError> {
-        self.values.as_ref().map(Option::as_deref).ok_or_else(|| not_loaded("FailedRecord.values"))
+        let taken_apart = self.taken_apart.as_ref().ok_or_else(|| not_loaded("FailedRecord.values"))?;
+        Ok(taken_apart.values.as_deref())
     }
 
     async fn reasons(&self) -> Result<Vec<Issue>, ApiError> {
-        issues("failed_record.reasons", self.row.id, Deserialize::deserialize(&self.row.reasons))
+        let read = Deserialize::deserialize(&self.row.reasons);
+        let mut reasons = issues("failed_record.reasons", self.row.id, read)?;
+        let known = self.taken_apart.iter().flat_map(|taken_apart| &taken_apart.of_reasons);
+        for (reason, columns) in reasons.iter_mut().zip(known) {
+            reason.columns = Some(columns.clone());
+        }
+        Ok(reasons)
     }
 
     async fn state(&self) -> FailedRecordState {
@@ -129,7 +146,8 @@ pub(super) async fn load(
         Some(wanted) => leads::by_ids(reads, rows.iter().filter_map(|row| row.lead_id), wanted).await?,
         None => HashMap::new(),
     };
-    let mut values = if wants.values { Some(values_of(context, reads, &rows).await?) } else { None };
+    let mut taken_apart =
+        if wants.values || wants.columns { Some(take_apart(context, reads, &rows).await?) } else { None };
     let record = |row: failed_record::Model| {
         let state = STATES.iter().find(|(_, word)| *word == row.state).map(|(state, _)| *state);
         Ok(Arc::new(FailedRecord {
@@ -137,19 +155,19 @@ pub(super) async fn load(
             source: of_sources.get(&row.source_id).map(Arc::clone),
             import: wants.import.map(|_| row.import_id.and_then(|id| files.get(&id).map(Arc::clone))),
             lead: wants.lead.as_ref().map(|_| row.lead_id.and_then(|id| of_leads.get(&id).map(Arc::clone))),
-            values: values.as_mut().map(|values| values.remove(&row.id)),
+            taken_apart: taken_apart.as_mut().map(|records| records.remove(&row.id).unwrap_or_default()),
             row,
         }))
     };
     rows.into_iter().map(record).collect()
 }
 
-/// The raw records taken apart, by record; those that have no columns are missing. A plan is made once a source and file.
-async fn values_of(
+/// The raw records by the columns of their files, by record. A plan is made once a source and file.
+async fn take_apart(
     context: &Context<'_>,
     reads: &Reads,
     rows: &[failed_record::Model],
-) -> Result<HashMap<Uuid, Vec<FieldValue>>, ApiError> {
+) -> Result<HashMap<Uuid, TakenApart>, ApiError> {
     let source_ids: Vec<SourceId> = distinct(rows.iter().map(|row| row.source_id)).map(SourceId).collect();
     let import_ids: Vec<ImportId> =
         distinct(rows.iter().filter_map(|row| row.import_id)).map(ImportId).collect();
@@ -164,7 +182,7 @@ async fn values_of(
         files.into_iter().filter_map(|file| Some((file.id, Columns::of(file)?))).collect();
     let settings = operation(context)?.app.intake_settings();
     let mut plans = HashMap::new();
-    let mut values = HashMap::with_capacity(rows.len());
+    let mut records = HashMap::with_capacity(rows.len());
     for row in rows {
         let Some(source) = by_source.get(&row.source_id) else { continue };
         let columns = row.import_id.and_then(|id| columns.get(&id));
@@ -174,12 +192,20 @@ async fn values_of(
                 new.insert(raw::plan(source, columns, &settings)?)
             }
         };
-        if let Some(cells) = raw::values(&row.raw, columns, plan) {
-            let cells = cells.into_iter().map(|(column, value)| FieldValue { column, value });
-            values.insert(row.id, cells.collect());
-        }
+        let reasons =
+            stored_issues("failed_record.reasons", row.id, Deserialize::deserialize(&row.reasons))?;
+        let cells = raw::values(&row.raw, columns, plan);
+        let taken_apart = TakenApart {
+            values: cells
+                .map(|cells| cells.into_iter().map(|(column, value)| FieldValue { column, value }).collect()),
+            of_reasons: reasons
+                .iter()
+                .map(|reason| plan.labels_of(reason).map(str::to_owned).collect())
+                .collect(),
+        };
+        records.insert(row.id, taken_apart);
     }
-    Ok(values)
+    Ok(records)
 }
 
 /// The refused record of that id, when there is one.
@@ -256,15 +282,17 @@ pub(super) struct FailedRecordQueries;
 
 #[Object]
 impl FailedRecordQueries {
-    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn failed_records(
         &self,
         context: &Context<'_>,
         #[graphql(default = 25)] first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         filter: Option<FailedRecordFilter>,
     ) -> Result<FailedRecordConnection, ApiError> {
-        let window = Window { first, after: after.as_deref(), ..Window::default() };
+        let window = Window { first, after: after.as_deref(), last, before: before.as_deref() };
         page(context, &filter.unwrap_or_default().into(), window).await
     }
 

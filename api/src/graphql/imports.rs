@@ -14,6 +14,7 @@ use service::intake::listing;
 use uuid::Uuid;
 
 use super::at_hand::{AtHand, Below, Getter};
+use super::big_int::BigInt;
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::failed_records::{self, FailedRecordConnection};
 use super::id::{Id, each};
@@ -90,8 +91,8 @@ impl Import {
         &self.row.file_name
     }
 
-    async fn file_bytes(&self) -> i64 {
-        self.row.file_bytes
+    async fn file_bytes(&self) -> BigInt {
+        self.row.file_bytes.into()
     }
 
     async fn state(&self) -> ImportState {
@@ -120,50 +121,52 @@ impl Import {
     }
 
     /// Bytes read so far, of fileBytes.
-    async fn bytes_read(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.bytes_read)
+    async fn bytes_read(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.bytes_read.into())
     }
 
-    async fn records(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.records)
+    async fn records(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.records.into())
     }
 
-    async fn accepted(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.accepted)
+    async fn accepted(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.accepted.into())
     }
 
-    async fn warned(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.warned)
+    async fn warned(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.warned.into())
     }
 
-    async fn updated(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.updated)
+    async fn updated(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.updated.into())
     }
 
-    async fn duplicates(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.duplicates)
+    async fn duplicates(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.duplicates.into())
     }
 
-    async fn rejected(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.rejected)
+    async fn rejected(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.rejected.into())
     }
 
-    async fn skipped(&self) -> Result<i64, ApiError> {
-        Ok(self.counts()?.skipped)
+    async fn skipped(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.skipped.into())
     }
 
     async fn records_per_second(&self) -> Result<Option<f64>, ApiError> {
         Ok(self.rate(self.counts()?.records))
     }
 
-    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn failed_records(
         &self,
         context: &Context<'_>,
         #[graphql(default = 25)] first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<FailedRecordConnection, ApiError> {
-        let window = Window { first, after: after.as_deref(), ..Window::default() };
+        let window = Window { first, after: after.as_deref(), last, before: before.as_deref() };
         let filter = listing::FailedFilter { import: Some(ImportId(self.row.id)), ..Default::default() };
         failed_records::page(context, &filter, window).await
     }
@@ -257,15 +260,17 @@ pub(super) struct ImportQueries;
 
 #[Object]
 impl ImportQueries {
-    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
+    #[graphql(complexity = "page_cost(first, last, child_complexity)")]
     async fn imports(
         &self,
         context: &Context<'_>,
         #[graphql(default = 25)] first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
         filter: Option<ImportFilter>,
     ) -> Result<ImportConnection, ApiError> {
-        let page = Window { first, after: after.as_deref(), ..Window::default() }.page()?;
+        let page = Window { first, after: after.as_deref(), last, before: before.as_deref() }.page()?;
         let wants = ImportWants::read(&Selected::here(context).nodes());
         let reads = operation(context)?.read().await?;
         let rows = listing::imports(&reads, &filter.unwrap_or_default().into(), page).await?;

@@ -43,6 +43,9 @@ pub struct Issue {
     code: String,
     message: String,
     value: Option<String>,
+    /// The columns of the refused record that it speaks of, by the names that `values` has; null for a warning of a lead and in
+    /// the answer to a record just sent.
+    pub(super) columns: Option<Vec<String>>,
 }
 
 impl From<domain::lead::Issue> for Issue {
@@ -52,6 +55,7 @@ impl From<domain::lead::Issue> for Issue {
             code: issue.code.into(),
             message: issue.message.into(),
             value: issue.value.map(Into::into),
+            columns: None,
         }
     }
 }
@@ -62,10 +66,18 @@ pub(super) fn issues(
     id: Uuid,
     read: serde_json::Result<Vec<domain::lead::Issue>>,
 ) -> Result<Vec<Issue>, ApiError> {
-    let issues = read.map_err(|error| {
+    Ok(stored_issues(column, id, read)?.into_iter().map(Into::into).collect())
+}
+
+/// The same as the rules have them.
+pub(super) fn stored_issues(
+    column: &'static str,
+    id: Uuid,
+    read: serde_json::Result<Vec<domain::lead::Issue>>,
+) -> Result<Vec<domain::lead::Issue>, ApiError> {
+    read.map_err(|error| {
         ApiError::internal("reading stored issues", format!("{column} of {id} is of another shape: {error}"))
-    })?;
-    Ok(issues.into_iter().map(Into::into).collect())
+    })
 }
 
 /// Stored JSON as a value.

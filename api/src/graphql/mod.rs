@@ -12,6 +12,7 @@
 
 mod access;
 mod at_hand;
+mod big_int;
 mod deliveries;
 mod delivery;
 mod destinations;

@@ -14,6 +14,7 @@ use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::{leads, listing};
 
 use super::at_hand::{AtHand, Below, Getter};
+use super::big_int::BigInt;
 use super::error::{ApiError, UserError, expected, found, stored};
 use super::id::Id;
 use super::operation::{Operation, Reads, operation};
@@ -69,8 +70,8 @@ impl Source {
         self.row.created_at
     }
 
-    async fn lead_count(&self) -> Result<i64, ApiError> {
-        self.lead_count.ok_or_else(|| not_loaded("Source.leadCount"))
+    async fn lead_count(&self) -> Result<BigInt, ApiError> {
+        self.lead_count.map(Into::into).ok_or_else(|| not_loaded("Source.leadCount"))
     }
 }
 

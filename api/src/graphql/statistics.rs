@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::DestinationId;
 use service::delivery::reads::{self, Period, Point, StatusCount};
 
+use super::big_int::BigInt;
 use super::delivery::DeliveryState;
 use super::error::{ApiError, stored};
 use super::id::Id;
@@ -17,7 +18,7 @@ const DAYS_MAX: i64 = 366;
 /// What deliveries came to.
 #[derive(Default, SimpleObject)]
 pub struct DeliveryStatistics {
-    total: i64,
+    total: BigInt,
     by_state: Vec<StateCount>,
     by_http_status: Vec<HttpStatusCount>,
     /// One point an interval, oldest first.
@@ -28,7 +29,7 @@ pub struct DeliveryStatistics {
 #[derive(SimpleObject)]
 pub struct StateCount {
     state: DeliveryState,
-    count: i64,
+    count: BigInt,
 }
 
 /// Attempts that were answered alike.
@@ -37,12 +38,12 @@ pub struct HttpStatusCount {
     /// null: no answer.
     http_status: Option<i16>,
     error_kind: Option<String>,
-    count: i64,
+    count: BigInt,
 }
 
 impl From<StatusCount> for HttpStatusCount {
     fn from(row: StatusCount) -> Self {
-        Self { http_status: row.http_status, error_kind: row.error_kind, count: row.count }
+        Self { http_status: row.http_status, error_kind: row.error_kind, count: row.count.into() }
     }
 }
 
@@ -50,9 +51,9 @@ impl From<StatusCount> for HttpStatusCount {
 #[derive(SimpleObject)]
 pub struct DeliveryPoint {
     at: DateTime<Utc>,
-    attempts: i64,
-    delivered: i64,
-    failed: i64,
+    attempts: BigInt,
+    delivered: BigInt,
+    failed: BigInt,
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,
 }
@@ -61,9 +62,9 @@ impl From<Point> for DeliveryPoint {
     fn from(row: Point) -> Self {
         Self {
             at: row.at,
-            attempts: row.attempts,
-            delivered: row.delivered,
-            failed: row.attempts - row.delivered,
+            attempts: row.attempts.into(),
+            delivered: row.delivered.into(),
+            failed: (row.attempts - row.delivered).into(),
             p50_ms: row.p50_ms,
             p95_ms: row.p95_ms,
         }
@@ -96,8 +97,8 @@ impl StatisticsQueries {
         if selected.has("total") || selected.has("byState") {
             for (word, count) in reads::count_by_state(&reads, period).await? {
                 let state = stored("delivery.state", uuid::Uuid::nil(), &word, DeliveryState::of(&word))?;
-                statistics.total += count;
-                statistics.by_state.push(StateCount { state, count });
+                statistics.total.0 += count;
+                statistics.by_state.push(StateCount { state, count: count.into() });
             }
         }
         if selected.has("byHttpStatus") {

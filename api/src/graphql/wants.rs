@@ -150,6 +150,8 @@ impl Wants for ImportWants {
 #[derive(Clone, Debug, Default)]
 pub(super) struct FailedRecordWants {
     pub(super) values: bool,
+    /// The columns of its reasons.
+    pub(super) columns: bool,
     pub(super) source: Option<SourceWants>,
     pub(super) import: Option<ImportWants>,
     pub(super) lead: Option<LeadWants>,
@@ -159,6 +161,7 @@ impl Wants for FailedRecordWants {
     fn read(selected: &Selected<'_>) -> Self {
         Self {
             values: selected.has("values"),
+            columns: selected.field("reasons").has("columns"),
             source: selected.want("source"),
             import: selected.want("import"),
             lead: selected.want("lead"),

@@ -1,4 +1,4 @@
-//! The dashboard's files, embedded in the binary.
+//! The dashboard's files and those of `GraphiQL`, embedded in the binary: neither page loads anything from another host.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,13 +13,19 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[allow_missing = true]
 struct Files;
 
+const GRAPHIQL: &str = "graphiql.html";
+
 /// Everything of its own origin, nothing inline.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/// The same for `GraphiQL`, whose editor makes style sheets while it runs and carries its fonts inside them.
+const GRAPHIQL_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
+     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 const NOT_BUILT: &str = "<!doctype html><html lang=en><title>Baton</title><body><h1>Baton is running</h1>\
      <p>This binary was built without the dashboard. Build it with <code>make dashboard</code>, then build again. \
-     GraphQL is at <a href=/graphiql>/graphiql</a>.</p>";
+     GraphQL is at <code>/graphql</code>.</p>";
 
 /// The dashboard's operations by the SHA-256 of their text: it sends the hash instead of the text.
 static TRUSTED: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
@@ -35,17 +41,28 @@ pub fn trusted_document(hash: &str) -> Option<String> {
 /// A file, or the page itself for any address that its router knows.
 pub async fn serve(uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
-    let (name, file) = match Files::get(path).filter(|_| !path.is_empty()) {
+    // Served at its own address, under its own policy, where it is switched on.
+    let is_file = !path.is_empty() && path != GRAPHIQL;
+    let (name, file) = match Files::get(path).filter(|_| is_file) {
         Some(file) => (path, Some(file)),
         None if path.starts_with("assets/") => return StatusCode::NOT_FOUND.into_response(),
         None => ("index.html", Files::get("index.html")),
     };
+    page(name, file, CONTENT_SECURITY_POLICY)
+}
+
+/// The page of `GraphiQL`; it talks to `/graphql` as whoever is signed in, or with the token that is given there.
+pub async fn graphiql() -> Response {
+    page(GRAPHIQL, Files::get(GRAPHIQL), GRAPHIQL_POLICY)
+}
+
+fn page(name: &str, file: Option<EmbeddedFile>, policy: &'static str) -> Response {
     let mut response = match file {
         Some(file) => found(name, file),
         None => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
     };
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
@@ -58,4 +75,33 @@ fn found(name: &str, file: EmbeddedFile) -> Response {
     let headers =
         [(header::CONTENT_TYPE, kind.as_ref().to_owned()), (header::CACHE_CONTROL, cache.to_owned())];
     (headers, file.data).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// Whatever a page loads stands in this binary, and its policy lets it load nothing else.
+    #[tokio::test]
+    async fn the_pages_load_from_here_alone() {
+        for response in [serve(Uri::from_static("/")).await, graphiql().await] {
+            let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+            assert!(policy.starts_with("default-src 'self'") && !policy.contains("http"), "{policy}");
+            assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script-src"), "{policy}");
+            let page = response.into_body().collect().await.unwrap().to_bytes();
+            let page = String::from_utf8(page.to_vec()).unwrap();
+            assert!(!page.contains("://"), "{page}");
+            for loaded in ["src=\"", "href=\""].iter().flat_map(|by| page.split(by).skip(1)) {
+                let path = loaded.split('"').next().unwrap_or_default();
+                let answer = serve(path.parse().unwrap()).await;
+                let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap();
+                assert!(!kind.starts_with("text/html"), "{path} is not there");
+            }
+        }
+        // The page of GraphiQL is at its own address only, with its own policy.
+        let by_file = serve(Uri::from_static("/graphiql.html")).await;
+        assert!(!by_file.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("unsafe"));
+    }
 }

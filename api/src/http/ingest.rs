@@ -43,7 +43,7 @@ pub async fn ingest(
     if is_one_lead(&headers) {
         one_lead_or_file(&app, tenant, source, channel, key, &headers, body).await
     } else {
-        let upload = upload::receive(&app, body.into_data_stream(), Vec::new()).await?;
+        let upload = upload::receive(&app, tenant, body.into_data_stream(), Vec::new()).await?;
         file(&app, tenant, source, key, &headers, upload).await
     }
 }
@@ -106,7 +106,7 @@ async fn one_lead_or_file(
     }
     let is_object = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     if !complete || !is_object {
-        let upload = upload::receive(app, stream, start).await?;
+        let upload = upload::receive(app, tenant, stream, start).await?;
         return file(app, tenant, source, key, headers, upload).await;
     }
     let record = String::from_utf8(start).map_err(|_| {

@@ -6,7 +6,9 @@
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
-//! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
+//! | `/healthz`, `/readyz` | for whoever runs Baton ([`health`]) |
+//! | `/metrics` | the same, and for nobody else ([`metrics`]) |
+//! | `/graphiql` | for people who explore the API, where it is switched on ([`dashboard`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
 
 use std::sync::Arc;
@@ -14,7 +16,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use metrics_exporter_prometheus::PrometheusHandle;
 use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -25,10 +26,12 @@ pub mod exports;
 pub mod graphql;
 pub mod health;
 pub mod ingest;
+pub mod metrics;
 pub mod problem;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
+use metrics::Metrics;
 use problem::Problem;
 
 /// What the operator has set for the HTTP edge.
@@ -39,7 +42,7 @@ pub struct Options {
     /// Serves `/graphiql`.
     pub graphiql: bool,
     /// Answers `/metrics`.
-    pub metrics: Option<PrometheusHandle>,
+    pub metrics: Option<Metrics>,
 }
 
 /// All routes over one app.
@@ -56,10 +59,10 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .fallback(get(dashboard::serve))
         .method_not_allowed_fallback(not_allowed);
     if options.graphiql {
-        router = router.merge(graphql::graphiql());
+        router = router.route("/graphiql", get(dashboard::graphiql));
     }
     if let Some(metrics) = options.metrics {
-        router = router.route("/metrics", get(async move || metrics.render()));
+        router = router.merge(Router::new().route("/metrics", get(metrics::read)).with_state(metrics));
     }
     Ok(router
         .merge(graphql::router(engine, callers, options.limits)?)

@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 
 use axum::body::Bytes;
+use domain::ids::TenantId;
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, StatusCode};
 use service::App;
+use service::intake::uploads;
 use sha2::{Digest, Sha256};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
@@ -14,8 +16,6 @@ use super::problem::Problem;
 
 /// The header with the file's name, percent-encoded.
 pub const FILE_NAME: &str = "x-baton-file-name";
-/// The folder below the data folder where files wait for their import.
-const FOLDER: &str = "uploads";
 
 /// A file on disk. It goes when this is dropped, unless it is kept: a request that ends in whatever way leaves nothing.
 #[derive(Debug)]
@@ -53,10 +53,12 @@ impl Drop for Draft {
 /// Stores `start` and the rest of the stream. Whatever goes wrong, nothing stays behind.
 pub async fn receive<E>(
     app: &App,
+    tenant: TenantId,
     stream: impl Stream<Item = Result<Bytes, E>> + Unpin,
     start: Vec<u8>,
 ) -> Result<Upload, Problem> {
-    let folder = app.settings.data_dir.join(FOLDER);
+    let below = uploads::folder(tenant);
+    let folder = app.settings.data_dir.join(&below);
     fs::create_dir_all(&folder).await.map_err(|error| disk(&error))?;
     let name = app.ids.next(app.clock.now()).simple().to_string();
     let path = folder.join(&name);
@@ -68,7 +70,7 @@ pub async fn receive<E>(
     let created = creating.await.unwrap_or_else(|panic| Err(std::io::Error::other(panic)));
     let (mut file, draft) = created.map_err(|error| disk(&error))?;
     let (bytes, hash) = store(app, &mut file, stream, start).await?;
-    Ok(Upload { stored_as: format!("{FOLDER}/{name}"), bytes, hash, draft })
+    Ok(Upload { stored_as: format!("{below}/{name}"), bytes, hash, draft })
 }
 
 async fn store<E>(

@@ -39,7 +39,7 @@ async fn a_refused_record_is_corrected_into_a_lead() {
     let shown = world
         .data(
             who,
-            "{ failedRecords(filter: { states: [OPEN] }) { totalCount nodes { id state raw line values { column value } reasons { field code } lead { id } } } }",
+            "{ failedRecords(filter: { states: [OPEN] }) { totalCount nodes { id state raw line values { column value } reasons { field code columns } lead { id } } } }",
             Value::Null,
         )
         .await;
@@ -51,6 +51,11 @@ async fn a_refused_record_is_corrected_into_a_lead() {
             .unwrap()
             .contains(&json!({ "column": "Pri. Phone", "value": "12" }))
     );
+
+    let reasons = shown["nodes"][0]["reasons"].as_array().unwrap();
+    let columns = |code: &str| &reasons.iter().find(|reason| reason["code"] == code).unwrap()["columns"];
+    assert_eq!(columns("INVALID_EMAIL"), &json!(["Email"]));
+    assert!(columns("MISSING_CONTACT").as_array().unwrap().contains(&json!("Pri. Phone")), "{reasons:?}");
 
     let correct = "mutation($input: CorrectFailedRecordInput!) { correctFailedRecord(input: $input) {
         outcome lead { firstName phone channel events { kind } } failedRecord { state resolvedAt lead { phone } } reasons { code } error { code } } }";
@@ -149,4 +154,38 @@ async fn sources_and_destinations_are_made_and_changed() {
     let url = json!({ "input": { "id": world.acme.destination, "url": "ftp://x" } });
     let url = world.data(admin, destination, url).await;
     assert_eq!(url["updateDestination"]["error"], json!({ "field": "url", "code": "BAD_USER_INPUT" }));
+}
+
+#[tokio::test]
+async fn every_list_can_be_read_from_its_end() {
+    let world = World::new().await;
+    let who = &world.acme.member;
+    for number in 0..3 {
+        let bad = json!({ "Lead ID": format!("LS-bad-{number}"), "Pri. Phone": "12" });
+        world.data(who, SUBMIT, json!({ "input": { "source": world.acme.source, "record": bad } })).await;
+    }
+    world.submit(&world.acme, 3).await;
+    for list in ["failedRecords", "deliveries"] {
+        let page = |arguments: &str| {
+            format!(
+                "{{ {list}({arguments}) {{ pageInfo {{ hasNextPage hasPreviousPage startCursor }} nodes {{ id }} }} }}"
+            )
+        };
+        let all = world.data(who, &page("first: 10"), Value::Null).await[list].clone();
+        let ids = all["nodes"].as_array().unwrap();
+        assert_eq!(ids.len(), 3, "{all}");
+        let end = world.data(who, &page("last: 2"), Value::Null).await[list].clone();
+        assert_eq!(end["nodes"].as_array().unwrap(), &ids[1..], "{list}");
+        assert_eq!(
+            (&end["pageInfo"]["hasNextPage"], &end["pageInfo"]["hasPreviousPage"]),
+            (&json!(false), &json!(true))
+        );
+        let start = end["pageInfo"]["startCursor"].as_str().unwrap();
+        let newer =
+            world.data(who, &page(&format!("last: 2, before: \"{start}\"")), Value::Null).await[list].clone();
+        assert_eq!(newer["nodes"].as_array().unwrap(), &ids[..1], "{list}");
+        assert_eq!(newer["pageInfo"]["hasPreviousPage"], false, "{list}");
+    }
+    let none = world.data(who, "{ imports(last: 5) { nodes { id } } }", Value::Null).await;
+    assert_eq!(none["imports"]["nodes"], json!([]));
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use api::http::graphql::{Authenticate, Caller, Limits, Refusal, router};
+use api::http::graphql::{Authenticate, Caller, Engine, Limits, Refusal, router};
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::{Builder, Parts};
@@ -71,8 +71,12 @@ impl TestEdge {
 
     pub fn with(limits: Limits) -> Self {
         let effects = Effects::default();
-        let router = router(Arc::new(schema(effects.clone())), Arc::new(Names), limits).unwrap();
-        Self { router, effects }
+        Self::over(Arc::new(schema(effects.clone())), effects, limits)
+    }
+
+    /// The edge over another engine with those effects.
+    pub fn over(engine: Arc<dyn Engine>, effects: Effects, limits: Limits) -> Self {
+        Self { router: router(engine, Arc::new(Names), limits).unwrap(), effects }
     }
 
     pub fn sum(&self) -> i32 {

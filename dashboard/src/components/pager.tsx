@@ -15,8 +15,12 @@ interface Props {
   label: string;
   summary?: string;
   pageInfo: PageInfo | undefined;
-  /** The connection can also be read backwards (`last`, `before`). */
-  backwards?: boolean;
+}
+
+/** The arguments of the page that the address names. */
+export function pageOf(parameters: URLSearchParams, size: number) {
+  const before = parameters.get('before');
+  return before ? { first: null, last: size, before } : { first: size, after: parameters.get('after') };
 }
 
 /** Cursors of the pages that led here, newest last; an empty text is the first page. */
@@ -26,7 +30,7 @@ function trailOf(state: unknown): string[] {
 }
 
 /** Older and newer pages by cursor; the cursor stands in the address, so a page can be shared. */
-export function Pager({ label, summary, pageInfo, backwards = false }: Props) {
+export function Pager({ label, summary, pageInfo }: Props) {
   const [parameters] = useSearchParams();
   const navigate = useNavigate();
   const trail = trailOf(useLocation().state);
@@ -44,7 +48,7 @@ export function Pager({ label, summary, pageInfo, backwards = false }: Props) {
   const older = () => go({ after: pageInfo?.endCursor ?? null, before: null }, [...trail, parameters.get('after') ?? '']);
   const newer = () => {
     if (trail.length > 0) return go({ after: trail.at(-1) ?? null, before: null }, trail.slice(0, -1));
-    if (backwards && pageInfo?.hasPreviousPage) return go({ after: null, before: pageInfo.startCursor ?? null }, []);
+    if (pageInfo?.hasPreviousPage) return go({ after: null, before: pageInfo.startCursor ?? null }, []);
     return go({ after: null, before: null }, []);
   };
 

@@ -86,30 +86,20 @@ describe('fields', () => {
 });
 
 describe('faults', () => {
-  const values = [
-    { column: 'First Name', value: 'ALMA' },
-    { column: 'Telephone # 1', value: '0000000000' },
-    { column: 'Telephone # 1', value: '' },
-    { column: 'Zip Code', value: '8O202' },
-  ];
+  const values = ['First Name', 'Telephone # 1', 'Telephone # 1 (2)', 'Zip Code'].map((column) => ({ column }));
+  const contact = { field: 'record', code: 'MISSING_CONTACT', message: 'No phone and no e-mail.', columns: ['Telephone # 1', 'Telephone # 1 (2)'] };
+  const zip = { field: 'zip', code: 'INVALID_ZIP', message: 'Not a ZIP code.', value: '8O202', columns: ['Zip Code', 'Telephone # 1'] };
 
-  it('marks every column that could give the contact', () => {
-    const { byColumn, others } = assignReasons(values, [
-      { field: 'phone', code: 'MISSING_CONTACT', message: 'No phone and no e-mail.', value: null },
-    ]);
-    expect([...byColumn.keys()]).toEqual([1, 2]);
+  it('marks every column that a reason speaks of, by its first reason', () => {
+    const { byColumn, others } = assignReasons(values, [contact, zip]);
+    expect([...byColumn.entries()]).toEqual([[1, contact], [2, contact], [3, zip]]);
     expect(others).toEqual([]);
   });
 
-  it('finds a column by the value that was refused', () => {
-    const { byColumn } = assignReasons(values, [
-      { field: 'postcode', code: 'INVALID', message: 'Not a ZIP code.', value: '8O202' },
-    ]);
-    expect([...byColumn.keys()]).toEqual([3]);
-  });
-
-  it('keeps reasons that fit no column', () => {
-    const reason = { field: 'record', code: 'MALFORMED_ROW', message: 'Too many cells.', value: null };
-    expect(assignReasons(values, [reason]).others).toEqual([reason]);
+  it('keeps reasons that speak of no column, or of none that is there', () => {
+    const whole = { field: 'record', code: 'MALFORMED_ROW', message: 'Too many cells.', columns: [] };
+    const unknown = { field: 'zip', code: 'INVALID_ZIP', message: 'Not a ZIP code.', columns: null };
+    const elsewhere = { ...zip, columns: ['Postcode'] };
+    expect(assignReasons(values, [whole, unknown, elsewhere]).others).toEqual([whole, unknown, elsewhere]);
   });
 });

@@ -4,6 +4,8 @@
 pub const MISSING_CONTACT: &str = "MISSING_CONTACT";
 /// Refused: cells are missing or left over, or the JSON is no object.
 pub const MALFORMED_ROW: &str = "MALFORMED_ROW";
+/// Refused: objects and arrays are nested deeper than [`NESTING_MAX`](super::NESTING_MAX).
+pub const JSON_TOO_DEEP: &str = "JSON_TOO_DEEP";
 /// Refused: a field that the mapping requires is blank or cannot be used.
 pub const INVALID_FIELD: &str = "INVALID_FIELD";
 /// Refused: a cell is longer than [`CELL_BYTES_MAX`](super::CELL_BYTES_MAX).

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use super::plan::key;
 use super::rules::text::{raw, trim};
-use super::{Cells, Plan};
+use super::{Cells, Plan, codes};
 
 /// How deeply arrays and objects may be nested in a record.
 pub const NESTING_MAX: usize = 64;
@@ -38,16 +38,40 @@ impl Cells for Slots {
     }
 }
 
+/// Why a text is no record.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// Nested deeper than [`NESTING_MAX`].
+    TooDeep,
+    /// No JSON, or no object; says which.
+    Malformed(CompactString),
+}
+
+impl Fault {
+    /// The refusal's code and sentence.
+    pub(super) fn told(self) -> (&'static str, CompactString) {
+        match self {
+            Self::TooDeep => (
+                codes::JSON_TOO_DEEP,
+                format_compact!(
+                    "The JSON value is nested more than {NESTING_MAX} levels deep. Send it with fewer levels."
+                ),
+            ),
+            Self::Malformed(what) => (codes::MALFORMED_ROW, what),
+        }
+    }
+}
+
 /// What the mapping does not name, under its path.
 type Extra = Vec<(CompactString, CompactString)>;
 
 impl Slots {
     /// Fills the slots from one object; gives what the mapping does not name, or why the text is no record.
-    pub(super) fn fill(&mut self, plan: &Plan, text: &str) -> Result<Extra, CompactString> {
+    pub(super) fn fill(&mut self, plan: &Plan, text: &str) -> Result<Extra, Fault> {
         self.reset(plan);
         let value: &RawValue = serde_json::from_str(text).map_err(|error| broken(&error))?;
         if !value.get().starts_with('{') {
-            return Err(CompactString::const_new("the element is not a JSON object"));
+            return Err(no_object());
         }
         let mut extra = Extra::new();
         self.walk(plan, value.get(), 1, &mut extra)?;
@@ -80,17 +104,9 @@ impl Slots {
         self.ranges.resize(plan.labels.len(), (0, 0));
     }
 
-    fn walk(
-        &mut self,
-        plan: &Plan,
-        value: &str,
-        depth: usize,
-        extra: &mut Extra,
-    ) -> Result<(), CompactString> {
+    fn walk(&mut self, plan: &Plan, value: &str, depth: usize, extra: &mut Extra) -> Result<(), Fault> {
         match value.as_bytes().first() {
-            Some(b'{' | b'[') if depth > NESTING_MAX => {
-                Err(format_compact!("the JSON is nested deeper than {NESTING_MAX}"))
-            }
+            Some(b'{' | b'[') if depth > NESTING_MAX => Err(Fault::TooDeep),
             Some(b'{') => {
                 let walk = Object { slots: self, plan, depth, extra };
                 let mut json = serde_json::Deserializer::from_str(value);
@@ -106,13 +122,7 @@ impl Slots {
         }
     }
 
-    fn walk_array(
-        &mut self,
-        plan: &Plan,
-        value: &str,
-        depth: usize,
-        extra: &mut Extra,
-    ) -> Result<(), CompactString> {
+    fn walk_array(&mut self, plan: &Plan, value: &str, depth: usize, extra: &mut Extra) -> Result<(), Fault> {
         let elements: Vec<&RawValue> = serde_json::from_str(value).map_err(|error| broken(&error))?;
         if elements.iter().all(|element| !element.get().starts_with(['{', '['])) {
             let start = self.text.len();
@@ -186,13 +196,23 @@ fn is_below(path: &str, name: &str) -> bool {
 }
 
 /// What is wrong with the text, without a piece of it: it may hold a lead's data.
-fn broken(error: &serde_json::Error) -> CompactString {
+fn broken(error: &serde_json::Error) -> Fault {
     use serde_json::error::Category;
     let what = match error.classify() {
         Category::Eof => "ends too early",
         Category::Syntax | Category::Data | Category::Io => "is not valid",
     };
-    format_compact!("the JSON {what} at line {}, column {}", error.line(), error.column())
+    Fault::Malformed(format_compact!(
+        "The JSON {what} at line {}, column {}. Correct it and send the record again.",
+        error.line(),
+        error.column()
+    ))
+}
+
+fn no_object() -> Fault {
+    Fault::Malformed(CompactString::const_new(
+        "The element is not a JSON object. Send one JSON object for each lead.",
+    ))
 }
 
 struct Object<'a, 'p> {
@@ -203,7 +223,7 @@ struct Object<'a, 'p> {
 }
 
 impl<'de> Visitor<'de> for Object<'_, '_> {
-    type Value = Result<(), CompactString>;
+    type Value = Result<(), Fault>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -228,7 +248,7 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-        Ok(Err(CompactString::const_new("the element is not a JSON object")))
+        Ok(Err(no_object()))
     }
 }
 

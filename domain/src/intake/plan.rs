@@ -1,6 +1,6 @@
 //! A mapping compiled against one file: names resolved to indexes once, not for every record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use compact_str::{CompactString, ToCompactString, format_compact};
@@ -159,6 +159,22 @@ impl Plan {
         &self.labels
     }
 
+    /// The [labels](Self::labels) of the cells that an issue speaks of, in the order of the file: those that its field is read
+    /// from; for a missing contact all that could give one. None for an issue of the whole record.
+    pub fn labels_of<'a>(&'a self, issue: &Issue) -> impl Iterator<Item = &'a str> + use<'a> {
+        let contact = issue.code == codes::MISSING_CONTACT;
+        let concerns = |step: &&Step| {
+            step.name == issue.field || (contact && matches!(step.target, Target::Phone | Target::Email))
+        };
+        let slots: BTreeSet<usize> = self
+            .steps
+            .iter()
+            .filter(concerns)
+            .flat_map(|step| step.from.iter().chain(&step.fallback).copied())
+            .collect();
+        slots.into_iter().map(|slot| self.labels[slot].as_str())
+    }
+
     /// Reads the cells of one record. `cells` has one for each column of the header.
     pub fn read_cells<C: Cells + ?Sized>(&self, cells: &C, scratch: &mut Scratch) -> Verdict {
         let (count, wanted) = (cells.len(), self.labels.len());
@@ -167,11 +183,13 @@ impl Plan {
             if (0..count).all(blank) {
                 return Verdict::Skip;
             }
-            return malformed(&format_compact!("the row has {count} cells, the header has {wanted}"));
+            return malformed(&format_compact!(
+                "The row has {count} cells, the header has {wanted}. Send it with all of its cells."
+            ));
         }
         if !(wanted..count).all(blank) {
             return malformed(&format_compact!(
-                "the row has {count} cells, the header has {wanted}; is a cell with the delimiter inside not quoted?"
+                "The row has {count} cells, the header has {wanted}. Is a cell with the delimiter inside not quoted?"
             ));
         }
         if self.repeats_header(cells) {
@@ -189,7 +207,10 @@ impl Plan {
             Ok(extra) => {
                 assemble::assemble(self, &scratch.slots, extra, &mut scratch.joined, &mut scratch.encoded)
             }
-            Err(fault) => malformed(&fault),
+            Err(fault) => {
+                let (code, message) = fault.told();
+                refused(code, message)
+            }
         }
     }
 
@@ -255,10 +276,14 @@ pub(super) fn key(name: &str) -> String {
 
 /// A refusal of the whole row.
 pub(super) fn malformed(message: &str) -> Verdict {
+    refused(codes::MALFORMED_ROW, CompactString::from(message))
+}
+
+fn refused(code: &'static str, message: CompactString) -> Verdict {
     Verdict::Reject(vec![Issue {
         field: CompactString::const_new("record"),
-        code: CompactString::const_new(codes::MALFORMED_ROW),
-        message: CompactString::from(message),
+        code: CompactString::const_new(code),
+        message,
         value: None,
     }])
 }

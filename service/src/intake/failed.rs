@@ -75,6 +75,23 @@ pub async fn store(
     Ok(stored.into_iter().map(FailedRecordId).collect())
 }
 
+/// The record that the same text was kept as when it was refused before.
+pub(super) async fn kept_before(
+    connection: &mut PgConnection,
+    origin: RefusedOrigin<'_>,
+    refused: &Refused,
+) -> Result<Option<FailedRecordId>, Error> {
+    let id = sqlx::query_scalar(
+        "SELECT id FROM failed_record WHERE tenant_id = $1 AND source_id = $2 AND fingerprint = $3",
+    )
+    .bind(origin.tenant.uuid())
+    .bind(origin.source.uuid())
+    .bind(fingerprint(origin.file_hash, refused))
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(FailedRecordId))
+}
+
 /// Refused once, listed once: by file and record number, or by its text when it came alone.
 pub(super) fn fingerprint(file_hash: &[u8], refused: &Refused) -> Uuid {
     let mut hash = Xxh3::new();

@@ -22,6 +22,7 @@ mod stage;
 pub mod stored;
 pub mod submit;
 pub mod together;
+pub mod uploads;
 pub mod worker;
 
 /// How often a transaction that met another is tried again.

@@ -43,6 +43,15 @@ pub enum Ended {
     Stopped(Counts),
 }
 
+/// How a file is read: the operator's limits, and what the rules need to know beside the records.
+#[derive(Clone, Debug)]
+pub struct FileRules {
+    /// Of the reader.
+    pub options: Options,
+    /// Of the rules.
+    pub settings: Settings,
+}
+
 /// Runs an import to its end. An error means that it can go on later from where it is.
 pub async fn run(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let heartbeat = tokio::spawn(heartbeat(Arc::clone(app), leased.clone()));
@@ -68,8 +77,8 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let (sender, receiver) = mpsc::channel::<Prepared>(1);
     let done = done_batches(app, tenant, ImportId(leased.import.id)).await?;
     let reading = {
-        let (leased, settings) = (leased.clone(), app.intake_settings());
-        tokio::task::spawn_blocking(move || read(&leased, &settings, &done, &sender))
+        let (leased, rules) = (leased.clone(), app.file_rules());
+        tokio::task::spawn_blocking(move || read(&leased, &rules, &done, &sender))
     };
     let receiver = Arc::new(Mutex::new(receiver));
     let together = Arc::new(Together::default());
@@ -105,13 +114,13 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
 
 /// Reads the whole file once without storing anything: its shape, or why it cannot be imported.
 async fn checked(app: &App, leased: &Leased) -> Result<Result<Shape, String>, Error> {
-    let (leased, settings) = (leased.clone(), app.intake_settings());
+    let (leased, rules) = (leased.clone(), app.file_rules());
     let check = move || -> Result<Result<Shape, String>, Error> {
         let file = match File::open(&leased.path) {
             Ok(file) => file,
             Err(error) => return Ok(Err(unreadable(&leased.path, &error))),
         };
-        match check(file, &leased.source, &settings) {
+        match check(file, &leased.source, &rules) {
             Ok(shape) => Ok(Ok(shape)),
             Err(Error::Invalid { code, message, .. }) => Ok(Err(format!("{message} [{code}]"))),
             Err(other) => Err(other),
@@ -129,11 +138,11 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
 pub fn check(
     input: impl Read + Send + 'static,
     source: &lead_source::Model,
-    settings: &Settings,
+    rules: &FileRules,
 ) -> Result<Shape, Error> {
-    let mut reader = Reader::open(input, &Options::default()).map_err(refused)?;
+    let mut reader = Reader::open(input, &rules.options).map_err(refused)?;
     let shape = reader.shape().clone();
-    prepare::plan_for(source, &shape, settings)?;
+    prepare::plan_for(source, &shape, &rules.settings)?;
     let mut batch = Batch::default();
     while reader.next_batch(&mut batch).map_err(refused)? {}
     Ok(shape)
@@ -194,7 +203,7 @@ impl<R: Read> Read for Counted<R> {
 /// Reads batch after batch, sends each through the rules and on to the streams, but for those that are done.
 fn read(
     leased: &Leased,
-    settings: &Settings,
+    rules: &FileRules,
     done: &HashSet<i32>,
     sender: &mpsc::Sender<Prepared>,
 ) -> Result<(), Error> {
@@ -202,8 +211,8 @@ fn read(
         File::open(&leased.path).map_err(|error| Error::internal("opening an import's file", error))?;
     let bytes = Arc::new(AtomicU64::new(0));
     let counted = Counted { input: file, bytes: Arc::clone(&bytes) };
-    let mut reader = Reader::open(counted, &Options::default()).map_err(refused)?;
-    let plan = prepare::plan_for(&leased.source, reader.shape(), settings)?;
+    let mut reader = Reader::open(counted, &rules.options).map_err(refused)?;
+    let plan = prepare::plan_for(&leased.source, reader.shape(), &rules.settings)?;
     let mut scratch = Scratch::default();
     let mut batch = Batch::default();
     let mut number = 0;

@@ -154,8 +154,13 @@ async fn store(app: &App, tx: &mut TenantTx, submission: Submission<'_>) -> Resu
             let origin = RefusedOrigin { tenant, source, import: None, file_hash: &[], now };
             let refused =
                 Refused { record: 1, line: 1, raw: submission.record.to_owned(), reasons: reasons.clone() };
-            let stored = failed::store(tx.connection(), origin, &[refused], &app.ids).await?;
-            Ok(Submitted { outcome: Outcome::Rejected, lead: None, failed: stored.first().copied(), reasons })
+            let refused = [refused];
+            let stored = failed::store(tx.connection(), origin, &refused, &app.ids).await?;
+            let failed = match stored.first() {
+                Some(new) => Some(*new),
+                None => failed::kept_before(tx.connection(), origin, &refused[0]).await?,
+            };
+            Ok(Submitted { outcome: Outcome::Rejected, lead: None, failed, reasons })
         }
         Verdict::Skip => Err(Error::invalid("record", "the record is empty: send one JSON object")),
     }

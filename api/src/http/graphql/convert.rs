@@ -9,10 +9,11 @@ use async_graphql::parser::types::{
     InlineFragment, OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeCondition,
     VariableDefinition,
 };
-use async_graphql::{Name, Number, Pos, Positioned};
+use async_graphql::{Name, Pos, Positioned};
 use async_graphql_value::Value;
 
 use super::answer::Fault;
+use super::exact;
 
 /// Converts a document that has passed validation; anything that cannot be converted was not valid.
 pub(super) fn document(source: &ast::Document, text: &str) -> Result<ExecutableDocument, Fault> {
@@ -194,8 +195,8 @@ fn value(source: &ast::Value) -> Result<Value, Fault> {
         ast::Value::Variable(name) => Value::Variable(Name::new(name)),
         ast::Value::String(text) => Value::String(text.clone()),
         ast::Value::Boolean(truth) => Value::Boolean(*truth),
-        ast::Value::Int(number) => Value::Number(integer(number.as_str())?),
-        ast::Value::Float(number) => Value::Number(float(number.as_str())?),
+        ast::Value::Int(number) => exact(number.as_str()),
+        ast::Value::Float(number) => exact(number.as_str()),
         ast::Value::List(items) => {
             Value::List(items.iter().map(|item| value(item)).collect::<Result<_, Fault>>()?)
         }
@@ -208,15 +209,9 @@ fn value(source: &ast::Value) -> Result<Value, Fault> {
     })
 }
 
-/// Integers beyond 64 bits are floats, as in JSON: a scalar of ours may still want them.
-fn integer(text: &str) -> Result<Number, Fault> {
-    let signed = text.parse::<i64>().map(Number::from);
-    signed.or_else(|_| text.parse::<u64>().map(Number::from)).or_else(|_| float(text))
-}
-
-fn float(text: &str) -> Result<Number, Fault> {
-    let number = text.parse().ok().and_then(Number::from_f64);
-    number.ok_or_else(|| Fault::invalid("a number is too large"))
+/// A number as a variable would bring it: its text when no number of ours has its value.
+fn exact(text: &str) -> Value {
+    exact::number(text).map_or_else(Value::String, Value::Number)
 }
 
 #[cfg(test)]

@@ -28,9 +28,9 @@ mod convert;
 mod document;
 mod edge;
 mod event_stream;
+mod exact;
 mod exchange;
 mod expansion;
-mod graphiql;
 mod inputs;
 mod limits;
 mod nesting;
@@ -49,7 +49,6 @@ use futures_util::stream::BoxStream;
 pub use answer::{RequestId, to_json};
 pub use auth::{Authenticate, Caller, Refusal};
 pub use document::InvalidSchema;
-pub use graphiql::graphiql;
 pub use limits::Limits;
 
 /// A schema, seen from the edge.

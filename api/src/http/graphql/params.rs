@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{BAD_USER_INPUT, Fault, LIMIT_EXCEEDED};
 use super::limits::Limits;
-use super::nesting;
+use super::{exact, nesting};
 
 /// One request (GraphQL over HTTP, section 5.1). Unknown members are ignored, as the specification wants.
 #[derive(Debug, PartialEq)]
@@ -116,7 +116,7 @@ pub(super) fn json(bytes: &[u8], envelope_levels: usize, limits: &Limits) -> Res
     // RFC 8259 lets a reader ignore a byte order mark.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| bad("the request is not UTF-8"))?;
-    serde_json::from_str(text).map_err(|error| {
+    exact::read(text).map_err(|error| {
         // The error's own text may quote the input; its place is enough.
         bad(format!("the request is not JSON: look at line {}, column {}", error.line(), error.column()))
     })

@@ -10,7 +10,7 @@ import { isRetryable, useRetryDelivery } from '../../components/delivery-card';
 import { FilterBar, known, useFilters } from '../../components/filters';
 import { notifyDone, notifyError } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
-import { Pager } from '../../components/pager';
+import { Pager, pageOf } from '../../components/pager';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { deliveryStates, Status } from '../../components/status';
@@ -23,8 +23,8 @@ import { DeliveryDrawer } from './delivery-drawer';
 import { spans, Statistics, type Span } from './statistics';
 
 const DeliveriesDocument = graphql(`
-  query Deliveries($first: Int, $after: String, $filter: DeliveryFilter) {
-    deliveries(first: $first, after: $after, filter: $filter) {
+  query Deliveries($first: Int, $after: String, $last: Int, $before: String, $filter: DeliveryFilter) {
+    deliveries(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
       nodes {
         id state reason attemptCount nextAttemptAt createdAt finishedAt
         lead { id firstName lastName }
@@ -86,7 +86,7 @@ export function DeliveriesPage() {
     httpStatus: /^\d{3}$/.test(httpStatus) ? Number(httpStatus) : null,
   }), [destinations, states, httpStatus]);
   const [{ data, error, fetching, stale }, again] = useQuery({
-    query: DeliveriesDocument, variables: { first: 25, after: parameters.get('after'), filter },
+    query: DeliveriesDocument, variables: { ...pageOf(parameters, 25), filter },
   });
   const [{ data: destinationData }] = useQuery({ query: DeliveryDestinationsDocument });
   const { retry } = useRetryDelivery();

@@ -100,6 +100,9 @@ function timeAxis(figures: Figures, zone: string, span: Span) {
   return { ticks, tickFormatter: (at: string) => name(at, zone), minTickGap: 24, interval: 'preserveStart' as const, padding: { left: 12, right: 16 } };
 }
 
+/** So that the highest tick keeps its label beside its line. */
+const roomAbove = { margin: { top: 10 } };
+
 type Series = readonly { name: string; color: `${string}.${number}` }[];
 
 /** The meaning of the colours. Outside the chart, whose own one keeps a measured width and so can be cut off. */
@@ -138,7 +141,7 @@ interface ChartProps {
   span: Span;
 }
 
-const latencySeries = [{ name: 'Median (p50)', color: 'petrol.6' }, { name: '95th percentile (p95)', color: 'orange.6' }] as const satisfies Series;
+const latencySeries = [{ name: 'Median (p50)', color: 'petrol.4' }, { name: '95th percentile (p95)', color: 'orange.6' }] as const satisfies Series;
 
 function Latency({ figures, zone, span }: ChartProps) {
   const points = useMemo(() => figures.series.map(({ at, p50Ms, p95Ms }) => ({ at, 'Median (p50)': p50Ms, '95th percentile (p95)': p95Ms })), [figures]);
@@ -150,7 +153,7 @@ function Latency({ figures, zone, span }: ChartProps) {
           <div aria-hidden="true">
             <LineChart
               h={204} data={points} dataKey="at" curveType="monotone" connectNulls strokeWidth={2} series={[...latencySeries]} withDots={measured.length < 40}
-              dotProps={{ r: measured.length < 4 ? 4.5 : 2.5 }} gridAxis="x" tickLine="none" valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
+              dotProps={{ r: measured.length < 4 ? 4.5 : 2.5 }} gridAxis="x" tickLine="none" lineChartProps={roomAbove} valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
               xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
             />
             <Legend series={latencySeries} />
@@ -186,7 +189,8 @@ function HttpStatuses({ figures }: { figures: Figures }) {
           <div aria-hidden="true">
             <BarChart
               h={230} data={bars} dataKey="status" orientation="vertical" series={[{ name: 'Attempts', color: 'petrol.6' }]} gridAxis="none" tickLine="none"
-              valueFormatter={formatCount} yAxisProps={{ width: 84 }} maxBarWidth={26} withBarValueLabel valueLabelProps={{ position: 'right', offset: 8 }} barProps={{ radius: 3 }}
+              // The labels are placed once, where the bars end: bars that grow would pass under them.
+              valueFormatter={formatCount} yAxisProps={{ width: 84 }} maxBarWidth={26} withBarValueLabel valueLabelProps={{ position: 'right', offset: 8 }} barProps={{ radius: 3, isAnimationActive: false }}
               xAxisProps={{ allowDecimals: false, padding: { right: 56 } }}
             />
           </div>
@@ -207,7 +211,7 @@ function Attempts({ figures, zone, span }: ChartProps) {
       <div className={classes.chart}>
         <div aria-hidden="true">
           <BarChart
-            h={160} data={points} dataKey="at" type="stacked" gridAxis="x" tickLine="none" valueFormatter={formatCount}
+            h={160} data={points} dataKey="at" type="stacked" gridAxis="x" tickLine="none" barChartProps={roomAbove} valueFormatter={formatCount}
             series={[...attemptSeries]} yAxisProps={{ width: 48, allowDecimals: false, tickCount: 4 }} maxBarWidth={28}
             xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
           />

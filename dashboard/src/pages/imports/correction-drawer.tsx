@@ -19,7 +19,7 @@ const FailedRecordDocument = graphql(`
     failedRecord(id: $id) {
       id record line raw state
       values { column value }
-      reasons { field code message value }
+      reasons { field code message value columns }
       source { id name }
       import { id fileName }
       lead { id firstName lastName }
@@ -32,7 +32,7 @@ const CorrectFailedRecordDocument = graphql(`
     correctFailedRecord(input: $input) {
       outcome
       lead { id firstName lastName status }
-      failedRecord { id state }
+      failedRecord { id state reasons { field code message value columns } }
       reasons { field code message value }
       error { field code message }
     }
@@ -96,7 +96,7 @@ function Correction({ record, onChange, onClose }: { record: Failed; onChange: (
   }, []);
 
   const refusedAgain = answer?.outcome === 'REJECT';
-  const { byColumn, others } = assignReasons(record.values ?? [], refusedAgain ? answer.reasons : record.reasons);
+  const { byColumn, others } = assignReasons(record.values ?? [], refusedAgain ? answer.failedRecord?.reasons ?? [] : record.reasons);
   const open = record.state === 'OPEN' && (answer === null || refusedAgain);
 
   async function submit(event: SubmitEvent) {

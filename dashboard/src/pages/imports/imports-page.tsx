@@ -7,7 +7,7 @@ import { OutcomeBar } from '../../components/counts-bar';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FilterBar, known, useFilters } from '../../components/filters';
 import { PageHeader } from '../../components/page-header';
-import { Pager } from '../../components/pager';
+import { Pager, pageOf } from '../../components/pager';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { importStates, Status } from '../../components/status';
@@ -19,8 +19,8 @@ import classes from './imports.module.css';
 import { UploadPanel } from './upload-panel';
 
 const ImportsDocument = graphql(`
-  query Imports($first: Int, $after: String, $filter: ImportFilter) {
-    imports(first: $first, after: $after, filter: $filter) {
+  query Imports($first: Int, $after: String, $last: Int, $before: String, $filter: ImportFilter) {
+    imports(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
       nodes { ...ImportProgress }
       pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     }
@@ -50,7 +50,7 @@ export function ImportsPage() {
     states: states ? known(states.split(','), importStates) : null,
   }), [sources, states]);
   const [{ data, error, fetching, stale }, ask] = useQuery({
-    query: ImportsDocument, variables: { first: 20, after: parameters.get('after'), filter },
+    query: ImportsDocument, variables: { ...pageOf(parameters, 20), filter },
   });
   const again = useCallback(() => { ask({ requestPolicy: 'network-only' }); }, [ask]);
   const active = sources !== '' || states !== '';

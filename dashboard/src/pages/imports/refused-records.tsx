@@ -5,7 +5,7 @@ import { Link, useLocation, useSearchParams } from 'react-router';
 import { useQuery } from 'urql';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { useFilters } from '../../components/filters';
-import { Pager } from '../../components/pager';
+import { Pager, pageOf } from '../../components/pager';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { failedRecordStates, Status } from '../../components/status';
@@ -17,8 +17,8 @@ import { CorrectionDrawer } from './correction-drawer';
 import classes from './imports.module.css';
 
 const FailedRecordsDocument = graphql(`
-  query FailedRecords($first: Int, $after: String, $filter: FailedRecordFilter) {
-    failedRecords(first: $first, after: $after, filter: $filter) {
+  query FailedRecords($first: Int, $after: String, $last: Int, $before: String, $filter: FailedRecordFilter) {
+    failedRecords(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
       nodes {
         id record line state
         reasons { field code message value }
@@ -84,7 +84,7 @@ export function RefusedRecords({ importId, waiting = false, onChange }: Props) {
     importId: importId ?? null, states: everything ? null : ['OPEN'],
   }), [importId, everything]);
   const [{ data, error, fetching, stale }, again] = useQuery({
-    query: FailedRecordsDocument, variables: { first: 25, after: parameters.get('after'), filter },
+    query: FailedRecordsDocument, variables: { ...pageOf(parameters, 25), filter },
   });
   const columns = useMemo(() => columnsFor(importId !== undefined), [importId]);
   const records = data?.failedRecords;

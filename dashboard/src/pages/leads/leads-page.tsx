@@ -10,7 +10,7 @@ import { announce } from '../../components/announce';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FilterBar, known, useFilters } from '../../components/filters';
 import { PageHeader } from '../../components/page-header';
-import { Pager } from '../../components/pager';
+import { Pager, pageOf } from '../../components/pager';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { leadStatuses, Status, Tag } from '../../components/status';
@@ -41,8 +41,6 @@ const LeadSourcesDocument = graphql(`
 `);
 
 type Row = LeadsQuery['leads']['nodes'][number];
-
-const pageSize = 25;
 
 const columns: readonly Column<Row>[] = [
   {
@@ -108,12 +106,9 @@ const noFilters = { source: null, state: null, status: null, import: null, from:
 
 export function LeadsPage() {
   const { parameters, set, text, list, filter, active } = useLeadFilter();
-  const before = parameters.get('before');
   const [{ data, error, fetching, stale }, again] = useQuery({
     query: LeadsDocument,
-    variables: before
-      ? { first: null, last: pageSize, before, filter }
-      : { first: pageSize, after: parameters.get('after'), filter },
+    variables: { ...pageOf(parameters, 25), filter },
   });
   const [{ data: sourceData }] = useQuery({ query: LeadSourcesDocument });
   const leads = data?.leads;
@@ -158,7 +153,7 @@ export function LeadsPage() {
               : <EmptyState icon={IconUsers} title="No leads yet" detail={<>They appear here as soon as a source sends one, or a file is <Link to="/imports">imported</Link>.</>} />}
           />
         )}
-        <Pager label="leads" backwards pageInfo={leads?.pageInfo} summary={countText(leads)} />
+        <Pager label="leads" pageInfo={leads?.pageInfo} summary={countText(leads)} />
       </Panel>
     </>
   );

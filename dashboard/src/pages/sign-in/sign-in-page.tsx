@@ -71,7 +71,7 @@ export function SignInPage() {
         <Brand />
         <div>
           <Title order={1} id="sign-in-title" size="h1">Sign in</Title>
-          <Text c="dimmed" mt={4}>Leads in, cleaned, handed over, accounted for.</Text>
+          <Text c="dimmed" mt={4} className={classes.claim}>Leads in, cleaned, handed over, accounted for.</Text>
         </div>
         {problem && (
           <Alert ref={alert} tabIndex={-1} role="alert" color="red" variant="light" className={classes.alert} icon={<IconAlertCircle aria-hidden="true" />} title="You are not signed in">

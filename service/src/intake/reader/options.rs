@@ -34,6 +34,20 @@ pub struct Options {
     pub gzip_ratio_max: u64,
 }
 
+impl Options {
+    /// The defaults, with the operator's limit of one record. A cell has a quarter of it, so that a stray quote is found
+    /// by the cell that it opens before the record is full; a batch holds at least one record.
+    pub fn for_records_of(record_bytes_max: usize) -> Self {
+        let defaults = Self::default();
+        Self {
+            record_bytes_max,
+            cell_bytes_max: record_bytes_max / 4,
+            batch_bytes_max: defaults.batch_bytes_max.max(record_bytes_max),
+            ..defaults
+        }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

@@ -1,0 +1,26 @@
+import { expect, test } from '@playwright/test';
+import { signIn } from './session';
+
+test('GraphiQL loads from this server alone and runs as whoever is signed in', async ({ page }) => {
+  await signIn(page);
+  const elsewhere: string[] = [];
+  const faults: string[] = [];
+  page.on('request', (request) => {
+    const { protocol, host } = new URL(request.url());
+    if (protocol.startsWith('http') && host !== new URL(page.url()).host) elsewhere.push(request.url());
+  });
+  // A breach of the content security policy is an error on the console.
+  page.on('console', (message) => { if (message.type() === 'error') faults.push(message.text()); });
+  page.on('pageerror', (error) => { faults.push(error.message); });
+
+  await page.goto('/graphiql');
+  const run = page.getByRole('button', { name: /^Execute query/ });
+  await expect(run).toBeVisible();
+  await run.click();
+  await expect(page.getByRole('region', { name: 'Result Window' })).toContainText('"leads"');
+  // The schema was read: the explorer knows the root types.
+  await page.getByRole('button', { name: /Documentation Explorer/ }).click();
+  await expect(page.getByRole('link', { name: 'Mutation' }).first()).toBeVisible();
+  expect(elsewhere).toEqual([]);
+  expect(faults).toEqual([]);
+});

@@ -1,0 +1,19 @@
+import { expect, test } from '@playwright/test';
+import { signIn } from './session';
+
+test('a shared link to an older page leads back to the newer one', async ({ page }) => {
+  await signIn(page, '/deliveries');
+  const table = page.getByRole('table', { name: /^Deliveries/ });
+  const pages = page.getByRole('navigation', { name: 'Pages of deliveries' });
+  const newest = await table.getByRole('row').nth(1).textContent();
+  await pages.getByRole('button', { name: 'Older' }).click();
+  await expect(page).toHaveURL(/after=/);
+  await expect(table.getByRole('row').nth(1)).not.toHaveText(newest ?? '');
+  // Opened afresh, as somebody else would: nothing but the address says where it is.
+  const address = page.url();
+  await page.goto('about:blank');
+  await page.goto(address);
+  await pages.getByRole('button', { name: 'Newer' }).click();
+  await expect(page).toHaveURL(/before=/);
+  await expect(table.getByRole('row').nth(1)).toHaveText(newest ?? '');
+});
