@@ -110,6 +110,10 @@ id! {
     ApiKeyId = "key";
     /// A browser's session.
     SessionId = "session";
+    /// A provider that people sign in with.
+    ProviderId = "provider";
+    /// A link that opens a page inside a CRM.
+    LinkId = "link";
 }
 
 #[cfg(test)]

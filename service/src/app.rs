@@ -29,6 +29,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Seals what must be read back.
     pub secrets: Arc<Secrets>,
+    /// Speaks to the providers that people sign in with.
+    pub outbound: crate::access::oauth::Outbound,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -167,6 +169,7 @@ impl App {
             tenants,
             tokens,
             secrets: Arc::new(secrets),
+            outbound: crate::access::oauth::Outbound::new(settings.allow_private_addresses),
             wake: Wake::default(),
             settings,
         })

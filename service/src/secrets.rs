@@ -73,15 +73,27 @@ pub enum Purpose {
     Url,
     /// Column `signing_sealed`.
     Signing,
+    /// The client's secret at a sign-in provider.
+    ProviderSecret,
+    /// What a CRM of that name signs its frames with.
+    FrameProof(&'static str),
 }
 
 impl Context {
+    /// Of another row than a destination's; its kind follows from the purpose.
+    pub fn of_row(tenant: TenantId, row: uuid::Uuid, purpose: Purpose) -> Self {
+        Self { tenant, destination: DestinationId(row), purpose }
+    }
+
     fn bytes(self) -> Vec<u8> {
-        let purpose: &[u8] = match self.purpose {
-            Purpose::Url => b"destination.url",
-            Purpose::Signing => b"destination.signing",
+        let (purpose, of): (&[u8], &str) = match self.purpose {
+            Purpose::Url => (b"destination.url", ""),
+            Purpose::Signing => (b"destination.signing", ""),
+            Purpose::ProviderSecret => (b"provider.secret", ""),
+            Purpose::FrameProof(kind) => (b"frame_proof.", kind),
         };
-        [self.tenant.uuid().as_bytes(), self.destination.uuid().as_bytes(), purpose].concat()
+        let (tenant, row) = (self.tenant.uuid(), self.destination.uuid());
+        [tenant.as_bytes().as_slice(), row.as_bytes(), purpose, of.as_bytes()].concat()
     }
 }
 

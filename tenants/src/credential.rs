@@ -114,12 +114,12 @@ pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> [u8; 32] {
 }
 
 /// The 26 characters after a `TypeID`'s prefix; any prefix serves.
-fn suffix(id: Uuid) -> String {
+pub(crate) fn suffix(id: Uuid) -> String {
     TenantId(id).to_string().split_off(TenantId::PREFIX.len() + 1)
 }
 
 /// Reads what [`suffix`] writes; the `TypeID` specification gives an id no second text.
-fn parse_suffix(text: &str) -> Option<Uuid> {
+pub(crate) fn parse_suffix(text: &str) -> Option<Uuid> {
     Some(TenantId::from_str(&format!("{}_{text}", TenantId::PREFIX)).ok()?.uuid())
 }
 

@@ -127,6 +127,28 @@ pub enum Error {
         session: SessionId,
     },
 
+    /// No such sign-in provider in this tenant.
+    #[error("there is no provider `{provider}`")]
+    ProviderNotFound {
+        /// The id or short name that was asked for.
+        provider: String,
+    },
+    /// Another provider of the tenant has this short name.
+    #[error("there is a provider of that short name already")]
+    ProviderTaken,
+    /// No such link in this tenant, or it is revoked or has expired.
+    #[error("there is no such link, or it is not valid any more")]
+    LinkNotFound,
+    /// The sign-in is unknown, used already, too old, or of another browser.
+    #[error("this sign-in is not valid any more: start again")]
+    InvalidFlow,
+    /// The provider's person is neither a user, nor invited, nor of a domain that may join.
+    #[error("there is no account for this person: ask an administrator for an invitation")]
+    NotInvited,
+    /// The provider does not vouch for the person's e-mail address, so it proves nothing.
+    #[error("the provider has not verified this person's e-mail address")]
+    EmailNotVerified,
+
     /// E-mail and password do not fit; which of both is not said.
     #[error("e-mail address or password is wrong")]
     InvalidCredentials,

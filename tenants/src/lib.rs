@@ -8,6 +8,8 @@
 //! * [`Tenant::sign_in`] – e-mail and password, throttled, the same time for an unknown person.
 //! * [`Tokens`] – access tokens (`EdDSA`) signed with the tenant's own key, at most 15 minutes long.
 //! * [`Store::resume_session`] – a browser's cookie; [`Session::csrf_matches`] – its defence against forged requests.
+//! * [`Tenant::start_flow`], [`Tenant::finish_flow`], [`Tenant::admit`] – signing in with an OAuth provider.
+//! * [`Tenant::open_link`], [`Tenant::redeem_frame_code`] – resource links and sessions inside a CRM's frame.
 //! * [`Store::authenticate_key`] – an API key or a source's token.
 //!
 //! Invariants
@@ -23,9 +25,13 @@
 mod credential;
 mod email;
 mod error;
+mod flow;
 mod key;
+mod link;
 mod migrations;
 mod password;
+mod person;
+mod provider;
 mod random;
 mod row;
 mod session;
@@ -38,8 +44,14 @@ mod user;
 
 pub use email::Email;
 pub use error::{Error, TokenFault};
+pub use flow::{FLOW_COOKIE_NAME, FLOW_LIFETIME, Flow, StartedFlow};
 pub use key::{AccessKey, CreatedKey, KEY_TOUCH_INTERVAL, KeyKind, NewKey};
+pub use link::{
+    FRAME_CODE_LIFETIME, FrameProof, FrameProofKind, LinkAddress, NewLink, RESOURCE_LINKS_MAX, ResourceLink,
+};
 pub use password::{NewPassword, PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
+pub use person::Person;
+pub use provider::{NewProvider, Provider, ProviderChange, ProviderKind};
 pub use session::{
     COOKIE_NAME, CSRF_HEADER, SESSION_TOUCH_INTERVAL, SESSIONS_PER_USER_MAX, Session, SessionEntry,
     SessionLimits, StartedSession,

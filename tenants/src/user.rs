@@ -202,7 +202,11 @@ impl Tenant {
     }
 }
 
-async fn insert(transaction: &Transaction, user: &User, hash: Option<String>) -> Result<(), Fault> {
+pub(crate) async fn insert(
+    transaction: &Transaction,
+    user: &User,
+    hash: Option<String>,
+) -> Result<(), Fault> {
     let sql = "INSERT INTO user (id, email, name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
                ON CONFLICT (email) DO NOTHING";
     let values = params![

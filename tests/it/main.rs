@@ -3,6 +3,7 @@
 mod bad_input;
 mod delivery;
 mod faults;
+mod frames;
 mod http;
 mod intake;
 mod isolation;

@@ -14,7 +14,7 @@ use tenants::{SessionLimits, User};
 
 use super::error::{ApiError, UserError};
 use super::operation::{Operation, operation};
-use super::session::{SessionCookies, SetCookies};
+use super::session::SetCookies;
 use super::sources::not_loaded;
 use super::wants::Selected;
 
@@ -31,6 +31,15 @@ impl From<tenants::Role> for Role {
             tenants::Role::Admin => Self::Admin,
             // The least that there is: a role that this edge does not know yet must not be shown as more.
             _ => Self::Member,
+        }
+    }
+}
+
+impl From<Role> for tenants::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::Admin,
+            Role::Member => Self::Member,
         }
     }
 }
@@ -200,10 +209,8 @@ async fn signed_in(operation: &Operation, tenant: TenantId, user: &User) -> Resu
     if let Some(cookies) = &operation.identity.cookies {
         let started =
             store.start_session(user.id, SessionLimits::default(), now).await.map_err(Error::from)?;
-        let csrf = started.session.csrf().clone();
-        csrf_token = Some(csrf.expose_secret().to_owned());
-        let max_age_seconds = started.session.seconds_left(now);
-        cookies.put(SetCookies::Start(SessionCookies { value: started.cookie, csrf, max_age_seconds }));
+        csrf_token = Some(started.session.csrf().expose_secret().to_owned());
+        cookies.put(SetCookies::start(started, now));
     }
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let own = access::own_tenant(&tx).await?;

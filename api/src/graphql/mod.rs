@@ -22,10 +22,12 @@ mod imports;
 mod journey;
 mod lead;
 mod leads;
+mod links;
 mod operation;
 mod page;
 mod permit;
 mod progress;
+mod providers;
 pub mod session;
 mod sources;
 mod statistics;
@@ -69,6 +71,8 @@ struct Query(
     destinations::DestinationQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
+    providers::ProviderQueries,
+    links::LinkQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -80,6 +84,8 @@ struct Mutation(
     failed_records::FailedRecordMutations,
     imports::ImportMutations,
     deliveries::DeliveryMutations,
+    providers::ProviderMutations,
+    links::LinkMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -13,9 +13,9 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[allow_missing = true]
 struct Files;
 
-/// Everything of its own origin, nothing inline.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// Everything of its own origin, nothing inline. Who may frame it comes last.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'";
 
 const NOT_BUILT: &str = "<!doctype html><html lang=en><title>Baton</title><body><h1>Baton is running</h1>\
      <p>This binary was built without the dashboard. Build it with <code>make dashboard</code>, then build again. \
@@ -40,12 +40,23 @@ pub async fn serve(uri: Uri) -> Response {
         None if path.starts_with("assets/") => return StatusCode::NOT_FOUND.into_response(),
         None => ("index.html", Files::get("index.html")),
     };
+    secured(name, file, "'none'")
+}
+
+/// The page itself, for those origins to show in a frame.
+pub fn framed(ancestors: &str) -> Response {
+    secured("index.html", Files::get("index.html"), ancestors)
+}
+
+fn secured(name: &str, file: Option<EmbeddedFile>, ancestors: &str) -> Response {
     let mut response = match file {
         Some(file) => found(name, file),
         None => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
     };
+    let policy = format!("{CONTENT_SECURITY_POLICY}; frame-ancestors {ancestors}");
+    let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("frame-ancestors 'none'"));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

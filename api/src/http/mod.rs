@@ -5,6 +5,8 @@
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
+//! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
+//! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
@@ -22,14 +24,19 @@ use tower_http::compression::CompressionLayer;
 pub mod caller;
 pub mod dashboard;
 pub mod exports;
+pub mod frames;
 pub mod graphql;
 pub mod health;
 pub mod ingest;
+pub mod oauth;
 pub mod problem;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
 use problem::Problem;
+
+/// The largest signed frame that is read, in bytes.
+const FRAME_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What the operator has set for the HTTP edge.
 #[derive(Clone, Default)]
@@ -50,6 +57,13 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
+        .route("/t/{tenant}/oauth/{provider}/start", get(oauth::start))
+        .route("/t/{tenant}/oauth/{provider}/callback", get(oauth::callback))
+        .route(
+            "/r/{link}",
+            get(frames::page).post(frames::posted).layer(DefaultBodyLimit::max(FRAME_BODY_BYTES_MAX)),
+        )
+        .route("/r/{link}/{*below}", get(frames::page_below))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(app)

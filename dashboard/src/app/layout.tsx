@@ -1,7 +1,7 @@
 import { ActionIcon, Avatar, Drawer, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
-  IconCheck, IconDeviceDesktop, IconFileImport, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconSelector, IconSend, IconSun, IconTarget,
+  IconCheck, IconDeviceDesktop, IconFileImport, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
   IconUsers, type Icon,
 } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
@@ -9,8 +9,9 @@ import { NavLink, Outlet, ScrollRestoration, useLocation, useNavigate } from 're
 import { useMutation } from 'urql';
 import { Announcer } from '../components/announce';
 import { graphql } from '../gql';
+import { Brand } from './brand';
 import classes from './layout.module.css';
-import { RequireSession, useRenewSession, useViewer } from './session';
+import { RequireSession, useIsAdmin, useRenewSession, useViewer } from './session';
 
 const SignOutDocument = graphql(`
   mutation SignOut { signOut { ok } }
@@ -24,19 +25,15 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
   { to: '/destinations', label: 'Destinations', icon: IconTarget },
 ];
 
-export function Brand() {
-  return (
-    <span className={classes.brand}>
-      <img src="/baton.svg" width={28} height={28} alt="" />
-      Baton
-    </span>
-  );
-}
+const adminPages: typeof pages = [
+  { to: '/settings', label: 'Settings', icon: IconSettings },
+];
 
 function Navigation({ onGo }: { onGo?: () => void }) {
+  const admin = useIsAdmin();
   return (
     <nav aria-label="Main" className={classes.nav}>
-      {pages.map(({ to, label, icon: PageIcon }) => (
+      {[...pages, ...(admin ? adminPages : [])].map(({ to, label, icon: PageIcon }) => (
         <NavLink key={to} to={to} className={classes.link} onClick={onGo}>
           <PageIcon size={18} stroke={1.7} aria-hidden="true" />
           {label}

@@ -56,11 +56,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
 
 const probe = { sessionProbe: true };
 
-/** Shows the page to who is signed in, and sends others to sign in and back. */
-export function RequireSession({ children }: { children: ReactNode }) {
+/** Shows the page to who is signed in, and sends others to sign in and back, or shows them something else. */
+export function RequireSession({ children, otherwise }: { children: ReactNode; otherwise?: ReactNode }) {
   const location = useLocation();
   const [{ data, error }, again] = useQuery({ query: ViewerDocument, context: probe });
   const viewer = useMemo(() => data?.viewer ?? null, [data]);
+  if (isUnauthenticated(error) && otherwise !== undefined) return otherwise;
   if (isUnauthenticated(error)) {
     const next = `${location.pathname}${location.search}`;
     return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />;

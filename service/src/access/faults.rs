@@ -26,6 +26,11 @@ impl From<Fault> for Error {
             Fault::UserNotFound { user } => Self::not_found("user", user),
             Fault::KeyNotFound { key } => Self::not_found("key", key),
             Fault::SessionNotFound { session } => Self::not_found("session", session),
+            Fault::ProviderNotFound { provider } => Self::not_found("provider", provider),
+            Fault::ProviderTaken => Self::invalid("slug", text),
+            Fault::LinkNotFound => Self::not_found("link", "of that address"),
+            Fault::InvalidFlow => Self::Unauthenticated(text.into()),
+            Fault::NotInvited | Fault::EmailNotVerified => Self::Forbidden(text.into()),
             other => Self::internal("a tenant's database", other),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A tenant is a row in the shared Postgres and a libSQL database of its own for its users, keys
 //! and sessions. The two share no transaction: the database is made first, the row makes it known.
-//! Roles here: admin and member. OAuth sign-in will stand beside [`sign_in`].
+//! Roles here: admin and member. Signing in with a provider: [`oauth`]; pages inside a CRM: [`links`].
 
 use chrono::{DateTime, Utc};
 use domain::ids::{ApiKeyId, SourceId, TenantId, UserId};
@@ -17,6 +17,9 @@ use crate::error::{Error, is_taken};
 use crate::intake::sources::check_slug;
 
 mod faults;
+pub mod frames;
+pub mod links;
+pub mod oauth;
 
 /// Who calls, proven.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! What the crate promises, proven over real files.
 
 mod keys;
+mod links;
+mod oauth;
 mod processes;
 mod sessions;
 mod sign_in;
