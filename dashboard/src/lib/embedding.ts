@@ -1,6 +1,7 @@
 /** Below `/r/{link}` the dashboard is a page inside another site's frame. */
 
-const match = /^\/r\/([^/?#]+)/.exec(globalThis.location?.pathname ?? '');
+// Unit tests have no window.
+const match = /^\/r\/([^/?#]+)/.exec(typeof window === 'undefined' ? '' : window.location.pathname);
 
 /** The link whose frame this is; null in a window of its own. */
 export const frameLink: string | null = match?.[1] ?? null;

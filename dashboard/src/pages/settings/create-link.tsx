@@ -78,7 +78,6 @@ export function CreateLink({ onClose, onMade }: Props) {
         <legend>Filters, named as in the page’s own address (status, source, …)</legend>
         {filters.map((filter, index) => (
           // Filters have no identity but their place.
-          // eslint-disable-next-line @eslint-react/no-array-index-key
           <div key={index} className={classes.row}>
             <TextInput label="Filter" value={filter.name} spellCheck={false} onChange={(event) => { setFilter(index, { name: event.currentTarget.value }); }} />
             <TextInput label="Value" value={filter.value} spellCheck={false} onChange={(event) => { setFilter(index, { value: event.currentTarget.value }); }} />
