@@ -110,6 +110,14 @@ id! {
     ApiKeyId = "key";
     /// A browser's session.
     SessionId = "session";
+    /// A company that is billed.
+    PartnerId = "partner";
+    /// People of a tenant who work together.
+    TeamId = "team";
+    /// A person who was asked to join.
+    InvitationId = "invite";
+    /// A line of the audit log.
+    AuditId = "audit";
 }
 
 #[cfg(test)]

@@ -96,6 +96,9 @@ pub enum Error {
         /// What it must be, as in `must have 1 to 200 characters`.
         must: &'static str,
     },
+    /// The tenant would be left without anybody who answers for it.
+    #[error("a tenant keeps at least one owner: make another user owner first")]
+    LastOwner,
     /// The password is shorter than the policy allows.
     #[error("a password must have at least {characters_min} characters")]
     PasswordTooShort {

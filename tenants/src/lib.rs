@@ -1,5 +1,5 @@
 //! What belongs to one tenant alone, in one libSQL database a tenant: users, passwords, API keys, source tokens,
-//! signing keys and browser sessions.
+//! signing keys, sessions, teams, invitations and the audit log.
 //!
 //! A [`Store`] holds the folder of these databases and keeps the most recently used ones open; a [`Tenant`] is one
 //! open database. Every credential names its tenant, so that the right database is opened, and is then proven by that
@@ -20,6 +20,7 @@
 //!
 //! Deliberately absent: what a role may do (`service::access`), cookies' headers and HTTP statuses (`api`).
 
+mod audit;
 mod credential;
 mod email;
 mod error;
@@ -36,6 +37,8 @@ mod tenant;
 mod token;
 mod user;
 
+pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
+pub use domain::access::{Role, Scope};
 pub use email::Email;
 pub use error::{Error, TokenFault};
 pub use key::{AccessKey, CreatedKey, KEY_TOUCH_INTERVAL, KeyKind, NewKey};
@@ -48,5 +51,7 @@ pub use sign_in::{SIGN_IN_ATTEMPTS_MAX, SIGN_IN_WINDOW};
 pub use signing::SigningKey;
 pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, NewId, Store, StoreOptions};
 pub use tenant::Tenant;
-pub use token::{AccessToken, CLOCK_SKEW, Claims, TOKEN_LIFETIME_MAX, TokenSettings, Tokens, Verified};
-pub use user::{CreatedUser, NewUser, Role, User};
+pub use token::{
+    AccessToken, CLOCK_SKEW, Claims, Subject, TOKEN_LIFETIME_MAX, TokenSettings, Tokens, Verified,
+};
+pub use user::{CreatedUser, NewUser, User};

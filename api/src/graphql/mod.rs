@@ -45,7 +45,7 @@ use futures_util::{FutureExt, StreamExt};
 use service::App;
 
 pub use error::{ApiError, UserError};
-pub use permit::{Needs, PERMITS, needs};
+pub use permit::{Needs, PERMITS, needs, roles_document};
 pub use session::{CookieSlot, Identity, SessionCookies, SetCookies};
 
 use crate::http::graphql::{Engine, RequestId};

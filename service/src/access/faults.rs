@@ -18,7 +18,7 @@ impl From<Fault> for Error {
             Fault::UserDisabled { .. } => Self::Unauthenticated("this user is disabled: ask an admin".into()),
             Fault::TooManyAttempts { .. } | Fault::Busy => Self::Limit(text.into()),
             Fault::InvalidEmail => Self::invalid("email", text),
-            Fault::EmailTaken => Self::Conflict(text.into()),
+            Fault::EmailTaken | Fault::LastOwner => Self::Conflict(text.into()),
             Fault::InvalidField { field, .. } => {
                 Self::Invalid { field: Some(field.into()), code: "BAD_USER_INPUT".into(), message: text }
             }
