@@ -116,6 +116,8 @@ id! {
     TeamId = "team";
     /// A person who was asked to join.
     InvitationId = "invite";
+    /// What a program stays signed in with.
+    RefreshTokenId = "refresh";
     /// A line of the audit log.
     AuditId = "audit";
 }

@@ -12,6 +12,7 @@
 
 mod access;
 mod at_hand;
+mod credentials;
 mod deliveries;
 mod delivery;
 mod destinations;
@@ -24,6 +25,7 @@ mod lead;
 mod leads;
 mod operation;
 mod page;
+mod people;
 mod permit;
 mod progress;
 pub mod session;
@@ -62,6 +64,8 @@ const COMPLEXITY_MAX: usize = 30_000;
 #[derive(Default, MergedObject)]
 struct Query(
     access::AccessQueries,
+    people::PeopleQueries,
+    credentials::CredentialQueries,
     leads::LeadQueries,
     sources::SourceQueries,
     imports::ImportQueries,
@@ -74,6 +78,8 @@ struct Query(
 #[derive(Default, MergedObject)]
 struct Mutation(
     access::AccessMutations,
+    people::PeopleMutations,
+    credentials::CredentialMutations,
     sources::SourceMutations,
     destinations::DestinationMutations,
     submitting::SubmitMutations,

@@ -33,6 +33,7 @@ pub enum Needs {
 /// Every root field and what it needs.
 pub const PERMITS: &[(&str, Needs)] = &[
     ("signIn", Needs::Nobody),
+    ("acceptInvitation", Needs::Nobody),
     ("__schema", Needs::Right(Right::Own)),
     ("__type", Needs::Right(Right::Own)),
     ("viewer", Needs::Right(Right::Own)),
@@ -62,6 +63,26 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("cancelImport", Needs::Right(Right::ImportsWrite)),
     ("retryAllFailed", Needs::Right(Right::DeliveriesWrite)),
     ("importProgress", Needs::Right(Right::ImportsRead)),
+    ("users", Needs::Right(Right::UsersRead)),
+    ("invitations", Needs::Right(Right::UsersRead)),
+    ("teams", Needs::Right(Right::TeamsRead)),
+    ("accessSettings", Needs::Right(Right::SettingsRead)),
+    ("apiKeys", Needs::Right(Right::KeysRead)),
+    ("sessions", Needs::Right(Right::Own)),
+    ("auditLog", Needs::Right(Right::AuditRead)),
+    ("inviteUser", Needs::Right(Right::UsersWrite)),
+    ("revokeInvitation", Needs::Right(Right::UsersWrite)),
+    ("updateUser", Needs::Right(Right::UsersWrite)),
+    ("resetPassword", Needs::Right(Right::UsersWrite)),
+    ("createTeam", Needs::Right(Right::TeamsWrite)),
+    ("updateTeam", Needs::Right(Right::TeamsWrite)),
+    ("removeTeam", Needs::Right(Right::TeamsWrite)),
+    ("updateAccessSettings", Needs::Right(Right::SettingsWrite)),
+    ("createApiKey", Needs::Right(Right::KeysWrite)),
+    ("revokeApiKey", Needs::Right(Right::KeysWrite)),
+    ("rotateSigningKey", Needs::Right(Right::KeysWrite)),
+    ("endSessions", Needs::Right(Right::Own)),
+    ("changePassword", Needs::Right(Right::Own)),
 ];
 
 /// What that root field needs; none when it is not in the table.

@@ -122,6 +122,33 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
         "retryDelivery" => format!("retryDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "retryAllFailed" => "retryAllFailed { retried }".to_owned(),
+        "users" | "invitations" | "teams" | "apiKeys" | "sessions" => format!("{field} {{ id }}"),
+        "accessSettings" => "accessSettings { agentsSeeTheirTeamsOnly }".to_owned(),
+        "auditLog" => "auditLog { entries { id } }".to_owned(),
+        "inviteUser" => "inviteUser(input: { email: \"n@b.de\", role: AGENT }) { error { code } }".to_owned(),
+        "revokeInvitation" => format!("revokeInvitation(id: \"invite_{some}\") {{ error {{ code }} }}"),
+        "acceptInvitation" => {
+            "acceptInvitation(input: { token: \"x\", name: \"N\", password: \"twelve characters\" }) \
+                               { error { code } }"
+                .to_owned()
+        }
+        "updateUser" => format!("updateUser(input: {{ id: \"user_{some}\" }}) {{ error {{ code }} }}"),
+        "resetPassword" => format!("resetPassword(user: \"user_{some}\") {{ error {{ code }} }}"),
+        "createTeam" => "createTeam(name: \"T\") { error { code } }".to_owned(),
+        "updateTeam" => format!("updateTeam(input: {{ id: \"team_{some}\" }}) {{ error {{ code }} }}"),
+        "removeTeam" => format!("removeTeam(id: \"team_{some}\") {{ error {{ code }} }}"),
+        "updateAccessSettings" => "updateAccessSettings(agentsSeeTheirTeamsOnly: false) \
+            { settings { agentsSeeTheirTeamsOnly } }"
+            .to_owned(),
+        "createApiKey" => {
+            "createApiKey(input: { name: \"N\", scopes: [\"leads:read\"] }) { error { code } }".to_owned()
+        }
+        "revokeApiKey" => format!("revokeApiKey(id: \"key_{some}\") {{ error {{ code }} }}"),
+        "rotateSigningKey" => "rotateSigningKey { kid }".to_owned(),
+        "endSessions" => "endSessions { ended }".to_owned(),
+        "changePassword" => {
+            "changePassword(old: \"x\", new: \"twelve characters\") { error { code } }".to_owned()
+        }
         other => panic!("say how `{other}` is called"),
     };
     format!("{} {{ {call} }}", kind.to_lowercase())

@@ -20,6 +20,8 @@ use crate::naming::check_slug;
 
 mod audit;
 mod faults;
+pub mod keys;
+pub mod users;
 mod viewer;
 
 pub use audit::{audit, audit_from};
@@ -122,7 +124,7 @@ pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>),
         partner: claims.partner,
         ..Viewer::new(claims.tid, claims.sub.into(), claims.role)
     };
-    Ok((viewer, until))
+    Ok((with_sources(&verified.tenant, viewer).await?, until))
 }
 
 /// The caller of a browser's cookie, with the session for its CSRF check.
@@ -133,7 +135,19 @@ pub async fn by_cookie(app: &App, cookie: &str) -> Result<(Viewer, Session), Err
         partner: session.user.partner,
         ..Viewer::user(tenant.id(), session.user.id, session.user.role)
     };
-    Ok((viewer, session))
+    Ok((with_sources(&tenant, viewer).await?, session))
+}
+
+/// The setting that narrows agents to the leads of their teams' sources.
+pub const AGENTS_SEE_THEIR_TEAMS_ONLY: &str = "agents_see_their_teams_only";
+
+/// Narrows an agent to its teams' sources where the tenant says so.
+async fn with_sources(tenant: &tenants::Tenant, viewer: Viewer) -> Result<Viewer, Error> {
+    let (Role::Agent, Actor::User(user)) = (viewer.role, viewer.actor) else { return Ok(viewer) };
+    if tenant.setting(AGENTS_SEE_THEIR_TEAMS_ONLY).await? != Some(true) {
+        return Ok(viewer);
+    }
+    Ok(Viewer { sources: Some(tenant.sources_of(user).await?), ..viewer })
 }
 
 /// The caller of an API key: what its role and its scope both allow.

@@ -65,6 +65,14 @@ impl Viewer {
         Self::new(tenant, Actor::User(user), role)
     }
 
+    /// The person, when it is one.
+    pub fn user_id(&self) -> Option<UserId> {
+        match self.actor {
+            Actor::User(user) => Some(user),
+            Actor::Key(_) | Actor::Operator => None,
+        }
+    }
+
     /// Whether role and scope both allow it.
     pub fn may(&self, right: Right) -> bool {
         self.role.has(right) && self.scope.allows(right)
