@@ -24,3 +24,8 @@ fn recorder() -> Option<PrometheusHandle> {
 pub fn schema() -> String {
     crate::graphql::sdl()
 }
+
+/// What each role may do, as Markdown.
+pub fn roles() -> String {
+    crate::graphql::roles_document()
+}

@@ -9,6 +9,7 @@ use migration::{Migrator, MigratorTrait};
 use tenants::{StoreOptions, TokenSettings, Tokens};
 use tokio::sync::{Notify, watch};
 
+use crate::access::Viewer;
 use crate::database::{self, Database, Mode, TenantTx};
 use crate::delivery;
 use crate::error::Error;
@@ -178,6 +179,11 @@ impl App {
     /// A transaction that sees and writes that tenant's rows only.
     pub async fn begin(&self, tenant: TenantId, mode: Mode) -> Result<TenantTx, Error> {
         Ok(TenantTx::begin(&self.database.app, tenant, mode).await?)
+    }
+
+    /// A transaction that sees what that caller may see.
+    pub async fn begin_for(&self, viewer: &Viewer, mode: Mode) -> Result<TenantTx, Error> {
+        Ok(TenantTx::begin_seeing(&self.database.app, viewer.tenant, &viewer.sight(), mode).await?)
     }
 
     /// What the intake rules need to know beside the record.

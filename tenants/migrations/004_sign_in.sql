@@ -68,15 +68,6 @@ CREATE TABLE resource_link (
     last_opened_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
--- Each opening of a link; appended, never changed.
-CREATE TABLE link_opening (
-    id TEXT NOT NULL PRIMARY KEY,
-    link_id TEXT NOT NULL REFERENCES resource_link (id) ON DELETE CASCADE,
-    user_id TEXT NOT NULL,
-    opened_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX link_opening_by_link ON link_opening (link_id, opened_at);
-
 -- One-time codes that carry a sign-in from a window of its own into the frame whose verifier fits the challenge.
 CREATE TABLE frame_code (
     code_hash BLOB NOT NULL PRIMARY KEY,

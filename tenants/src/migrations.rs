@@ -14,6 +14,7 @@ use crate::{Error, signing};
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/001_users.sql"),
     include_str!("../migrations/002_credentials.sql"),
+    include_str!("../migrations/003_access.sql"),
     include_str!("../migrations/004_sign_in.sql"),
 ];
 

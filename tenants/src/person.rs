@@ -104,6 +104,7 @@ async fn join(
         name: name.unwrap_or_else(|| email.as_str().to_owned()),
         email: email.clone(),
         role: provider.settings.join_role,
+        partner: None,
         created_at: now,
         last_sign_in_at: None,
         disabled_at: None,

@@ -25,6 +25,7 @@ async fn admin(test: &TestApp, tenant: TenantId) -> UserId {
         email: "ada@example.com".to_owned(),
         name: "Ada".to_owned(),
         role: Role::Admin,
+        partner: None,
         password: NewPassword::Chosen(SecretString::from(PASSWORD)),
     };
     let database = test.app.tenants.open(tenant).await.expect("the tenant");
@@ -101,7 +102,9 @@ async fn a_link_is_framed_by_the_tenants_list_alone() {
     };
     assert_eq!(ancestors(format!("/r/{}", link.token)).await, ("'self'".to_owned(), true));
     let origins = vec![ORIGIN.to_owned(), "https://*.example.com".to_owned()];
-    links::set_ancestors(&test.app, tenant, origins).await.expect("the list");
+    links::set_ancestors(&test.app, &Viewer::user(tenant, user, Role::Admin), origins)
+        .await
+        .expect("the list");
     let list = format!("'self' https://*.example.com {ORIGIN}");
     assert_eq!(ancestors(format!("/r/{}", link.token)).await.0, list);
     assert_eq!(ancestors(format!("/r/{}/leads", link.token)).await.0, list, "after a reload in the frame");
@@ -184,7 +187,14 @@ async fn a_signed_frame_lets_its_person_in_once() {
     let early = post_frame(&web, &link, signed("ada@example.com", now)).await;
     assert!(early.cookies().is_empty(), "this tenant does not take that word");
     let secret = Some(SecretString::from("consumer secret"));
-    let set = links::set_proof(&test.app, tenant, FrameProofKind::Salesforce, secret, None).await;
+    let set = links::set_proof(
+        &test.app,
+        &Viewer::user(tenant, user, Role::Admin),
+        FrameProofKind::Salesforce,
+        secret,
+        None,
+    )
+    .await;
     set.expect("the proof");
 
     let framed = post_frame(&web, &link, signed("Ada@example.com", now)).await;

@@ -77,7 +77,11 @@ enum Command {
     /// Bring the database's schema up to date, back, or say where it stands.
     Migrate(migrate::Arguments),
     /// Print the GraphQL schema.
-    Schema,
+    Schema {
+        /// Print what each role may do instead: docs/roles.md.
+        #[arg(long)]
+        roles: bool,
+    },
     /// Print every setting with its default, as a file to start from.
     Config,
     /// Show everything at work on sample files and a demo CRM, in a data folder of its own.
@@ -142,7 +146,10 @@ fn run(cli: Cli) -> Result<Done, Failure> {
     let Cli { global, command } = cli;
     let output = Output::new(global.output);
     match &command {
-        Command::Schema => return Output::text(&edge::schema()).map(|()| Done::Well),
+        Command::Schema { roles } => {
+            let text = if *roles { edge::roles() } else { edge::schema() };
+            return Output::text(&text).map(|()| Done::Well);
+        }
         Command::Config => return Output::text(config::DEFAULT_TOML).map(|()| Done::Well),
         _ => {}
     }
@@ -187,7 +194,7 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
-        Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
+        Command::Schema { .. } | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }
 

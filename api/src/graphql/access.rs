@@ -4,6 +4,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use domain::access::{RIGHTS, Scope};
 use domain::ids::{TenantId, UserId};
 use entity::tenant;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,30 +19,22 @@ use super::session::SetCookies;
 use super::sources::not_loaded;
 use super::wants::Selected;
 
-/// What a person or a program may do.
+/// What somebody is in a tenant; what each may do stands in docs/roles.md.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::access::Role")]
 pub enum Role {
+    /// Answers for the tenant.
+    Owner,
+    /// Runs it.
     Admin,
-    Member,
-}
-
-impl From<tenants::Role> for Role {
-    fn from(role: tenants::Role) -> Self {
-        match role {
-            tenants::Role::Admin => Self::Admin,
-            // The least that there is: a role that this edge does not know yet must not be shown as more.
-            _ => Self::Member,
-        }
-    }
-}
-
-impl From<Role> for tenants::Role {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Admin => Self::Admin,
-            Role::Member => Self::Member,
-        }
-    }
+    /// Runs the work.
+    Manager,
+    /// Works with leads.
+    Agent,
+    /// Sees its own billing.
+    Partner,
+    /// A program with a key.
+    Service,
 }
 
 /// Who is signed in.
@@ -50,6 +43,7 @@ pub struct Viewer {
     email: String,
     name: Option<String>,
     role: Role,
+    rights: Vec<&'static str>,
     tenant: Option<tenant::Model>,
 }
 
@@ -69,6 +63,11 @@ impl Viewer {
 
     async fn role(&self) -> Role {
         self.role
+    }
+
+    /// What it may do, as in `leads:read`: so that a page offers nothing that would be refused.
+    async fn rights(&self) -> &[&'static str] {
+        &self.rights
     }
 
     async fn tenant(&self) -> Result<Tenant<'_>, ApiError> {
@@ -105,6 +104,7 @@ impl Viewer {
             email: user.email.as_str().to_owned(),
             name: Some(user.name.clone()),
             role: user.role.into(),
+            rights: rights(user.role, &Scope::Full),
             tenant,
         }
     }
@@ -112,8 +112,14 @@ impl Viewer {
     /// A key or the operator: no person, so the id stands where a person has an address.
     fn of_program(caller: &Caller, tenant: Option<tenant::Model>) -> Self {
         let id = caller.actor.to_string();
-        Self { email: id.clone(), id, name: None, role: caller.role.into(), tenant }
+        let rights = rights(caller.role, &caller.scope);
+        Self { email: id.clone(), id, name: None, role: caller.role.into(), rights, tenant }
     }
+}
+
+fn rights(role: tenants::Role, scope: &Scope) -> Vec<&'static str> {
+    let held = RIGHTS.iter().filter(|(right, roles)| roles.contains(&role) && scope.allows(*right));
+    held.map(|(right, _)| right.as_str()).collect()
 }
 
 #[derive(Default)]
@@ -131,7 +137,11 @@ impl AccessQueries {
             None
         };
         match caller.actor {
-            Actor::User(id) => Ok(Viewer::of_user(&user(&operation.app, caller.tenant, id).await?, tenant)),
+            Actor::User(id) => {
+                let user = user(&operation.app, caller.tenant, id).await?;
+                let rights = rights(caller.role, &caller.scope);
+                Ok(Viewer { rights, ..Viewer::of_user(&user, tenant) })
+            }
             Actor::Key(_) | Actor::Operator => Ok(Viewer::of_program(caller, tenant)),
         }
     }

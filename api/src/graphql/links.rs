@@ -352,8 +352,8 @@ impl LinkMutations {
         ancestors: Vec<String>,
     ) -> Result<EmbeddingPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
-        let set = operation.change(links::set_ancestors(&operation.app, tenant, ancestors)).await;
+        let set = links::set_ancestors(&operation.app, operation.viewer()?, ancestors);
+        let set = operation.change(set).await;
         embedding_payload(context, set.map(drop)).await
     }
 
@@ -364,9 +364,9 @@ impl LinkMutations {
         input: SetFrameProofInput,
     ) -> Result<EmbeddingPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let viewer = operation.viewer()?;
         let secret = input.secret.map(SecretString::from);
-        let set = links::set_proof(&operation.app, tenant, input.kind.into(), secret, input.audience);
+        let set = links::set_proof(&operation.app, viewer, input.kind.into(), secret, input.audience);
         let set = operation.change(set).await;
         embedding_payload(context, set).await
     }

@@ -12,6 +12,7 @@
 
 mod access;
 mod at_hand;
+mod credentials;
 mod deliveries;
 mod delivery;
 mod destinations;
@@ -25,6 +26,7 @@ mod leads;
 mod links;
 mod operation;
 mod page;
+mod people;
 mod permit;
 mod progress;
 mod providers;
@@ -47,7 +49,7 @@ use futures_util::{FutureExt, StreamExt};
 use service::App;
 
 pub use error::{ApiError, UserError};
-pub use permit::{Needs, PERMITS, needs};
+pub use permit::{Needs, PERMITS, needs, roles_document};
 pub use session::{CookieSlot, Identity, SessionCookies, SetCookies};
 
 use crate::http::graphql::{Engine, RequestId};
@@ -64,6 +66,8 @@ const COMPLEXITY_MAX: usize = 30_000;
 #[derive(Default, MergedObject)]
 struct Query(
     access::AccessQueries,
+    people::PeopleQueries,
+    credentials::CredentialQueries,
     leads::LeadQueries,
     sources::SourceQueries,
     imports::ImportQueries,
@@ -78,6 +82,8 @@ struct Query(
 #[derive(Default, MergedObject)]
 struct Mutation(
     access::AccessMutations,
+    people::PeopleMutations,
+    credentials::CredentialMutations,
     sources::SourceMutations,
     destinations::DestinationMutations,
     submitting::SubmitMutations,

@@ -211,7 +211,6 @@ impl ProviderMutations {
         input: CreateIdentityProviderInput,
     ) -> Result<IdentityProviderPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
         let new = NewProvider {
             slug: input.slug,
             name: input.name,
@@ -224,10 +223,11 @@ impl ProviderMutations {
             scopes: input.scopes.unwrap_or_else(|| "openid email profile".to_owned()),
             email_trusted: input.email_trusted,
             join_domains: input.join_domains,
-            join_role: input.join_role.map_or(least_role(), Into::into),
+            join_role: input.join_role.map_or(tenants::Role::Agent, Into::into),
         };
         let secret = input.client_secret.filter(|text| !text.is_empty()).map(SecretString::from);
-        let made = operation.change(providers::create(&operation.app, tenant, new, secret)).await;
+        let made =
+            operation.change(providers::create(&operation.app, operation.viewer()?, new, secret)).await;
         payload(context, made).await
     }
 
@@ -237,7 +237,6 @@ impl ProviderMutations {
         input: UpdateIdentityProviderInput,
     ) -> Result<IdentityProviderPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
         let change = providers::Change {
             name: input.name,
             client_id: input.client_id,
@@ -246,7 +245,9 @@ impl ProviderMutations {
             join_role: input.join_role.map(Into::into),
             enabled: input.enabled,
         };
-        let changed = operation.change(providers::update(&operation.app, tenant, input.id.0, change)).await;
+        let changed = operation
+            .change(providers::update(&operation.app, operation.viewer()?, input.id.0, change))
+            .await;
         payload(context, changed).await
     }
 
@@ -257,8 +258,7 @@ impl ProviderMutations {
         id: Id<ProviderId>,
     ) -> Result<DeleteIdentityProviderPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
-        let deleted = operation.change(providers::delete(&operation.app, tenant, id.0)).await;
+        let deleted = operation.change(providers::delete(&operation.app, operation.viewer()?, id.0)).await;
         let error = expected(deleted)?.err();
         Ok(DeleteIdentityProviderPayload { ok: error.is_none(), error })
     }
@@ -275,8 +275,4 @@ async fn payload(
         }
         Err(error) => IdentityProviderPayload { provider: None, error: Some(error) },
     })
-}
-
-fn least_role() -> tenants::Role {
-    tenants::Role::Member
 }

@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use service::App;
 use service::access::oauth::{self, Answer, Refusal};
-use tenants::{FLOW_COOKIE_NAME, FLOW_LIFETIME, SessionLimits};
+use tenants::{FLOW_COOKIE_NAME, FLOW_LIFETIME, SessionLimits, SessionOrigin};
 
 use super::caller::cookie_age;
 use crate::graphql::{CookieSlot, SetCookies};
@@ -68,7 +68,13 @@ pub async fn callback(
         Err(refusal) => return refused(&tenant, refusal),
     };
     let now = app.clock.now();
-    match signed_in.tenant.start_session(signed_in.user.id, SessionLimits::default(), now).await {
+    let origin = SessionOrigin {
+        method: signed_in.provider,
+        address: None,
+        user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),
+    };
+    let limits = SessionLimits::default();
+    match signed_in.tenant.start_session_from(signed_in.user.id, origin, limits, now).await {
         Ok(started) => {
             cookies.put(SetCookies::start(started, now));
             redirect(&signed_in.next)

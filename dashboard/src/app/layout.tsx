@@ -11,7 +11,7 @@ import { Announcer } from '../components/announce';
 import { graphql } from '../gql';
 import { Brand } from './brand';
 import classes from './layout.module.css';
-import { RequireSession, useIsAdmin, useRenewSession, useViewer } from './session';
+import { RequireSession, roleNames, useIsAdmin, useRenewSession, useViewer } from './session';
 
 const SignOutDocument = graphql(`
   mutation SignOut { signOut { ok } }
@@ -76,7 +76,7 @@ function Account() {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{viewer.email} · {viewer.role === 'ADMIN' ? 'Administrator' : 'Member'}</Menu.Label>
+        <Menu.Label>{viewer.email} · {roleNames[viewer.role]}</Menu.Label>
         <Menu.Divider />
         <Menu.Label>Appearance</Menu.Label>
         {schemes.map(({ value, label, icon: SchemeIcon }) => (

@@ -1,17 +1,15 @@
+import { roleNames } from '../app/session';
 import type { Role } from '../gql/graphql';
 
-/** Roles as people call them. */
-export const roleLabels: Readonly<Record<Role, string>> = {
-  ADMIN: 'Administrator',
-  MEMBER: 'Member',
-};
+export { roleNames };
 
-export const roles = Object.keys(roleLabels) as Role[];
-
-/** For a select. */
-export function roleOptions(among: readonly Role[] = roles): { value: Role; label: string }[] {
-  return among.map((value) => ({ value, label: roleLabels[value] }));
-}
+/** Roles that a person can have. */
+export const personRoles: readonly Role[] = ['OWNER', 'ADMIN', 'MANAGER', 'AGENT', 'PARTNER'];
 
 /** Roles that people of a domain may get without an invitation. */
-export const joinRoles: readonly Role[] = ['MEMBER'];
+export const joinRoles: readonly Role[] = ['AGENT', 'MANAGER'];
+
+/** For a select. */
+export function roleOptions(among: readonly Role[] = personRoles): { value: Role; label: string }[] {
+  return among.map((value) => ({ value, label: roleNames[value] }));
+}

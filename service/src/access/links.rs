@@ -10,16 +10,18 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use domain::ids::{LinkId, TenantId};
+use domain::ids::{LinkId, TenantId, UserId};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use tenants::{
-    FrameProof, FrameProofKind, LinkAddress, NewLink, ResourceLink, Role, SessionLimits, StartedSession,
+    FrameProof, FrameProofKind, LinkAddress, NewLink, ResourceLink, Role, SessionLimits, SessionOrigin,
+    StartedSession,
 };
 use url::form_urlencoded::Serializer;
 
 use super::frames::Signed;
 use super::oauth::providers::{Button, buttons_of};
-use super::{Actor, Viewer};
+use super::{Actor, Viewer, audit};
 use crate::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -156,7 +158,10 @@ pub async fn create(app: &App, viewer: &Viewer, wanted: Wanted) -> Result<Resour
         },
         expires_at: wanted.expires_at,
     };
-    Ok(app.tenants.open(viewer.tenant).await?.create_link(new, now).await?)
+    let link = app.tenants.open(viewer.tenant).await?.create_link(new, now).await?;
+    let detail = json!({ "name": link.name, "page": link.page, "expires_at": link.expires_at });
+    audit(app, viewer.tenant, viewer.actor, "link.created", link.id, detail).await?;
+    Ok(link)
 }
 
 /// All links of a tenant, newest first.
@@ -166,7 +171,9 @@ pub async fn list(app: &App, tenant: TenantId) -> Result<Vec<ResourceLink>, Erro
 
 /// Refuses a link from now on, and ends the sessions that began under it.
 pub async fn revoke(app: &App, viewer: &Viewer, id: LinkId) -> Result<ResourceLink, Error> {
-    Ok(app.tenants.open(viewer.tenant).await?.revoke_link(id, app.clock.now()).await?)
+    let link = app.tenants.open(viewer.tenant).await?.revoke_link(id, app.clock.now()).await?;
+    audit(app, viewer.tenant, viewer.actor, "link.revoked", id, json!({ "name": link.name })).await?;
+    Ok(link)
 }
 
 /// The address of a link.
@@ -199,7 +206,9 @@ pub async fn open(app: &App, viewer: &Viewer, token: &str, prospect: Option<&str
         return Err(Error::Forbidden("a link is opened by a person".into()));
     };
     let database = app.tenants.open(viewer.tenant).await?;
-    let link = database.open_link(&address, user, viewer.role, app.clock.now()).await?;
+    let link = database.open_link(&address, viewer.role, app.clock.now()).await?;
+    audit(app, viewer.tenant, Actor::User(user), "link.opened", link.id, json!({ "name": link.name }))
+        .await?;
     let page = LinkPage::parse(&link.page)
         .ok_or_else(|| Error::internal("opening a link", format!("{} has an unknown page", link.id)))?;
     let mut path = page.path().to_owned();
@@ -250,7 +259,7 @@ pub async fn redeem_code(
     }
     let (database, link) = find_living(app, &address).await?;
     let user = database.redeem_frame_code(link.id, code, verifier, app.clock.now()).await?;
-    start_session(app, &database, &link, user).await
+    start_session(app, &database, &link, user, "frame").await
 }
 
 /// Begins the session of a frame whose CRM vouches for the person, when the tenant takes that CRM's word.
@@ -279,7 +288,7 @@ pub async fn prove(app: &App, token: &str, signed: &Signed<'_>) -> Result<Starte
     };
     database.spend_proof(signed.identity(), proven.expires_at, now).await?;
     let user = database.admit_by_email(&proven.email, now).await?;
-    start_session(app, &database, &link, user.id).await
+    start_session(app, &database, &link, user.id, kind.as_str()).await
 }
 
 fn refused() -> Error {
@@ -295,9 +304,11 @@ async fn start_session(
     app: &App,
     database: &tenants::Tenant,
     link: &ResourceLink,
-    user: domain::ids::UserId,
+    user: UserId,
+    method: &str,
 ) -> Result<StartedSession, Error> {
-    let started = database.start_session(user, frame_limits(), app.clock.now()).await?;
+    let origin = SessionOrigin { method: method.to_owned(), ..SessionOrigin::default() };
+    let started = database.start_session_from(user, origin, frame_limits(), app.clock.now()).await?;
     database.bind_session(started.session.id, link.id).await?;
     Ok(started)
 }
@@ -344,7 +355,7 @@ pub async fn ancestors(app: &App, tenant: TenantId) -> Result<Vec<String>, Error
 }
 
 /// Sets them: `https://crm.example.com`, or `https://*.example.com` for all below it.
-pub async fn set_ancestors(app: &App, tenant: TenantId, origins: Vec<String>) -> Result<Vec<String>, Error> {
+pub async fn set_ancestors(app: &App, viewer: &Viewer, origins: Vec<String>) -> Result<Vec<String>, Error> {
     let insecure = app.settings.allow_private_addresses;
     let checked: Option<Vec<String>> = origins.iter().map(|origin| ancestor(origin, insecure)).collect();
     let checked = checked.ok_or_else(|| {
@@ -353,9 +364,12 @@ pub async fn set_ancestors(app: &App, tenant: TenantId, origins: Vec<String>) ->
             "each must be an origin such as https://app.example.com or https://*.example.com, without a path",
         )
     })?;
-    let database = app.tenants.open(tenant).await?;
+    let database = app.tenants.open(viewer.tenant).await?;
     database.set_frame_ancestors(checked).await?;
-    Ok(database.frame_ancestors().await?)
+    let set = database.frame_ancestors().await?;
+    let detail = json!({ "origins": set });
+    audit(app, viewer.tenant, viewer.actor, "frame.ancestors_set", viewer.tenant, detail).await?;
+    Ok(set)
 }
 
 /// An origin as a security policy writes it. Whatever could end the policy's directive is no part of one.
@@ -385,11 +399,12 @@ pub async fn proofs(app: &App, tenant: TenantId) -> Result<Vec<FrameProof>, Erro
 /// Takes a CRM's signed frames from now on, or, without a secret, no more.
 pub async fn set_proof(
     app: &App,
-    tenant: TenantId,
+    viewer: &Viewer,
     kind: FrameProofKind,
     secret: Option<SecretString>,
     audience: Option<String>,
 ) -> Result<(), Error> {
+    let tenant = viewer.tenant;
     let audience = audience.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if audience.as_ref().is_some_and(|text| text.len() > 300) {
         return Err(Error::invalid("audience", "the account must have at most 300 characters"));
@@ -412,7 +427,10 @@ pub async fn set_proof(
         }
         None => None,
     };
-    Ok(app.tenants.open(tenant).await?.set_frame_proof(kind, proof, app.clock.now()).await?)
+    let taken = proof.is_some();
+    app.tenants.open(tenant).await?.set_frame_proof(kind, proof, app.clock.now()).await?;
+    audit(app, tenant, viewer.actor, "frame.proof_set", kind.as_str(), json!({ "taken": taken })).await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ async fn provider(fixture: &Fixture, slug: &str, join_domains: &[&str]) -> Provi
     fixture.tenant.create_provider(id, new, Some(vec![1, 2, 3]), start()).await.unwrap()
 }
 
-const JOIN: Role = Role::Member;
+const JOIN: Role = Role::Agent;
 
 fn person(subject: &str, email: &str, email_verified: bool) -> Person {
     let (subject, email) = (subject.to_owned(), Some(Email::parse(email).unwrap()));

@@ -34,7 +34,7 @@ export function CreateProvider({ onClose, onMade }: Props) {
   const [kind, setKind] = useState<ProviderKind>('OIDC');
   const [emailTrusted, setEmailTrusted] = useState(false);
   const [joinDomains, setJoinDomains] = useState<string[]>([]);
-  const [joinRole, setJoinRole] = useState<Role>(joinRoles[0] ?? 'MEMBER');
+  const [joinRole, setJoinRole] = useState<Role>(joinRoles[0] ?? 'AGENT');
   const [problem, setProblem] = useState<FieldError | null>(null);
   const [{ fetching }, create] = useMutation(CreateIdentityProviderDocument);
   const plain = kind === 'OAUTH2';

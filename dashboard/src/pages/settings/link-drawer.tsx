@@ -7,7 +7,7 @@ import { Facts } from '../../components/panel';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import { formatCount } from '../../lib/format';
-import { roleLabels } from '../../lib/roles';
+import { roleNames } from '../../lib/roles';
 import { CopyLine } from './copy-line';
 import { linkPages, type LinkRow } from './links-page';
 import classes from './settings.module.css';
@@ -42,7 +42,7 @@ export function LinkDrawer({ link, onClose }: { link: LinkRow; onClose: () => vo
             entries={[
               { label: 'Page', value: linkPages[link.page] },
               { label: 'Filters', value: link.filters.length === 0 ? null : link.filters.map(({ name, value }) => `${name} = ${value}`).join(', ') },
-              { label: 'Who may open it', value: link.roles.length === 0 ? 'Every role' : link.roles.map((role) => roleLabels[role]).join(', ') },
+              { label: 'Who may open it', value: link.roles.length === 0 ? 'Every role' : link.roles.map((role) => roleNames[role]).join(', ') },
               { label: 'Expires', value: link.expiresAt ? <Time at={link.expiresAt} /> : 'Never' },
               { label: 'Created', value: <Time at={link.createdAt} /> },
               { label: 'Opened', value: `${formatCount(link.openings)} times` },

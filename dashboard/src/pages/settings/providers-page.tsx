@@ -8,7 +8,7 @@ import { EmptyState, ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
 import { graphql } from '../../gql';
 import type { IdentityProvidersQuery } from '../../gql/graphql';
-import { roleLabels } from '../../lib/roles';
+import { roleNames } from '../../lib/roles';
 import { CreateProvider } from './create-provider';
 import { EditProvider } from './edit-provider';
 
@@ -26,7 +26,7 @@ function columnsWith(open: (row: ProviderRow) => void): readonly Column<Provider
     { key: 'issuer', header: 'Issuer', card: 'plain', cell: (row) => <span className="mono">{row.issuer}</span> },
     {
       key: 'join', header: 'May join', from: 'medium',
-      cell: (row) => <span>{row.joinDomains.length === 0 ? 'Only who is known or invited' : `${row.joinDomains.join(', ')} as ${roleLabels[row.joinRole]}`}</span>,
+      cell: (row) => <span>{row.joinDomains.length === 0 ? 'Only who is known or invited' : `${row.joinDomains.join(', ')} as ${roleNames[row.joinRole]}`}</span>,
     },
     { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Status label={row.enabled ? 'Enabled' : 'Disabled'} tone={row.enabled ? 'good' : 'calm'} /> },
   ];

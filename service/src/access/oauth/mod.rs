@@ -9,6 +9,7 @@
 //! Nothing of a provider's tokens is kept: who the person is was all that was asked. No token, code or address reaches
 //! a log.
 
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use oauth2::basic::{
@@ -69,6 +70,8 @@ pub struct SignedIn {
     pub user: User,
     /// The tenant's database.
     pub tenant: Tenant,
+    /// The provider's name: how the session began.
+    pub provider: String,
     /// Where the browser goes: a path of the dashboard.
     pub next: String,
 }
@@ -215,12 +218,33 @@ pub async fn finish(
         Ok(person) => person,
         Err(fault) => return Err(refuse(&tenant, &provider, &fault)),
     };
-    match tenant.admit(&provider, person, now).await {
-        Ok(user) => Ok(SignedIn { user, next: flow.next, tenant }),
+    match admit(&tenant, &provider, person, now).await {
+        Ok(user) => Ok(SignedIn { user, next: flow.next, provider: provider.settings.name, tenant }),
         Err(tenants::Error::NotInvited) => Err(Refusal::NotInvited),
         Err(tenants::Error::EmailNotVerified) => Err(Refusal::EmailNotVerified),
         Err(tenants::Error::UserDisabled { .. }) => Err(Refusal::Disabled),
         Err(other) => Err(refuse(&tenant, &provider, &Fault::Ours(other.into()))),
+    }
+}
+
+/// The user that the person is: known, of a domain that may join, or invited under the address that the provider vouches
+/// for.
+async fn admit(
+    tenant: &Tenant,
+    provider: &Provider,
+    person: Person,
+    now: DateTime<Utc>,
+) -> Result<User, tenants::Error> {
+    match tenant.admit(provider, person.clone(), now).await {
+        Err(tenants::Error::NotInvited) => {}
+        decided => return decided,
+    }
+    // Not invited is said of verified addresses only.
+    let email = person.email.as_ref().ok_or(tenants::Error::NotInvited)?;
+    let name = person.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(email.as_str());
+    match tenant.accept_invitation_of(email.as_str(), name, now).await? {
+        Some(_) => tenant.admit(provider, person, now).await,
+        None => Err(tenants::Error::NotInvited),
     }
 }
 

@@ -2,11 +2,12 @@
 
 use domain::ids::{ProviderId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use tenants::{NewProvider, Provider, ProviderChange, Role};
 
 use super::{Endpoints, EndpointsError};
 use crate::App;
-use crate::access::tenant_of_slug;
+use crate::access::{Viewer, audit, tenant_of_slug};
 use crate::error::Error;
 use crate::secrets::{Context, Purpose};
 
@@ -59,20 +60,28 @@ pub async fn list(app: &App, tenant: TenantId) -> Result<Vec<Provider>, Error> {
 /// Makes a provider, after asking it whether it is there: a misspelt issuer is found now and not at the first sign-in.
 pub async fn create(
     app: &App,
-    tenant: TenantId,
+    viewer: &Viewer,
     new: NewProvider,
     secret: Option<SecretString>,
 ) -> Result<Provider, Error> {
     check_role(new.join_role)?;
     Endpoints::of(&new, &app.outbound).await.map_err(unusable)?;
+    let tenant = viewer.tenant;
     let (database, now) = (app.tenants.open(tenant).await?, app.clock.now());
     let id = database.next_provider(now);
     let sealed = secret.map(|secret| seal(app, tenant, id, &secret));
-    Ok(database.create_provider(id, new, sealed, now).await?)
+    let made = database.create_provider(id, new, sealed, now).await?;
+    let settings = &made.settings;
+    let detail =
+        json!({ "slug": settings.slug, "issuer": settings.issuer, "join_domains": settings.join_domains });
+    audit(app, tenant, viewer.actor, "sign_in.provider_created", id, detail).await?;
+    Ok(made)
 }
 
 /// Changes a provider.
-pub async fn update(app: &App, tenant: TenantId, id: ProviderId, change: Change) -> Result<Provider, Error> {
+pub async fn update(app: &App, viewer: &Viewer, id: ProviderId, change: Change) -> Result<Provider, Error> {
+    let tenant = viewer.tenant;
+    let secret_changed = change.client_secret.is_some();
     if let Some(role) = change.join_role {
         check_role(role)?;
     }
@@ -84,12 +93,21 @@ pub async fn update(app: &App, tenant: TenantId, id: ProviderId, change: Change)
         join_role: change.join_role,
         enabled: change.enabled,
     };
-    Ok(app.tenants.open(tenant).await?.update_provider(id, change).await?)
+    let changed = app.tenants.open(tenant).await?.update_provider(id, change).await?;
+    let settings = &changed.settings;
+    let detail = json!({
+        "enabled": changed.enabled, "client_id": settings.client_id, "join_domains": settings.join_domains,
+        "join_role": settings.join_role, "secret_changed": secret_changed,
+    });
+    audit(app, tenant, viewer.actor, "sign_in.provider_changed", id, detail).await?;
+    Ok(changed)
 }
 
 /// Removes a provider. Its people keep their accounts, and need another way to sign in.
-pub async fn delete(app: &App, tenant: TenantId, id: ProviderId) -> Result<(), Error> {
-    Ok(app.tenants.open(tenant).await?.delete_provider(id).await?)
+pub async fn delete(app: &App, viewer: &Viewer, id: ProviderId) -> Result<(), Error> {
+    app.tenants.open(viewer.tenant).await?.delete_provider(id).await?;
+    audit(app, viewer.tenant, viewer.actor, "sign_in.provider_removed", id, json!({})).await?;
+    Ok(())
 }
 
 fn seal(app: &App, tenant: TenantId, id: ProviderId, secret: &SecretString) -> Vec<u8> {
@@ -99,13 +117,10 @@ fn seal(app: &App, tenant: TenantId, id: ProviderId, secret: &SecretString) -> V
 
 /// A rule that made administrators of a whole domain would be a way around invitations.
 fn check_role(role: Role) -> Result<(), Error> {
-    if matches!(role.as_str(), "owner" | "admin" | "service") {
-        return Err(Error::invalid(
-            "join_role",
-            "people of a domain cannot join as owner, admin or service: invite them",
-        ));
+    if matches!(role, Role::Manager | Role::Agent) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::invalid("join_role", "people of a domain join as manager or agent: invite all others"))
 }
 
 fn unusable(error: EndpointsError) -> Error {
