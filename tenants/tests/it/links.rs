@@ -61,8 +61,7 @@ async fn a_link_opens_for_its_roles_until_it_ends_and_each_opening_is_kept() {
         new.expires_at = Some(after(100));
     })
     .await;
-    let open =
-        async |role, seconds| fixture.tenant.open_link(&address(&made), role, after(seconds)).await;
+    let open = async |role, seconds| fixture.tenant.open_link(&address(&made), role, after(seconds)).await;
     assert!(open(Role::Admin, 1).await.is_ok() && open(Role::Admin, 99).await.is_ok());
     assert!(matches!(open(Role::Agent, 1).await, Err(Error::LinkNotFound)));
     assert!(matches!(open(Role::Admin, 100).await, Err(Error::LinkNotFound)));
