@@ -407,7 +407,7 @@ struct FrameCode {
 /// As people type it: in any case, with a dash, with letters that look like digits.
 fn written(code: &str) -> String {
     code.chars()
-        .filter(|letter| letter.is_ascii_alphanumeric())
+        .filter(char::is_ascii_alphanumeric)
         .map(|letter| match letter.to_ascii_uppercase() {
             'O' => '0',
             'I' | 'L' => '1',

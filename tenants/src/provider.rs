@@ -188,7 +188,7 @@ impl Tenant {
     pub async fn update_provider(&self, id: ProviderId, change: ProviderChange) -> Result<Provider, Error> {
         let name = change.name.as_deref().map(checked_name).transpose()?;
         let domains = change.join_domains.map(checked_domains).transpose()?;
-        let client_id = change.client_id.map(|text| checked_text("client_id", text)).transpose()?;
+        let client_id = change.client_id.map(|text| checked_text("client_id", &text)).transpose()?;
         self.write("change a provider", async move |transaction| {
             let sql = "UPDATE oauth_provider SET name = coalesce(?2, name), client_id = coalesce(?3, client_id), \
                        client_secret_sealed = coalesce(?4, client_secret_sealed), join_domains = coalesce(?5, join_domains), \
@@ -232,21 +232,21 @@ fn checked(new: NewProvider) -> Result<NewProvider, Error> {
     if !slug_fits {
         return Err(Error::InvalidField { field: "slug", must: "must have 1 to 40 of a-z, 0-9 and dashes" });
     }
-    let url = |field, text: Option<String>| text.map(|text| checked_text(field, text)).transpose();
+    let url = |field, text: Option<String>| text.map(|text| checked_text(field, &text)).transpose();
     Ok(NewProvider {
         name: checked_name(&new.name)?,
-        issuer: checked_text("issuer", new.issuer)?,
-        client_id: checked_text("client_id", new.client_id)?,
+        issuer: checked_text("issuer", &new.issuer)?,
+        client_id: checked_text("client_id", &new.client_id)?,
         authorization_url: url("authorization_url", new.authorization_url)?,
         token_url: url("token_url", new.token_url)?,
         userinfo_url: url("userinfo_url", new.userinfo_url)?,
-        scopes: checked_text("scopes", new.scopes)?,
+        scopes: checked_text("scopes", &new.scopes)?,
         join_domains: checked_domains(new.join_domains)?,
         ..new
     })
 }
 
-fn checked_text(field: &'static str, text: String) -> Result<String, Error> {
+fn checked_text(field: &'static str, text: &str) -> Result<String, Error> {
     let text = text.trim();
     if (1..=TEXT_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~')) {
         Ok(text.to_owned())

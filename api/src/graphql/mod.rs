@@ -30,6 +30,7 @@ mod people;
 mod permit;
 mod progress;
 mod providers;
+mod roles;
 pub mod session;
 mod sources;
 mod statistics;
@@ -77,6 +78,7 @@ struct Query(
     statistics::StatisticsQueries,
     providers::ProviderQueries,
     links::LinkQueries,
+    roles::RoleQueries,
 );
 
 #[derive(Default, MergedObject)]

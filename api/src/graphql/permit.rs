@@ -83,6 +83,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("rotateSigningKey", Needs::Right(Right::KeysWrite)),
     ("endSessions", Needs::Right(Right::Own)),
     ("changePassword", Needs::Right(Right::Own)),
+    ("rights", Needs::Right(Right::Own)),
     ("signInOptions", Needs::Nobody),
     ("linkDoor", Needs::Nobody),
     ("redeemFrameCode", Needs::Nobody),

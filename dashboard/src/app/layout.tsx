@@ -11,7 +11,7 @@ import { Announcer } from '../components/announce';
 import { graphql } from '../gql';
 import { Brand } from './brand';
 import classes from './layout.module.css';
-import { RequireSession, roleNames, useIsAdmin, useRenewSession, useViewer } from './session';
+import { RequireSession, roleNames, useRenewSession, useViewer } from './session';
 
 const SignOutDocument = graphql(`
   mutation SignOut { signOut { ok } }
@@ -23,17 +23,13 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
   { to: '/deliveries', label: 'Deliveries', icon: IconSend },
   { to: '/sources', label: 'Sources', icon: IconPlugConnected },
   { to: '/destinations', label: 'Destinations', icon: IconTarget },
-];
-
-const adminPages: typeof pages = [
   { to: '/settings', label: 'Settings', icon: IconSettings },
 ];
 
 function Navigation({ onGo }: { onGo?: () => void }) {
-  const admin = useIsAdmin();
   return (
     <nav aria-label="Main" className={classes.nav}>
-      {[...pages, ...(admin ? adminPages : [])].map(({ to, label, icon: PageIcon }) => (
+      {pages.map(({ to, label, icon: PageIcon }) => (
         <NavLink key={to} to={to} className={classes.link} onClick={onGo}>
           <PageIcon size={18} stroke={1.7} aria-hidden="true" />
           {label}

@@ -9,6 +9,7 @@ export const router = createBrowserRouter([
     errorElement: <CrashPage />,
     children: [
       { path: '/sign-in', element: <SignInPage /> },
+      { path: '/invitation', lazy: async () => ({ Component: (await import('../pages/sign-in/invitation-page')).InvitationPage }) },
       { path: '/frame-sign-in', lazy: async () => ({ Component: (await import('../pages/frame/handover-page')).HandoverPage }) },
       {
         ...(frameLink === null ? { element: <Layout /> } : { lazy: async () => ({ Component: (await import('../pages/frame/frame-layout')).FrameLayout }) }),
@@ -30,9 +31,14 @@ export const router = createBrowserRouter([
                 path: 'settings',
                 lazy: async () => ({ Component: (await import('../pages/settings/settings-layout')).SettingsLayout }),
                 children: [
-                  { index: true, element: <Navigate to="/settings/sign-in" replace /> },
+                  { path: 'people', lazy: async () => ({ Component: (await import('../pages/settings/people-page')).PeoplePage }) },
+                  { path: 'teams', lazy: async () => ({ Component: (await import('../pages/settings/teams-page')).TeamsPage }) },
+                  { path: 'roles', lazy: async () => ({ Component: (await import('../pages/settings/roles-page')).RolesPage }) },
                   { path: 'sign-in', lazy: async () => ({ Component: (await import('../pages/settings/providers-page')).ProvidersPage }) },
                   { path: 'links', lazy: async () => ({ Component: (await import('../pages/settings/links-page')).LinksPage }) },
+                  { path: 'keys', lazy: async () => ({ Component: (await import('../pages/settings/keys-page')).KeysPage }) },
+                  { path: 'sessions', lazy: async () => ({ Component: (await import('../pages/settings/sessions-page')).SessionsPage }) },
+                  { path: 'audit', lazy: async () => ({ Component: (await import('../pages/settings/audit-page')).AuditPage }) },
                   { path: 'embedding', lazy: async () => ({ Component: (await import('../pages/settings/embedding-page')).EmbeddingPage }) },
                 ],
               },

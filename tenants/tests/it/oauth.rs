@@ -56,7 +56,8 @@ async fn unusable_settings_name_their_field_and_a_short_name_is_taken_once() {
     let taken =
         fixture.tenant.create_provider(fixture.tenant.next_provider(start()), again, None, start()).await;
     assert!(matches!(taken, Err(Error::ProviderTaken)));
-    let wrong: [(&str, fn(&mut NewProvider)); 4] = [
+    type Change = fn(&mut NewProvider);
+    let wrong: [(&str, Change); 4] = [
         ("slug", |new| new.slug = "Not A Slug".to_owned()),
         ("issuer", |new| new.issuer = String::new()),
         ("join_domains", |new| new.join_domains = vec!["localhost".to_owned()]),
@@ -80,29 +81,29 @@ async fn a_flow_is_taken_once_by_its_own_browser_and_provider() {
         let endpoints = "{}".to_owned();
         fixture.tenant.start_flow(here.id, endpoints, "/leads".to_owned(), cookie, start()).await.unwrap()
     };
-    let begun = begin(None).await;
-    let cookie = begun.cookie.expose_secret();
+    let started = begin(None).await;
+    let cookie = started.cookie.expose_secret();
     let finish = async |provider, state: &str, cookie: &str, seconds| {
         let flow = fixture.tenant.finish_flow(provider, state, cookie, after(seconds)).await;
         flow.map(|flow| (flow.next.clone(), flow.nonce(), flow.verifier()))
     };
     let stranger = begin(None).await;
     for (provider, state, cookie) in [
-        (here.id, begun.state.as_str(), stranger.cookie.expose_secret()),
-        (elsewhere.id, begun.state.as_str(), cookie),
+        (here.id, started.state.as_str(), stranger.cookie.expose_secret()),
+        (elsewhere.id, started.state.as_str(), cookie),
         (here.id, "unknown", cookie),
     ] {
         assert!(matches!(finish(provider, state, cookie, 1).await, Err(Error::InvalidFlow)));
     }
-    let (next, nonce, verifier) = finish(here.id, &begun.state, cookie, 1).await.unwrap();
+    let (next, nonce, verifier) = finish(here.id, &started.state, cookie, 1).await.unwrap();
     assert_eq!(next, "/leads");
-    assert_eq!(nonce.expose_secret(), begun.nonce.expose_secret());
-    assert_eq!(verifier.expose_secret(), begun.verifier.expose_secret());
+    assert_eq!(nonce.expose_secret(), started.nonce.expose_secret());
+    assert_eq!(verifier.expose_secret(), started.verifier.expose_secret());
     assert_ne!(nonce.expose_secret(), verifier.expose_secret());
     assert_eq!(verifier.expose_secret().len(), 43, "RFC 7636, 4.1: 43 to 128 characters");
-    let again = finish(here.id, &begun.state, cookie, 1).await.unwrap_err();
+    let again = finish(here.id, &started.state, cookie, 1).await.unwrap_err();
     assert!(matches!(again, Error::InvalidFlow));
-    assert!(!whole_text(&again).contains(&begun.state));
+    assert!(!whole_text(&again).contains(&started.state));
 }
 
 #[tokio::test]

@@ -344,13 +344,11 @@ fn exchange(
     verifier: SecretString,
 ) -> BoxFuture<'_, Result<Tokens, Fault>> {
     async move {
-        let send = |request| app.outbound.send(request);
         let request = client
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
-        let asked: BoxFuture<'_, _> = Box::pin(request.request_async(&send));
         // The library's error may hold the answer's body.
-        asked.await.map_err(|error| match error {
+        request.request_async(&app.outbound).await.map_err(|error| match error {
             oauth2::RequestTokenError::Request(outbound) => Fault::Outbound(outbound),
             _ => Fault::Code,
         })

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use oauth2::{HttpRequest, HttpResponse};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use url::Url;
 
 use crate::delivery::address::{CheckingResolver, UrlError, read_url};
@@ -40,6 +42,16 @@ pub enum OutboundError {
     Content,
 }
 
+/// What the OAuth library sends its requests with.
+impl<'client> AsyncHttpClient<'client> for Outbound {
+    type Error = OutboundError;
+    type Future = BoxFuture<'client, Result<HttpResponse, OutboundError>>;
+
+    fn call(&'client self, request: HttpRequest) -> Self::Future {
+        self.send(request).boxed()
+    }
+}
+
 impl Outbound {
     /// `allow_private` is the operator's word: then plain http and private addresses pass.
     pub fn new(allow_private: bool) -> Self {
@@ -67,8 +79,7 @@ impl Outbound {
         Ok(self.client.get_or_init(|| made).clone())
     }
 
-    /// Sends what the OAuth library made.
-    pub(super) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, OutboundError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, OutboundError> {
         self.url(&request.uri().to_string())?;
         let client = self.client()?;
         let request: reqwest::Request =
