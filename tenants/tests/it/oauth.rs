@@ -24,6 +24,9 @@ async fn provider(fixture: &Fixture, slug: &str, join_domains: &[&str]) -> Provi
     fixture.tenant.create_provider(id, new, Some(vec![1, 2, 3]), start()).await.unwrap()
 }
 
+/// Spoils one field.
+type Change = fn(&mut NewProvider);
+
 const JOIN: Role = Role::Agent;
 
 fn person(subject: &str, email: &str, email_verified: bool) -> Person {
@@ -56,7 +59,6 @@ async fn unusable_settings_name_their_field_and_a_short_name_is_taken_once() {
     let taken =
         fixture.tenant.create_provider(fixture.tenant.next_provider(start()), again, None, start()).await;
     assert!(matches!(taken, Err(Error::ProviderTaken)));
-    type Change = fn(&mut NewProvider);
     let wrong: [(&str, Change); 4] = [
         ("slug", |new| new.slug = "Not A Slug".to_owned()),
         ("issuer", |new| new.issuer = String::new()),

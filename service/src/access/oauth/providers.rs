@@ -65,7 +65,7 @@ pub async fn create(
     secret: Option<SecretString>,
 ) -> Result<Provider, Error> {
     check_role(new.join_role)?;
-    Endpoints::of(&new, &app.outbound).await.map_err(unusable)?;
+    Endpoints::of(&new, &app.outbound).await.map_err(|error| unusable(&error))?;
     let tenant = viewer.tenant;
     let (database, now) = (app.tenants.open(tenant).await?, app.clock.now());
     let id = database.next_provider(now);
@@ -123,7 +123,7 @@ fn check_role(role: Role) -> Result<(), Error> {
     Err(Error::invalid("join_role", "people of a domain join as manager or agent: invite all others"))
 }
 
-fn unusable(error: EndpointsError) -> Error {
+fn unusable(error: &EndpointsError) -> Error {
     let field = if matches!(error, EndpointsError::Incomplete) { "authorization_url" } else { "issuer" };
     Error::invalid(field, error.to_string())
 }
