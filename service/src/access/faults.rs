@@ -18,10 +18,9 @@ impl From<Fault> for Error {
             // Why it is refused is for the log: an attacker would learn from it.
             Fault::InvalidToken(_) => Self::Unauthenticated("the access token is refused".into()),
             Fault::UserDisabled { .. } => Self::Unauthenticated("this user is disabled: ask an admin".into()),
-            Fault::TooManyAttempts { .. } | Fault::Busy => Self::Limit(text.into()),
+            Fault::TooManyAttempts { .. } | Fault::TooMany { .. } | Fault::Busy => Self::Limit(text.into()),
             Fault::InvalidEmail => Self::invalid("email", text),
             Fault::InvalidInvitation => Self::invalid("invitation", text),
-            Fault::TooMany { .. } => Self::Limit(text.into()),
             Fault::NameTaken | Fault::EmailTaken | Fault::LastOwner => Self::Conflict(text.into()),
             Fault::InvalidField { field, .. } => {
                 Self::Invalid { field: Some(field.into()), code: "BAD_USER_INPUT".into(), message: text }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod keys;
+mod people;
 mod processes;
 mod sessions;
 mod sign_in;
