@@ -26,6 +26,7 @@
 
 mod audit;
 mod credential;
+mod dump;
 mod email;
 mod error;
 mod flow;
@@ -71,7 +72,7 @@ pub use sign_in::{SIGN_IN_ATTEMPTS_MAX, SIGN_IN_ATTEMPTS_PER_ADDRESS_MAX, SIGN_I
 pub use signing::SigningKey;
 pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, NewId, Store, StoreOptions};
 pub use team::{TEAM_MEMBERS_MAX, TEAMS_MAX, Team, TeamChange};
-pub use tenant::Tenant;
+pub use tenant::{SUSPENDED_REFRESH_S, Tenant};
 pub use token::{
     AccessToken, CLOCK_SKEW, Claims, Subject, TOKEN_LIFETIME_MAX, TokenSettings, Tokens, Verified,
 };

@@ -5,7 +5,7 @@
 //! the owner learns of it from the audit log.
 
 use chrono::{DateTime, Utc};
-use domain::ids::{RefreshTokenId, SessionId};
+use domain::ids::{RefreshTokenId, SessionId, TenantId};
 use libsql::{Row, Transaction, params};
 use secrecy::SecretString;
 
@@ -48,15 +48,17 @@ impl Tenant {
 }
 
 impl Store {
-    /// Exchanges a refresh token. A token that was used before ends its session: [`Error::RefreshReused`].
+    /// Exchanges a refresh token of that tenant. A token that was used before ends its session:
+    /// [`Error::RefreshReused`].
     pub async fn refresh(
         &self,
+        tenant: TenantId,
         text: &str,
         limits: SessionLimits,
         now: DateTime<Utc>,
     ) -> Result<Refreshed, Error> {
         let presented = Credential::parse(text).ok_or(Error::InvalidRefresh)?;
-        if presented.kind != CredentialKind::Refresh {
+        if presented.kind != CredentialKind::Refresh || presented.tenant != tenant {
             return Err(Error::InvalidRefresh);
         }
         let tenant = self.open(presented.tenant).await.map_err(|error| match error {

@@ -1,5 +1,6 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
+mod access;
 mod bad_input;
 mod delivery;
 mod faults;
@@ -9,4 +10,5 @@ mod intake;
 mod isolation;
 mod overlap;
 mod schema;
+mod walk;
 mod workers;

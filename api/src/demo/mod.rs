@@ -109,7 +109,7 @@ async fn show(
     let sign_in = SignIn::ensure(app, tenant, &config.data_dir).await?;
     destination(app, tenant, &crm).await?;
     let workers = serve::workers(app, stop)?;
-    let router = edge::router(Arc::clone(app))?;
+    let router = edge::router(Arc::clone(app), &config.http)?;
     let server = listener.map(|listener| {
         let (http, stop) = (config.http.clone(), stop.clone());
         tokio::spawn(async move { serve::serve(listener, router, &http, stop).await })

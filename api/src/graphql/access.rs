@@ -157,6 +157,9 @@ struct SignInInput {
     tenant: String,
     email: String,
     password: String,
+    /// For a program without cookies: answers a refresh token, for /t/{tenant}/oauth/token, and sets no cookie.
+    #[graphql(default)]
+    refresh_token: bool,
 }
 
 /// Expected outcomes are data: exactly one of viewer and error is there.
@@ -166,6 +169,8 @@ struct SignInPayload {
     access_token: Option<String>,
     expires_at: Option<DateTime<Utc>>,
     csrf_token: Option<String>,
+    /// When it was asked for.
+    refresh_token: Option<String>,
     error: Option<UserError>,
 }
 
@@ -184,8 +189,9 @@ impl AccessMutations {
     async fn sign_in(&self, context: &Context<'_>, input: SignInInput) -> Result<SignInPayload, ApiError> {
         let operation = operation(context)?;
         let password = SecretString::from(input.password);
-        match access::sign_in(&operation.app, &input.tenant, &input.email, &password).await {
-            Ok((tenant, user)) => signed_in(operation, tenant, &user).await,
+        let address = operation.identity.origin.address.as_deref();
+        match access::sign_in(&operation.app, &input.tenant, &input.email, &password, address).await {
+            Ok((tenant, user)) => signed_in(operation, tenant, &user, input.refresh_token).await,
             Err(Error::Unauthenticated(message)) => Ok(refused("INVALID_CREDENTIALS", message.into_owned())),
             Err(Error::Limit(message)) => Ok(refused("LIMIT_EXCEEDED", message.into_owned())),
             Err(other) => Err(other.into()),
@@ -211,14 +217,25 @@ fn refused(code: &str, message: String) -> SignInPayload {
     SignInPayload { error: Some(UserError::new(None, code, message)), ..SignInPayload::default() }
 }
 
-async fn signed_in(operation: &Operation, tenant: TenantId, user: &User) -> Result<SignInPayload, ApiError> {
+async fn signed_in(
+    operation: &Operation,
+    tenant: TenantId,
+    user: &User,
+    refreshable: bool,
+) -> Result<SignInPayload, ApiError> {
     let (app, now) = (&operation.app, operation.app.clock.now());
     let store = app.tenants.open(tenant).await.map_err(Error::from)?;
     let token = app.tokens.issue(&store, user, now).await.map_err(Error::from)?;
-    let mut csrf_token = None;
-    if let Some(cookies) = &operation.identity.cookies {
-        let started =
-            store.start_session(user.id, SessionLimits::default(), now).await.map_err(Error::from)?;
+    let (mut csrf_token, mut refresh_token) = (None, None);
+    let begin = || {
+        store.start_session_from(user.id, operation.identity.origin.clone(), SessionLimits::default(), now)
+    };
+    if refreshable {
+        let session = begin().await.map_err(Error::from)?.session.id;
+        let text = store.start_refreshing(session, now).await.map_err(Error::from)?;
+        refresh_token = Some(text.expose_secret().to_owned());
+    } else if let Some(cookies) = &operation.identity.cookies {
+        let started = begin().await.map_err(Error::from)?;
         csrf_token = Some(started.session.csrf().expose_secret().to_owned());
         cookies.put(SetCookies::start(started, now));
     }
@@ -230,6 +247,7 @@ async fn signed_in(operation: &Operation, tenant: TenantId, user: &User) -> Resu
         access_token: Some(token.text.expose_secret().to_owned()),
         expires_at: Some(token.expires_at),
         csrf_token,
+        refresh_token,
         error: None,
     })
 }

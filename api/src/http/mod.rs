@@ -8,6 +8,7 @@
 //! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
 //! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
+//! | `POST /t/{tenant}/oauth/token` | access tokens for programs ([`token`]) |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
 
@@ -21,6 +22,7 @@ use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+pub mod address;
 pub mod caller;
 pub mod dashboard;
 pub mod exports;
@@ -30,6 +32,8 @@ pub mod health;
 pub mod ingest;
 pub mod oauth;
 pub mod problem;
+pub mod throttle;
+pub mod token;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
@@ -45,6 +49,8 @@ pub struct Options {
     pub limits: Limits,
     /// Serves `/graphiql`.
     pub graphiql: bool,
+    /// How often somebody may ask.
+    pub throttle: throttle::Settings,
     /// Answers `/metrics`.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -52,6 +58,7 @@ pub struct Options {
 /// All routes over one app.
 pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> {
     let engine = Arc::new(crate::graphql::schema(Arc::clone(&app)));
+    let throttle = throttle::Throttle::new(options.throttle, app.clock.clone());
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
@@ -64,6 +71,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
             get(frames::page).post(frames::posted).layer(DefaultBodyLimit::max(FRAME_BODY_BYTES_MAX)),
         )
         .route("/r/{link}/{*below}", get(frames::page_below))
+        .route("/t/{tenant}/oauth/token", post(token::token))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(app)
@@ -78,6 +86,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     Ok(router
         .merge(graphql::router(engine, callers, options.limits)?)
         .layer(axum::middleware::from_fn(caller::cookies))
+        .layer(axum::middleware::from_fn_with_state(throttle, throttle::throttle))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked)))
 }

@@ -21,6 +21,7 @@ use service::App;
 use service::access::oauth::{self, Answer, Refusal};
 use tenants::{FLOW_COOKIE_NAME, FLOW_LIFETIME, SessionLimits, SessionOrigin};
 
+use super::address::ClientAddress;
 use super::caller::cookie_age;
 use crate::graphql::{CookieSlot, SetCookies};
 
@@ -59,6 +60,7 @@ pub async fn callback(
     Path((tenant, provider)): Path<(String, String)>,
     Query(answer): Query<Answer>,
     Extension(cookies): Extension<CookieSlot>,
+    from: Option<Extension<ClientAddress>>,
     headers: HeaderMap,
 ) -> Response {
     let jar = CookieJar::from_headers(&headers);
@@ -70,7 +72,7 @@ pub async fn callback(
     let now = app.clock.now();
     let origin = SessionOrigin {
         method: signed_in.provider,
-        address: None,
+        address: from.map(|Extension(ClientAddress(address))| address.to_string()),
         user_agent: headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned),
     };
     let limits = SessionLimits::default();

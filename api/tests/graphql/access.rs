@@ -43,7 +43,8 @@ async fn a_browser_gets_a_session_and_loses_it_when_it_signs_out() {
     let (viewer, session) = access::by_cookie(&world.app, cookie.value.expose_secret()).await.unwrap();
     assert!(session.csrf_matches(data["signIn"]["csrfToken"].as_str().unwrap()));
 
-    let signed_in = Identity { viewer: Some(viewer), session: Some(session.id), cookies: Some(slot.clone()) };
+    let signed_in =
+        Identity { session: Some(session.id), cookies: Some(slot.clone()), ..Identity::of(viewer) };
     world.data(&signed_in, "mutation { signOut { ok } }", Value::Null).await;
     assert!(matches!(slot.take(), Some(SetCookies::Clear)));
     access::by_cookie(&world.app, cookie.value.expose_secret()).await.unwrap_err();

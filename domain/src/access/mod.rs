@@ -5,10 +5,12 @@
 //! and the scope both allow, so a key can never do more than its role. Edges ask for a right, never for a role: which
 //! field needs which right stands in the edge's own table, and the guard in front of each field reads it.
 
+mod quota;
 mod right;
 mod role;
 mod scope;
 
-pub use right::{RIGHTS, Right};
+pub use quota::{Quota, Verdict};
+pub use right::{NARROWED, RIGHTS, Right};
 pub use role::{ROLES, Role, UnknownRole};
 pub use scope::{Scope, UnknownRight};

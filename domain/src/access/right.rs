@@ -124,6 +124,19 @@ rights! {
     SettingsWrite = "settings:write": Owner | Admin;
 }
 
+/// What is left of an agent's rights where it sees the leads of its teams' sources only: what row-level security narrows,
+/// and what tells nothing of leads. Figures over all leads are not among them.
+pub const NARROWED: &[Right] = &[
+    Right::Own,
+    Right::LeadsRead,
+    Right::LeadsWrite,
+    Right::ImportsRead,
+    Right::SourcesRead,
+    Right::DestinationsRead,
+    Right::TeamsRead,
+    Right::SettingsRead,
+];
+
 impl Right {
     /// The roles that have it.
     pub fn roles(self) -> &'static [Role] {

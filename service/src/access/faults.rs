@@ -14,14 +14,14 @@ impl From<Fault> for Error {
             | Fault::InvalidSession
             | Fault::SessionExpired
             | Fault::InvalidRefresh
-            | Fault::RefreshReused { .. } => Self::Unauthenticated(text.into()),
+            | Fault::RefreshReused { .. }
+            | Fault::InvalidFlow => Self::Unauthenticated(text.into()),
             // Why it is refused is for the log: an attacker would learn from it.
             Fault::InvalidToken(_) => Self::Unauthenticated("the access token is refused".into()),
             Fault::UserDisabled { .. } => Self::Unauthenticated("this user is disabled: ask an admin".into()),
-            Fault::TooManyAttempts { .. } | Fault::Busy => Self::Limit(text.into()),
+            Fault::TooManyAttempts { .. } | Fault::TooMany { .. } | Fault::Busy => Self::Limit(text.into()),
             Fault::InvalidEmail => Self::invalid("email", text),
             Fault::InvalidInvitation => Self::invalid("invitation", text),
-            Fault::TooMany { .. } => Self::Limit(text.into()),
             Fault::NameTaken | Fault::EmailTaken | Fault::LastOwner => Self::Conflict(text.into()),
             Fault::InvalidField { field, .. } => {
                 Self::Invalid { field: Some(field.into()), code: "BAD_USER_INPUT".into(), message: text }
@@ -35,7 +35,6 @@ impl From<Fault> for Error {
             Fault::ProviderNotFound { provider } => Self::not_found("provider", provider),
             Fault::ProviderTaken => Self::invalid("slug", text),
             Fault::LinkNotFound => Self::not_found("link", "of that address"),
-            Fault::InvalidFlow => Self::Unauthenticated(text.into()),
             Fault::NotInvited | Fault::EmailNotVerified => Self::Forbidden(text.into()),
             other => Self::internal("a tenant's database", other),
         }

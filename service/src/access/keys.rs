@@ -100,6 +100,7 @@ pub async fn client_token(
             tenants::Error::InvalidKey => refused(),
             other => other.into(),
         })?;
+    super::refuse_suspended(app, &store).await?;
     if store.id() != tenant || key.id.to_string() != client {
         return Err(refused());
     }
@@ -122,9 +123,10 @@ pub async fn client_token(
 
 /// The next tokens of a program that stays signed in. A refresh token that was used before ends its session, and the
 /// audit log says so.
-pub async fn refresh(app: &App, token: &str) -> Result<(AccessToken, Refreshed), Error> {
+pub async fn refresh(app: &App, tenant: TenantId, token: &str) -> Result<(AccessToken, Refreshed), Error> {
     let now = app.clock.now();
-    match app.tenants.refresh(token, SessionLimits::default(), now).await {
+    super::refuse_suspended(app, &app.tenants.open(tenant).await?).await?;
+    match app.tenants.refresh(tenant, token, SessionLimits::default(), now).await {
         Ok(refreshed) => {
             let access = app.tokens.issue(&refreshed.tenant, &refreshed.user, now).await?;
             Ok((access, refreshed))

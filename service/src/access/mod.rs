@@ -23,6 +23,7 @@ mod audit;
 mod faults;
 pub mod frames;
 pub mod keys;
+pub mod life;
 pub mod links;
 pub mod oauth;
 pub mod users;
@@ -62,6 +63,7 @@ pub async fn create_tenant(app: &App, new: NewTenant) -> Result<tenant::Model, E
         slug: Set(new.slug.clone()),
         time_zone: Set(time_zone),
         created_at: Set(now),
+        suspended_at: Set(None),
     };
     let row = row
         .insert(&tx)
@@ -110,17 +112,28 @@ pub async fn sign_in(
     slug: &str,
     email: &str,
     password: &SecretString,
+    address: Option<&str>,
 ) -> Result<(TenantId, User), Error> {
     let Some(tenant) = tenant_of_slug(app, slug).await? else {
         return Err(app.tenants.refuse_sign_in(password).await.into());
     };
     let database = app.tenants.open(tenant).await?;
-    Ok((tenant, database.sign_in(email, password, app.clock.now()).await?))
+    refuse_suspended(app, &database).await?;
+    Ok((tenant, database.sign_in_from(email, password, address, app.clock.now()).await?))
+}
+
+/// Refuses whoever proves itself for a tenant that is suspended.
+pub(crate) async fn refuse_suspended(app: &App, tenant: &tenants::Tenant) -> Result<(), Error> {
+    if tenant.is_suspended(app.clock.now()).await? {
+        return Err(Error::Forbidden("this tenant is suspended: ask the operator".into()));
+    }
+    Ok(())
 }
 
 /// The caller of an access token.
 pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>), Error> {
     let verified = app.tokens.verify(&app.tenants, token, app.clock.now()).await?;
+    refuse_suspended(app, &verified.tenant).await?;
     let claims = verified.claims;
     let until = DateTime::from_timestamp(claims.exp, 0).unwrap_or(DateTime::UNIX_EPOCH);
     let viewer = Viewer {
@@ -135,6 +148,7 @@ pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>),
 pub async fn by_cookie(app: &App, cookie: &str) -> Result<(Viewer, Session), Error> {
     let (tenant, session) =
         app.tenants.resume_session(cookie, SessionLimits::default(), app.clock.now()).await?;
+    refuse_suspended(app, &tenant).await?;
     let viewer = Viewer {
         partner: session.user.partner,
         ..Viewer::user(tenant.id(), session.user.id, session.user.role)
@@ -157,6 +171,7 @@ async fn with_sources(tenant: &tenants::Tenant, viewer: Viewer) -> Result<Viewer
 /// The caller of an API key: what its role and its scope both allow.
 pub async fn by_api_key(app: &App, key: &str) -> Result<Viewer, Error> {
     let (tenant, key) = app.tenants.authenticate_key(key, KeyKind::Api, app.clock.now()).await?;
+    refuse_suspended(app, &tenant).await?;
     let scope = key
         .scope
         .parse::<Scope>()
@@ -172,6 +187,7 @@ pub fn ingest_scope(source: SourceId) -> String {
 /// The tenant and key of a source token; whether it is that source's, [`Error::NotFound`] if not, says [`may_ingest`].
 pub async fn by_source_token(app: &App, token: &str) -> Result<(TenantId, AccessKey), Error> {
     let (tenant, key) = app.tenants.authenticate_key(token, KeyKind::Source, app.clock.now()).await?;
+    refuse_suspended(app, &tenant).await?;
     Ok((tenant.id(), key))
 }
 

@@ -1,6 +1,6 @@
 //! Who calls, and what that one may do.
 
-use domain::access::{Right, Role, Scope};
+use domain::access::{NARROWED, Right, Role, Scope};
 use domain::ids::{ApiKeyId, PartnerId, SourceId, TenantId, UserId};
 use tenants::Subject;
 
@@ -75,7 +75,7 @@ impl Viewer {
 
     /// Whether role and scope both allow it.
     pub fn may(&self, right: Right) -> bool {
-        self.role.has(right) && self.scope.allows(right)
+        self.role.has(right) && self.scope.allows(right) && self.sees_enough_for(right)
     }
 
     /// Refuses whoever may not, and says what is missing.
@@ -89,7 +89,15 @@ impl Viewer {
         if !self.scope.allows(right) {
             return Err(Error::Forbidden(format!("this credential's scope does not include {right}").into()));
         }
+        if !self.sees_enough_for(right) {
+            let text = format!("{right} is about all leads, and agents see those of their teams only");
+            return Err(Error::Forbidden(text.into()));
+        }
         Ok(())
+    }
+
+    fn sees_enough_for(&self, right: Right) -> bool {
+        self.sources.is_none() || NARROWED.contains(&right)
     }
 
     /// What of the tenant's rows it may see: told to the database, which enforces it.

@@ -101,6 +101,18 @@ impl TenantTx {
         Ok(Self { tenant, mode, transaction: Mutex::new(transaction) })
     }
 
+    /// A transaction that says it is one tenant's while row-level security was told another: tests only.
+    #[cfg(feature = "testing")]
+    pub async fn begin_confused(
+        pool: &PgPool,
+        says: TenantId,
+        told: TenantId,
+        mode: Mode,
+    ) -> Result<Self, DbErr> {
+        let begun = Self::begin_seeing(pool, told, &Sight::Everything, mode).await?;
+        Ok(Self { tenant: says, ..begun })
+    }
+
     /// Whose rows it sees.
     pub fn tenant(&self) -> TenantId {
         self.tenant

@@ -4,6 +4,7 @@ mod audit;
 mod keys;
 mod links;
 mod oauth;
+mod people;
 mod processes;
 mod sessions;
 mod sign_in;
