@@ -150,9 +150,44 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "changePassword" => {
             "changePassword(old: \"x\", new: \"twelve characters\") { error { code } }".to_owned()
         }
-        other => panic!("say how `{other}` is called"),
+        other => sign_in_operation(other, some),
     };
     format!("{} {{ {call} }}", kind.to_lowercase())
+}
+
+/// The same for how people sign in and for pages inside a CRM.
+fn sign_in_operation(field: &str, some: &str) -> String {
+    match field {
+        "rights" => "rights { name }".to_owned(),
+        "signInOptions" => "signInOptions(tenant: \"acme\") { providers { slug } }".to_owned(),
+        "identityProviders" | "resourceLinks" => format!("{field} {{ id }}"),
+        "createIdentityProvider" => {
+            "createIdentityProvider(input: { slug: \"p\", name: \"P\", kind: OIDC, issuer: \"none\", clientId: \"c\" }) \
+                { error { code } }"
+                .to_owned()
+        }
+        "updateIdentityProvider" => {
+            format!("updateIdentityProvider(input: {{ id: \"provider_{some}\" }}) {{ error {{ code }} }}")
+        }
+        "deleteIdentityProvider" => format!("deleteIdentityProvider(id: \"provider_{some}\") {{ ok }}"),
+        "linkDoor" => "linkDoor(link: \"none\") { live }".to_owned(),
+        "embedding" => "embedding { ancestors }".to_owned(),
+        "createResourceLink" => {
+            "createResourceLink(input: { name: \"L\", page: LEADS }) { error { code } }".to_owned()
+        }
+        "revokeResourceLink" => format!("revokeResourceLink(id: \"link_{some}\") {{ error {{ code }} }}"),
+        "openResourceLink" => "openResourceLink(link: \"none\") { error { code } }".to_owned(),
+        "issueFrameCode" => {
+            "issueFrameCode(link: \"none\", challenge: \"none\") { error { code } }".to_owned()
+        }
+        "redeemFrameCode" => {
+            "redeemFrameCode(input: { link: \"none\", code: \"none\", verifier: \"none\" }) { ok }".to_owned()
+        }
+        "proveFrame" => "proveFrame(link: \"none\", payload: \"none\") { ok }".to_owned(),
+        "setFrameAncestors" => "setFrameAncestors(ancestors: []) { error { code } }".to_owned(),
+        "setFrameProof" => "setFrameProof(input: { kind: HUBSPOT }) { error { code } }".to_owned(),
+        other => panic!("say how `{other}` is called"),
+    }
 }
 
 #[tokio::test]
