@@ -14,7 +14,8 @@ use crate::http::{self, Options};
 /// Everything that answers over HTTP. Called once a process: it installs the recorder of its figures.
 pub fn router(app: Arc<App>, settings: &Http) -> Result<Router, Failure> {
     let metrics = recorder().map(|handle| Metrics { handle, token: settings.metrics_token() });
-    let options = Options { graphiql: true, metrics, ..Options::default() };
+    let throttle = settings.throttle();
+    let options = Options { graphiql: true, metrics, throttle, ..Options::default() };
     http::router(app, options).map_err(|error| Failure::failed("reading the GraphQL schema", error))
 }
 
@@ -26,4 +27,9 @@ fn recorder() -> Option<PrometheusHandle> {
 /// The schema in the schema definition language.
 pub fn schema() -> String {
     crate::graphql::sdl()
+}
+
+/// What each role may do, as Markdown.
+pub fn roles() -> String {
+    crate::graphql::roles_document()
 }

@@ -33,7 +33,7 @@ test('a lead’s page tells its journey, and the focus is on its heading', async
   await expect(page.getByRole('region', { name: 'Contact' })).toBeVisible();
 });
 
-for (const path of ['/leads', '/imports', '/imports/refused', '/deliveries', '/sources', '/destinations']) {
+for (const path of ['/leads', '/imports', '/imports/refused', '/deliveries', '/sources', '/destinations', '/settings/people', '/settings/teams', '/settings/roles', '/settings/sign-in', '/settings/links', '/settings/embedding', '/settings/keys', '/settings/sessions', '/settings/audit']) {
   test(`${path} has no serious accessibility fault, also in a narrow frame`, async ({ page }) => {
     await signIn(page, path);
     for (const width of [1280, 380]) {

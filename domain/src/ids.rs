@@ -110,6 +110,20 @@ id! {
     ApiKeyId = "key";
     /// A browser's session.
     SessionId = "session";
+    /// A company that is billed.
+    PartnerId = "partner";
+    /// People of a tenant who work together.
+    TeamId = "team";
+    /// A person who was asked to join.
+    InvitationId = "invite";
+    /// What a program stays signed in with.
+    RefreshTokenId = "refresh";
+    /// A line of the audit log.
+    AuditId = "audit";
+    /// A provider that people sign in with.
+    ProviderId = "provider";
+    /// A link that opens a page inside a CRM.
+    LinkId = "link";
 }
 
 #[cfg(test)]

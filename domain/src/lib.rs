@@ -3,12 +3,14 @@
 //! Whatever needs the time takes it as an argument; whatever needs an id is given one. So each
 //! rule can be tested by a table or a property, and gives the same answer on replay.
 //!
+//! * [`access`] – roles, rights, and the table between them.
 //! * [`ids`] – typed identifiers, as every floor uses them.
 //! * [`lead`] – what a clean lead is.
 //! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 
+pub mod access;
 pub mod delivery;
 pub mod ids;
 pub mod intake;

@@ -29,6 +29,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000002_journey.up.sql"),
                 include_str!("sql/000002_journey.down.sql"),
             ),
+            sql(
+                "m20261121_000007_access",
+                include_str!("sql/000007_access.up.sql"),
+                include_str!("sql/000007_access.down.sql"),
+            ),
         ]
     }
 }

@@ -11,7 +11,8 @@ use sqlx::PgPool;
 use tenants::{StoreOptions, TokenSettings, Tokens};
 use tokio::sync::{Notify, watch};
 
-use crate::database::{self, Database, Mode, TenantTx};
+use crate::access::Viewer;
+use crate::database::{self, Database, Mode, Sight, TenantTx};
 use crate::delivery;
 use crate::error::Error;
 use crate::intake::reader::Options;
@@ -37,6 +38,8 @@ pub struct App {
     pub secrets: Arc<Secrets>,
     /// Sends mail.
     pub mailer: Mailer,
+    /// Speaks to the providers that people sign in with.
+    pub outbound: crate::access::oauth::Outbound,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -66,6 +69,10 @@ pub struct Settings {
     pub mail: mail::Settings,
     /// Background jobs that one process works on at a time.
     pub jobs_at_once: usize,
+    /// Tests only: row-level security is told this tenant, whichever one an operation is for. So its filters are wrong,
+    /// and what is still found is what row-level security alone would let through.
+    #[cfg(feature = "testing")]
+    pub row_security_of: Option<TenantId>,
 }
 
 impl Settings {
@@ -82,6 +89,8 @@ impl Settings {
             delivery: delivery::Settings::default(),
             mail: mail::Settings::default(),
             jobs_at_once: 4,
+            #[cfg(feature = "testing")]
+            row_security_of: None,
         }
     }
 }
@@ -184,6 +193,7 @@ impl App {
             tokens,
             secrets: Arc::new(secrets),
             mailer,
+            outbound: crate::access::oauth::Outbound::new(settings.allow_private_addresses),
             wake: Wake::default(),
             settings,
         })
@@ -191,7 +201,20 @@ impl App {
 
     /// A transaction that sees and writes that tenant's rows only.
     pub async fn begin(&self, tenant: TenantId, mode: Mode) -> Result<TenantTx, Error> {
-        Ok(TenantTx::begin(&self.database.app, tenant, mode).await?)
+        self.begin_seeing(tenant, &Sight::Everything, mode).await
+    }
+
+    /// A transaction that sees what that caller may see.
+    pub async fn begin_for(&self, viewer: &Viewer, mode: Mode) -> Result<TenantTx, Error> {
+        self.begin_seeing(viewer.tenant, &viewer.sight(), mode).await
+    }
+
+    async fn begin_seeing(&self, tenant: TenantId, sight: &Sight, mode: Mode) -> Result<TenantTx, Error> {
+        #[cfg(feature = "testing")]
+        if let Some(other) = self.settings.row_security_of {
+            return Ok(TenantTx::begin_confused(&self.database.app, tenant, other, mode).await?);
+        }
+        Ok(TenantTx::begin_seeing(&self.database.app, tenant, sight, mode).await?)
     }
 
     /// What the intake rules need to know beside the record.

@@ -9,6 +9,7 @@ pub mod intake;
 pub mod jobs;
 pub mod mail;
 mod naming;
+pub mod resealing;
 pub mod runtime;
 pub mod secrets;
 

@@ -52,6 +52,22 @@ impl<'row> Columns<'row> {
         }
     }
 
+    pub(crate) fn bytes_if_any(&self, index: i32, column: &'static str) -> Result<Option<Vec<u8>>, Fault> {
+        match self.row.get_value(index) {
+            Ok(Value::Null) => Ok(None),
+            Ok(Value::Blob(bytes)) => Ok(Some(bytes)),
+            _ => Err(self.corrupt(column)),
+        }
+    }
+
+    pub(crate) fn flag(&self, index: i32, column: &'static str) -> Result<bool, Fault> {
+        match self.row.get_value(index) {
+            Ok(Value::Integer(0)) => Ok(false),
+            Ok(Value::Integer(1)) => Ok(true),
+            _ => Err(self.corrupt(column)),
+        }
+    }
+
     pub(crate) fn hash(&self, index: i32, column: &'static str) -> Result<[u8; 32], Fault> {
         self.bytes(index, column)?.try_into().map_err(|_| self.corrupt(column))
     }

@@ -7,14 +7,15 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::ids::{TenantId, UserId};
+use domain::access::{Role, Scope};
+use domain::ids::{ApiKeyId, PartnerId, TenantId, UserId};
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Role, Store, Tenant, TokenFault, User};
+use crate::{AccessKey, Error, Store, Tenant, TokenFault, User};
 
 /// The longest that a token may live.
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_mins(15);
@@ -47,9 +48,14 @@ pub struct Claims {
     /// Whose data it opens.
     pub tid: TenantId,
     /// Who presents it.
-    pub sub: UserId,
-    /// What that user may do.
+    pub sub: Subject,
+    /// What that one may do.
     pub role: Role,
+    /// What of it this token may be used for.
+    pub scope: Scope,
+    /// Of role partner: the company whose billing it sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<PartnerId>,
     /// When it was issued, seconds since 1970 UTC.
     pub iat: i64,
     /// From when on it is valid.
@@ -58,6 +64,38 @@ pub struct Claims {
     pub exp: i64,
     /// Its own id.
     pub jti: String,
+}
+
+/// Who a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A person.
+    User(UserId),
+    /// A program: an OAuth client.
+    Key(ApiKeyId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => user.fmt(f),
+            Self::Key(key) => key.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let user = text.parse().map(Self::User);
+        user.or_else(|_| text.parse().map(Self::Key)).map_err(serde::de::Error::custom)
+    }
 }
 
 /// A token for its owner.
@@ -110,6 +148,28 @@ impl Tokens {
         if user.disabled_at.is_some() {
             return Err(Error::UserDisabled { user: user.id });
         }
+        let bearer = Bearer {
+            sub: Subject::User(user.id),
+            role: user.role,
+            scope: Scope::Full,
+            partner: user.partner,
+        };
+        self.sign(tenant, bearer, now).await
+    }
+
+    /// A token for a program that has just proven its key, for that scope.
+    pub async fn issue_for_key(
+        &self,
+        tenant: &Tenant,
+        key: &AccessKey,
+        scope: Scope,
+        now: DateTime<Utc>,
+    ) -> Result<AccessToken, Error> {
+        let bearer = Bearer { sub: Subject::Key(key.id), role: key.role, scope, partner: None };
+        self.sign(tenant, bearer, now).await
+    }
+
+    async fn sign(&self, tenant: &Tenant, bearer: Bearer, now: DateTime<Utc>) -> Result<AccessToken, Error> {
         let key = tenant.active_key(now).await?;
         let issued = now.timestamp();
         let expires_at = now + self.settings.lifetime;
@@ -117,8 +177,10 @@ impl Tokens {
             iss: self.settings.issuer.clone(),
             aud: self.settings.audience.clone(),
             tid: tenant.id(),
-            sub: user.id,
-            role: user.role,
+            sub: bearer.sub,
+            role: bearer.role,
+            scope: bearer.scope,
+            partner: bearer.partner,
             iat: issued,
             nbf: issued,
             exp: expires_at.timestamp(),
@@ -149,6 +211,14 @@ impl Tokens {
         check_time(&claims, now)?;
         Ok(Verified { tenant, claims })
     }
+}
+
+/// Who gets a token, and for what.
+struct Bearer {
+    sub: Subject,
+    role: Role,
+    scope: Scope,
+    partner: Option<PartnerId>,
 }
 
 impl fmt::Debug for Tokens {

@@ -1,12 +1,15 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
+mod access;
 mod bad_input;
 mod delivery;
 mod exact;
 mod faults;
+mod frames;
 mod http;
 mod intake;
 mod isolation;
 mod overlap;
 mod schema;
+mod walk;
 mod workers;

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{Error, secret, within};
+use crate::http::throttle;
 
 /// Keys whose values are secrets: the environment's are taken as they stand.
 pub(super) const SECRETS: [&str; 1] = ["http.metrics_token"];
@@ -22,6 +24,12 @@ pub struct Http {
     /// What a reader of `/metrics` sends.
     #[serde(default, deserialize_with = "secret")]
     metrics_token: Option<SecretString>,
+    /// Requests a minute of one token, key or session; 0: any number.
+    pub requests_per_minute_per_credential: u32,
+    /// Requests a minute of one network address that prove nobody; 0: any number.
+    pub requests_per_minute_per_address: u32,
+    /// Networks of the proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Open connections at a time.
     pub connections_max: usize,
     /// To the end of a request's headers, milliseconds.
@@ -65,6 +73,16 @@ impl Http {
     pub fn metrics_token(&self) -> Option<SecretString> {
         let given = std::env::var("BATON_HTTP__METRICS_TOKEN").ok().filter(|token| !token.is_empty());
         given.map(SecretString::from).or_else(|| self.metrics_token.clone())
+    }
+
+    /// How often somebody may ask.
+    pub fn throttle(&self) -> throttle::Settings {
+        throttle::Settings {
+            per_credential: self.requests_per_minute_per_credential,
+            per_address: self.requests_per_minute_per_address,
+            proxies: self.trusted_proxies.clone().into(),
+            https_only: self.public_url.starts_with("https://"),
+        }
     }
 
     /// To the end of a request's headers.

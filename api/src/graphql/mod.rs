@@ -13,6 +13,7 @@
 mod access;
 mod at_hand;
 mod big_int;
+mod credentials;
 mod deliveries;
 mod delivery;
 mod destinations;
@@ -23,10 +24,14 @@ mod imports;
 mod journey;
 mod lead;
 mod leads;
+mod links;
 mod operation;
 mod page;
+mod people;
 mod permit;
 mod progress;
+mod providers;
+mod roles;
 pub mod session;
 mod sources;
 mod statistics;
@@ -47,7 +52,7 @@ use futures_util::{FutureExt, StreamExt};
 use service::App;
 
 pub use error::{ApiError, UserError};
-pub use permit::{Needs, PERMITS, needs};
+pub use permit::{Needs, PERMITS, needs, roles_document};
 pub use session::{CookieSlot, Identity, SessionCookies, SetCookies};
 
 use crate::http::graphql::{Engine, RequestId};
@@ -64,6 +69,8 @@ const COMPLEXITY_MAX: usize = 30_000;
 #[derive(Default, MergedObject)]
 struct Query(
     access::AccessQueries,
+    people::PeopleQueries,
+    credentials::CredentialQueries,
     leads::LeadQueries,
     sources::SourceQueries,
     imports::ImportQueries,
@@ -71,17 +78,24 @@ struct Query(
     destinations::DestinationQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
+    providers::ProviderQueries,
+    links::LinkQueries,
+    roles::RoleQueries,
 );
 
 #[derive(Default, MergedObject)]
 struct Mutation(
     access::AccessMutations,
+    people::PeopleMutations,
+    credentials::CredentialMutations,
     sources::SourceMutations,
     destinations::DestinationMutations,
     submitting::SubmitMutations,
     failed_records::FailedRecordMutations,
     imports::ImportMutations,
     deliveries::DeliveryMutations,
+    providers::ProviderMutations,
+    links::LinkMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use domain::ids::SessionId;
 use secrecy::SecretString;
 use service::access::Viewer;
+use tenants::{SessionOrigin, StartedSession};
 
 /// The caller of an operation, put into the request's data by the transport (`Caller::new(identity)`).
 ///
@@ -17,12 +19,14 @@ pub struct Identity {
     pub session: Option<SessionId>,
     /// Where a sign-in or sign-out leaves its cookies; none where the answer cannot carry any (web sockets).
     pub cookies: Option<CookieSlot>,
+    /// Where the request comes from: what a session that it begins is recognised by.
+    pub origin: SessionOrigin,
 }
 
 impl Identity {
     /// A caller that was recognised by a token or a key.
     pub fn of(viewer: Viewer) -> Self {
-        Self { viewer: Some(viewer), session: None, cookies: None }
+        Self { viewer: Some(viewer), ..Self::default() }
     }
 }
 
@@ -36,7 +40,8 @@ impl CookieSlot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    pub(super) fn put(&self, cookies: SetCookies) {
+    /// Leaves cookies for the answer.
+    pub fn put(&self, cookies: SetCookies) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cookies);
     }
 }
@@ -46,8 +51,22 @@ impl CookieSlot {
 pub enum SetCookies {
     /// A session has begun.
     Start(SessionCookies),
+    /// A session has begun inside another site's frame: the browser keeps its cookies for that site's pages alone.
+    StartFrame(SessionCookies),
     /// The session has ended: the cookie goes.
     Clear,
+}
+
+impl SetCookies {
+    /// Of a session that has just begun in a window of its own.
+    pub fn start(started: StartedSession, now: DateTime<Utc>) -> Self {
+        Self::Start(SessionCookies::of(started, now))
+    }
+
+    /// Of a session that has just begun in a frame.
+    pub fn start_frame(started: StartedSession, now: DateTime<Utc>) -> Self {
+        Self::StartFrame(SessionCookies::of(started, now))
+    }
 }
 
 /// The cookie of a session that has just begun.
@@ -59,4 +78,12 @@ pub struct SessionCookies {
     pub csrf: SecretString,
     /// Its `Max-Age`, seconds.
     pub max_age_seconds: u64,
+}
+
+impl SessionCookies {
+    fn of(started: StartedSession, now: DateTime<Utc>) -> Self {
+        let session = &started.session;
+        let (csrf, max_age_seconds) = (session.csrf().clone(), session.seconds_left(now));
+        Self { value: started.cookie, csrf, max_age_seconds }
+    }
 }

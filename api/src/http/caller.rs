@@ -17,12 +17,18 @@ use service::App;
 use service::access::{self, Viewer};
 use tenants::{COOKIE_NAME, CSRF_HEADER, Session};
 
+use super::address::ClientAddress;
 use super::graphql::{Authenticate, Caller, Refusal};
 use super::problem::Problem;
-use crate::graphql::{CookieSlot, Identity, SetCookies};
+use crate::graphql::{CookieSlot, Identity, SessionCookies, SetCookies};
 
 /// The cookie that a page's script reads its CSRF token from after a reload.
 pub const CSRF_COOKIE: &str = "baton_csrf";
+/// The session of a page inside another site's frame. A name of its own: where that site is a neighbour of ours, the browser
+/// sends both.
+pub const FRAME_COOKIE: &str = "__Host-baton_frame";
+/// The same for the CSRF token of the frame.
+pub const FRAME_CSRF_COOKIE: &str = "__Host-baton_frame_csrf";
 
 /// The credential in `Authorization: Bearer`, or the bare API key in `x-api-key`.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -50,16 +56,24 @@ async fn identify(
         return by_credential(app, credential).await;
     }
     let jar = CookieJar::from_headers(headers);
-    let Some(cookie) = jar.get(COOKIE_NAME) else { return Ok((Identity::default(), None)) };
-    let (viewer, session) = match access::by_cookie(app, cookie.value()).await {
-        Ok(found) => found,
-        // A browser keeps sending a cookie that has ended: it is simply nobody, and may sign in again.
-        Err(service::Error::Unauthenticated(_)) => return Ok((Identity::default(), None)),
-        Err(error) => return Err(error),
-    };
+    let mut recognised = None;
+    for cookie in [COOKIE_NAME, FRAME_COOKIE].into_iter().filter_map(|name| jar.get(name)) {
+        let (viewer, session) = match access::by_cookie(app, cookie.value()).await {
+            Ok(found) => found,
+            // A browser keeps sending a cookie that has ended: it is simply nobody, and may sign in again.
+            Err(service::Error::Unauthenticated(_)) => continue,
+            Err(error) => return Err(error),
+        };
+        // Of two sessions, the one whose page asks.
+        let asks = sent_csrf(headers).is_some_and(|sent| session.csrf_matches(sent));
+        if asks || recognised.is_none() {
+            recognised = Some((viewer, session));
+        }
+    }
+    let Some((viewer, session)) = recognised else { return Ok((Identity::default(), None)) };
     require_csrf(method, headers, &session)?;
     let rest = Duration::from_secs(session.seconds_left(app.clock.now()));
-    let identity = Identity { viewer: Some(viewer), session: Some(session.id), cookies: None };
+    let identity = Identity { session: Some(session.id), ..Identity::of(viewer) };
     Ok((identity, Some(rest)))
 }
 
@@ -72,12 +86,15 @@ async fn by_credential(app: &App, credential: &str) -> Result<(Identity, Option<
     Ok((Identity::of(viewer), Some(rest)))
 }
 
+fn sent_csrf(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CSRF_HEADER)?.to_str().ok()
+}
+
 fn require_csrf(method: &Method, headers: &HeaderMap, session: &Session) -> Result<(), service::Error> {
     if matches!(*method, Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let sent = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-    if sent.is_some_and(|sent| session.csrf_matches(sent)) {
+    if sent_csrf(headers).is_some_and(|sent| session.csrf_matches(sent)) {
         Ok(())
     } else {
         Err(service::Error::Forbidden("the header x-baton-csrf is missing or wrong: reload the page".into()))
@@ -96,6 +113,10 @@ impl Authenticate for Callers {
             let found = identify(&self.app, &parts.method, &parts.headers).await;
             let (mut identity, rest) = found.map_err(refusal)?;
             identity.cookies = parts.extensions.get::<CookieSlot>().cloned();
+            identity.origin.address =
+                parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| address.to_string());
+            let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+            identity.origin.user_agent = agent.map(str::to_owned);
             Ok(caller(identity, rest))
         }
         .boxed()
@@ -157,15 +178,25 @@ pub async fn cookies(
     let set = match slot.take() {
         None => return response,
         Some(SetCookies::Start(session)) => {
-            let age = i64::try_from(session.max_age_seconds).unwrap_or(i64::MAX);
-            [
+            let age = age_of(&session);
+            vec![
                 cookie(COOKIE_NAME, session.value.expose_secret().to_owned(), age, true),
                 cookie(CSRF_COOKIE, session.csrf.expose_secret().to_owned(), age, false),
             ]
         }
-        Some(SetCookies::Clear) => {
-            [cookie(COOKIE_NAME, String::new(), 0, true), cookie(CSRF_COOKIE, String::new(), 0, false)]
+        Some(SetCookies::StartFrame(session)) => {
+            let age = age_of(&session);
+            vec![
+                partitioned(cookie(FRAME_COOKIE, session.value.expose_secret().to_owned(), age, true)),
+                partitioned(cookie(FRAME_CSRF_COOKIE, session.csrf.expose_secret().to_owned(), age, false)),
+            ]
         }
+        Some(SetCookies::Clear) => vec![
+            cookie(COOKIE_NAME, String::new(), 0, true),
+            cookie(CSRF_COOKIE, String::new(), 0, false),
+            partitioned(cookie(FRAME_COOKIE, String::new(), 0, true)),
+            partitioned(cookie(FRAME_CSRF_COOKIE, String::new(), 0, false)),
+        ],
     };
     for cookie in set {
         if let Ok(value) = cookie.to_string().parse() {
@@ -184,6 +215,17 @@ fn cookie(name: &'static str, value: String, seconds: i64, http_only: bool) -> C
     age.max_age(cookie_age(seconds)).build()
 }
 
-fn cookie_age(seconds: i64) -> time::Duration {
+fn age_of(session: &SessionCookies) -> i64 {
+    i64::try_from(session.max_age_seconds).unwrap_or(i64::MAX)
+}
+
+/// Sent inside another site's frame, and there for that site's pages alone (CHIPS).
+fn partitioned(mut cookie: Cookie<'static>) -> Cookie<'static> {
+    cookie.set_same_site(SameSite::None);
+    cookie.set_partitioned(true);
+    cookie
+}
+
+pub(super) fn cookie_age(seconds: i64) -> time::Duration {
     time::Duration::seconds(seconds)
 }

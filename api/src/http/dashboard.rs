@@ -15,13 +15,13 @@ struct Files;
 
 const GRAPHIQL: &str = "graphiql.html";
 
-/// Everything of its own origin, nothing inline.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+/// Everything of its own origin, nothing inline. Who may frame it comes last.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'";
 
 /// The same for `GraphiQL`, whose editor makes style sheets while it runs and carries its fonts inside them.
 const GRAPHIQL_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; \
-     object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     object-src 'none'; base-uri 'none'; form-action 'none'";
 
 const NOT_BUILT: &str = "<!doctype html><html lang=en><title>Baton</title><body><h1>Baton is running</h1>\
      <p>This binary was built without the dashboard. Build it with <code>make dashboard</code>, then build again. \
@@ -48,21 +48,28 @@ pub async fn serve(uri: Uri) -> Response {
         None if path.starts_with("assets/") => return StatusCode::NOT_FOUND.into_response(),
         None => ("index.html", Files::get("index.html")),
     };
-    page(name, file, CONTENT_SECURITY_POLICY)
+    page(name, file, CONTENT_SECURITY_POLICY, "'none'")
 }
 
 /// The page of `GraphiQL`; it talks to `/graphql` as whoever is signed in, or with the token that is given there.
 pub async fn graphiql() -> Response {
-    page(GRAPHIQL, Files::get(GRAPHIQL), GRAPHIQL_POLICY)
+    page(GRAPHIQL, Files::get(GRAPHIQL), GRAPHIQL_POLICY, "'none'")
 }
 
-fn page(name: &str, file: Option<EmbeddedFile>, policy: &'static str) -> Response {
+/// The page itself, for those origins to show in a frame.
+pub fn framed(ancestors: &str) -> Response {
+    page("index.html", Files::get("index.html"), CONTENT_SECURITY_POLICY, ancestors)
+}
+
+fn page(name: &str, file: Option<EmbeddedFile>, policy: &str, ancestors: &str) -> Response {
     let mut response = match file {
         Some(file) => found(name, file),
         None => ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response(),
     };
+    let policy = format!("{policy}; frame-ancestors {ancestors}");
+    let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("frame-ancestors 'none'"));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response

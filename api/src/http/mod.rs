@@ -5,7 +5,10 @@
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
+//! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
+//! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
+//! | `POST /t/{tenant}/oauth/token` | access tokens for programs ([`token`]) |
 //! | `/healthz`, `/readyz` | for whoever runs Baton ([`health`]) |
 //! | `/metrics` | the same, and for nobody else ([`metrics`]) |
 //! | `/graphiql` | for people who explore the API, where it is switched on ([`dashboard`]) |
@@ -20,19 +23,27 @@ use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+pub mod address;
 pub mod caller;
 pub mod dashboard;
 pub mod exports;
+pub mod frames;
 pub mod graphql;
 pub mod health;
 pub mod ingest;
 pub mod metrics;
+pub mod oauth;
 pub mod problem;
+pub mod throttle;
+pub mod token;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
 use metrics::Metrics;
 use problem::Problem;
+
+/// The largest signed frame that is read, in bytes.
+const FRAME_BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What the operator has set for the HTTP edge.
 #[derive(Clone, Default)]
@@ -41,6 +52,8 @@ pub struct Options {
     pub limits: Limits,
     /// Serves `/graphiql`.
     pub graphiql: bool,
+    /// How often somebody may ask.
+    pub throttle: throttle::Settings,
     /// Answers `/metrics`.
     pub metrics: Option<Metrics>,
 }
@@ -48,11 +61,20 @@ pub struct Options {
 /// All routes over one app.
 pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> {
     let engine = Arc::new(crate::graphql::schema(Arc::clone(&app)));
+    let throttle = throttle::Throttle::new(options.throttle, app.clock.clone());
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
+        .route("/t/{tenant}/oauth/{provider}/start", get(oauth::start))
+        .route("/t/{tenant}/oauth/{provider}/callback", get(oauth::callback))
+        .route(
+            "/r/{link}",
+            get(frames::page).post(frames::posted).layer(DefaultBodyLimit::max(FRAME_BODY_BYTES_MAX)),
+        )
+        .route("/r/{link}/{*below}", get(frames::page_below))
+        .route("/t/{tenant}/oauth/token", post(token::token))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(app)
@@ -67,6 +89,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     Ok(router
         .merge(graphql::router(engine, callers, options.limits)?)
         .layer(axum::middleware::from_fn(caller::cookies))
+        .layer(axum::middleware::from_fn_with_state(throttle, throttle::throttle))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked)))
 }

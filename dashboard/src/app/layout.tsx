@@ -1,7 +1,7 @@
 import { ActionIcon, Avatar, Drawer, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
-  IconCheck, IconDeviceDesktop, IconFileImport, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconSelector, IconSend, IconSun, IconTarget,
+  IconCheck, IconDeviceDesktop, IconFileImport, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
   IconUsers, type Icon,
 } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
@@ -9,8 +9,9 @@ import { NavLink, Outlet, ScrollRestoration, useLocation, useNavigate } from 're
 import { useMutation } from 'urql';
 import { Announcer } from '../components/announce';
 import { graphql } from '../gql';
+import { Brand } from './brand';
 import classes from './layout.module.css';
-import { RequireSession, useRenewSession, useViewer } from './session';
+import { RequireSession, roleNames, useRenewSession, useViewer } from './session';
 
 const SignOutDocument = graphql(`
   mutation SignOut { signOut { ok } }
@@ -22,16 +23,8 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
   { to: '/deliveries', label: 'Deliveries', icon: IconSend },
   { to: '/sources', label: 'Sources', icon: IconPlugConnected },
   { to: '/destinations', label: 'Destinations', icon: IconTarget },
+  { to: '/settings', label: 'Settings', icon: IconSettings },
 ];
-
-export function Brand() {
-  return (
-    <span className={classes.brand}>
-      <img src="/baton.svg" width={28} height={28} alt="" />
-      Baton
-    </span>
-  );
-}
 
 function Navigation({ onGo }: { onGo?: () => void }) {
   return (
@@ -79,7 +72,7 @@ function Account() {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{viewer.email} · {viewer.role === 'ADMIN' ? 'Administrator' : 'Member'}</Menu.Label>
+        <Menu.Label>{viewer.email} · {roleNames[viewer.role]}</Menu.Label>
         <Menu.Divider />
         <Menu.Label>Appearance</Menu.Label>
         {schemes.map(({ value, label, icon: SchemeIcon }) => (

@@ -1,4 +1,5 @@
 import { createBrowserRouter, Navigate } from 'react-router';
+import { basename, frameLink } from '../lib/embedding';
 import { SignInPage } from '../pages/sign-in/sign-in-page';
 import { Layout } from './layout';
 import { CrashPage, MissingPage } from './fallback-pages';
@@ -8,10 +9,13 @@ export const router = createBrowserRouter([
     errorElement: <CrashPage />,
     children: [
       { path: '/sign-in', element: <SignInPage /> },
+      { path: '/invitation', lazy: async () => ({ Component: (await import('../pages/sign-in/invitation-page')).InvitationPage }) },
+      { path: '/frame-sign-in', lazy: async () => ({ Component: (await import('../pages/frame/handover-page')).HandoverPage }) },
       {
-        element: <Layout />,
+        ...(frameLink === null ? { element: <Layout /> } : { lazy: async () => ({ Component: (await import('../pages/frame/frame-layout')).FrameLayout }) }),
         children: [
-          { index: true, element: <Navigate to="/leads" replace /> },
+          // In a frame the link says which page it is.
+          { index: true, element: frameLink === null ? <Navigate to="/leads" replace /> : null },
           {
             errorElement: <CrashPage />,
             children: [
@@ -23,6 +27,21 @@ export const router = createBrowserRouter([
               { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
               { path: 'sources', lazy: async () => ({ Component: (await import('../pages/sources/sources-page')).SourcesPage }) },
               { path: 'destinations', lazy: async () => ({ Component: (await import('../pages/destinations/destinations-page')).DestinationsPage }) },
+              {
+                path: 'settings',
+                lazy: async () => ({ Component: (await import('../pages/settings/settings-layout')).SettingsLayout }),
+                children: [
+                  { path: 'people', lazy: async () => ({ Component: (await import('../pages/settings/people-page')).PeoplePage }) },
+                  { path: 'teams', lazy: async () => ({ Component: (await import('../pages/settings/teams-page')).TeamsPage }) },
+                  { path: 'roles', lazy: async () => ({ Component: (await import('../pages/settings/roles-page')).RolesPage }) },
+                  { path: 'sign-in', lazy: async () => ({ Component: (await import('../pages/settings/providers-page')).ProvidersPage }) },
+                  { path: 'links', lazy: async () => ({ Component: (await import('../pages/settings/links-page')).LinksPage }) },
+                  { path: 'keys', lazy: async () => ({ Component: (await import('../pages/settings/keys-page')).KeysPage }) },
+                  { path: 'sessions', lazy: async () => ({ Component: (await import('../pages/settings/sessions-page')).SessionsPage }) },
+                  { path: 'audit', lazy: async () => ({ Component: (await import('../pages/settings/audit-page')).AuditPage }) },
+                  { path: 'embedding', lazy: async () => ({ Component: (await import('../pages/settings/embedding-page')).EmbeddingPage }) },
+                ],
+              },
               { path: '*', element: <MissingPage /> },
             ],
           },
@@ -31,4 +50,4 @@ export const router = createBrowserRouter([
     ],
     HydrateFallback: () => null,
   },
-]);
+], { basename });

@@ -10,7 +10,7 @@ import { LayoutSkeleton } from './layout-skeleton';
 
 const ViewerDocument = graphql(`
   query Viewer {
-    viewer { id email name role tenant { id slug name timeZone } }
+    viewer { id email name role rights tenant { id slug name timeZone } }
   }
 `);
 
@@ -26,10 +26,26 @@ export function useViewer(): Viewer {
   return viewer;
 }
 
-/** Members read; only administrators change how the tenant is set up. */
+/** Owners and administrators change how the tenant is set up. */
 export function useIsAdmin(): boolean {
-  return useViewer().role === 'ADMIN';
+  const { role } = useViewer();
+  return role === 'OWNER' || role === 'ADMIN';
 }
+
+/** Whether the viewer has that right, as in `leads:write`: a page offers nothing that would be refused. */
+export function useMay(right: string): boolean {
+  return useViewer().rights.includes(right);
+}
+
+/** Roles as people read them. */
+export const roleNames: Record<Viewer['role'], string> = {
+  OWNER: 'Owner',
+  ADMIN: 'Administrator',
+  MANAGER: 'Manager',
+  AGENT: 'Agent',
+  PARTNER: 'Partner',
+  SERVICE: 'Service',
+};
 
 /** The tenant's time zone, an IANA name. */
 export function useZone(): string {
@@ -56,11 +72,12 @@ export function SessionProvider({ children }: { children: ReactNode }) {
 
 const probe = { sessionProbe: true };
 
-/** Shows the page to who is signed in, and sends others to sign in and back. */
-export function RequireSession({ children }: { children: ReactNode }) {
+/** Shows the page to who is signed in, and sends others to sign in and back, or shows them something else. */
+export function RequireSession({ children, otherwise }: { children: ReactNode; otherwise?: ReactNode }) {
   const location = useLocation();
   const [{ data, error }, again] = useQuery({ query: ViewerDocument, context: probe });
   const viewer = useMemo(() => data?.viewer ?? null, [data]);
+  if (isUnauthenticated(error) && otherwise !== undefined) return otherwise;
   if (isUnauthenticated(error)) {
     const next = `${location.pathname}${location.search}`;
     return <Navigate to={next === '/' ? '/sign-in' : `/sign-in?next=${encodeURIComponent(next)}`} replace />;

@@ -1,5 +1,6 @@
 import { cacheExchange, Client, fetchExchange, mapExchange, type CombinedError } from '@urql/core';
 import { persistedExchange } from '@urql/exchange-persisted';
+import { frameLink } from './embedding';
 
 declare module '@urql/core' {
   interface OperationContext {
@@ -8,10 +9,16 @@ declare module '@urql/core' {
   }
 }
 
-/** The token that each POST repeats in a header, which another site's page cannot do. */
+function cookie(name: string): string | null {
+  const found = document.cookie.split('; ').find((part) => part.startsWith(`${name}=`));
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : null;
+}
+
+/** The token that each POST repeats in a header, which another site's page cannot do. A frame has a session of its own. */
 export function csrfToken(): string {
-  const cookie = document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='));
-  return cookie ? decodeURIComponent(cookie.slice('baton_csrf='.length)) : '';
+  const names = ['baton_csrf', '__Host-baton_frame_csrf'];
+  if (frameLink !== null) names.reverse();
+  return names.map(cookie).find((token) => token !== null) ?? '';
 }
 
 const sessionEnd = new EventTarget();

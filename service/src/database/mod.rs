@@ -25,7 +25,7 @@ mod tenant;
 pub mod testing;
 
 pub use settings::{GivenServer, PoolSettings, Settings, Target};
-pub use tenant::{ConnectionGuard, Mode, TenantTx};
+pub use tenant::{ConnectionGuard, Mode, Sight, TenantTx};
 
 /// JSON as it is stored: read as text, because most of it only passes through.
 pub type StoredJson = sqlx::types::Json<Box<serde_json::value::RawValue>>;

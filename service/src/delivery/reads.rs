@@ -93,6 +93,18 @@ const DELIVERY: &str =
     "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at";
 const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body";
 
+/// The lead that a CRM knows by that id of its own: the one delivered last.
+pub async fn lead_of_remote_id(tx: &TenantTx, remote_id: &str) -> Result<LeadId, Error> {
+    let sql = "SELECT lead_id FROM delivery WHERE tenant_id = $1 AND remote_id = $2 ORDER BY id DESC LIMIT 1";
+    let mut connection = tx.lock().await;
+    let found: Option<Uuid> = sqlx::query_scalar(sql)
+        .bind(tx.tenant().uuid())
+        .bind(remote_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    found.map(LeadId).ok_or_else(|| Error::not_found("lead", remote_id))
+}
+
 /// A page of deliveries, newest first.
 pub async fn list(
     tx: &TenantTx,

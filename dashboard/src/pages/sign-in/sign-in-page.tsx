@@ -1,9 +1,10 @@
-import { Alert, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Alert, Button, Divider, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
 import { IconAlertCircle } from '@tabler/icons-react';
+import { useDebouncedValue } from '@mantine/hooks';
 import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
-import { useMutation } from 'urql';
-import { Brand } from '../../app/layout';
+import { useMutation, useQuery } from 'urql';
+import { Brand } from '../../app/brand';
 import { useRenewSession } from '../../app/session';
 import { graphql } from '../../gql';
 import { explain } from '../../lib/errors';
@@ -19,6 +20,24 @@ const SignInDocument = graphql(`
   }
 `);
 
+const SignInOptionsDocument = graphql(`
+  query SignInOptions($tenant: String!) {
+    signInOptions(tenant: $tenant) { providers { slug name startUrl } }
+  }
+`);
+
+/** What the server says by a word in the address when a sign-in with a provider fails. */
+const problems: Readonly<Record<string, string>> = {
+  'no-provider': 'This way to sign in is not offered any more.',
+  cancelled: 'The sign-in was cancelled.',
+  expired: 'The sign-in took too long, or was used already. Start again.',
+  'not-invited': 'There is no account for you here yet. Ask an administrator for an invitation.',
+  'email-not-verified': 'The provider has not verified your e-mail address. Verify it there, then try again.',
+  disabled: 'Your account is disabled. Ask an administrator.',
+  'provider-failed': 'The provider did not answer as it should. Try again, or sign in another way.',
+  failed: 'Something went wrong on our side. Try again in a moment.',
+};
+
 const rememberedTenant = 'baton.tenant';
 
 interface Problem {
@@ -31,10 +50,17 @@ export function SignInPage() {
   const navigate = useNavigate();
   const renew = useRenewSession();
   const [{ fetching }, signIn] = useMutation(SignInDocument);
-  const [tenant, setTenant] = useState(() => localStorage.getItem(rememberedTenant) ?? '');
+  const [tenant, setTenant] = useState(() => parameters.get('tenant') ?? localStorage.getItem(rememberedTenant) ?? '');
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
-  const [problem, setProblem] = useState<Problem | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(() => {
+    const word = parameters.get('problem');
+    return word === null ? null : { message: problems[word] ?? problems.failed ?? '' };
+  });
+  const [settled] = useDebouncedValue(tenant.trim(), 400);
+  const [{ data: options }] = useQuery({ query: SignInOptionsDocument, variables: { tenant: settled }, pause: settled === '' });
+  const providers = settled === '' ? [] : options?.signInOptions.providers ?? [];
+  const next = safeNext(parameters.get('next'));
   const alert = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
@@ -61,7 +87,7 @@ export function SignInPage() {
     }
     localStorage.setItem(rememberedTenant, input.tenant);
     renew();
-    await navigate(safeNext(parameters.get('next')), { replace: true });
+    await navigate(next, { replace: true });
   }
 
   const at = (field: string) => problem?.field === field;
@@ -93,6 +119,19 @@ export function SignInPage() {
           />
         </Stack>
         <Button type="submit" size="md" fullWidth loading={fetching}>Sign in</Button>
+        {providers.length > 0 && (
+          <Stack gap="sm">
+            <Divider label="or" labelPosition="center" />
+            {providers.map(({ slug, name, startUrl }) => (
+              <Button
+                key={slug} component="a" href={`${startUrl}?next=${encodeURIComponent(next)}`} variant="default" size="md" fullWidth
+                onClick={() => { localStorage.setItem(rememberedTenant, settled); }}
+              >
+                Continue with {name}
+              </Button>
+            ))}
+          </Stack>
+        )}
       </form>
     </main>
   );

@@ -1,0 +1,39 @@
+import { IconLock } from '@tabler/icons-react';
+import { Navigate, NavLink, Outlet, useLocation } from 'react-router';
+import { useViewer } from '../../app/session';
+import { PageHeader } from '../../components/page-header';
+import { Panel } from '../../components/panel';
+import { EmptyState } from '../../components/states';
+import classes from './settings.module.css';
+
+const tabs: readonly { to: string; label: string; right: string }[] = [
+  { to: '/settings/people', label: 'Users', right: 'users:read' },
+  { to: '/settings/teams', label: 'Teams', right: 'teams:read' },
+  { to: '/settings/roles', label: 'Roles', right: 'own' },
+  { to: '/settings/sign-in', label: 'Sign-in', right: 'sign_in:read' },
+  { to: '/settings/links', label: 'Resource links', right: 'links:read' },
+  { to: '/settings/embedding', label: 'Embedding', right: 'sign_in:read' },
+  { to: '/settings/keys', label: 'API keys', right: 'keys:read' },
+  { to: '/settings/sessions', label: 'Sessions', right: 'own' },
+  { to: '/settings/audit', label: 'Audit log', right: 'audit:read' },
+];
+
+/** The settings that the viewer may see; the first of them when none is asked for. */
+export function SettingsLayout() {
+  const { rights } = useViewer();
+  const { pathname } = useLocation();
+  const seen = tabs.filter(({ right }) => rights.includes(right));
+  const asked = tabs.find(({ to }) => to === pathname);
+  if (!asked && pathname === '/settings') return <Navigate to={seen[0]?.to ?? '/settings/sessions'} replace />;
+  return (
+    <>
+      <PageHeader title="Settings" lead="Who may use Baton for your company, how they get in, and where its pages are shown." />
+      <nav className={classes.tabs} aria-label="Settings">
+        {seen.map(({ to, label }) => <NavLink key={to} to={to} className={classes.tab}>{label}</NavLink>)}
+      </nav>
+      {asked && !seen.includes(asked)
+        ? <Panel><EmptyState icon={IconLock} title="Not for your role" detail="Your role does not include these settings. An administrator can see them." /></Panel>
+        : <Outlet />}
+    </>
+  );
+}

@@ -1,0 +1,417 @@
+//! Signing in with OAuth 2.0 and `OpenID` Connect, after RFC 9700.
+//!
+//! The walk of a sign-in: [`start`] asks the provider where its endpoints are, begins a flow for this browser and sends it
+//! there with PKCE, state and nonce → the person signs in → the provider sends the browser back to this provider's own
+//! redirect address → [`finish`] takes the flow, once and for the browser that began it, checks who answers (`iss`),
+//! exchanges the code, checks the id token or asks user-info, and finds the user: by who the person was there before,
+//! by verified address, or by a rule for the address's domain.
+//!
+//! Nothing of a provider's tokens is kept: who the person is was all that was asked. No token, code or address reaches
+//! a log.
+
+use chrono::{DateTime, Utc};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
+};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken, EndpointNotSet,
+    EndpointSet, ExtraTokenFields, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    StandardRevocableToken, StandardTokenResponse, TokenResponse as _, TokenUrl,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tenants::{Flow, Person, Provider, ProviderKind, Tenant, User};
+
+use crate::App;
+use crate::error::Error;
+use crate::secrets::{Context, Purpose};
+
+mod endpoints;
+mod id_token;
+mod outbound;
+pub mod providers;
+
+use endpoints::{Endpoints, EndpointsError};
+use id_token::{Expected, IdTokenFault, KeySet, PersonClaims};
+pub use outbound::{Outbound, OutboundError};
+
+/// The longest code or state that is looked at, in bytes.
+const PARAMETER_BYTES_MAX: usize = 4096;
+
+/// A browser on its way to a provider.
+#[derive(Debug)]
+pub struct Started {
+    /// Where it goes.
+    pub url: String,
+    /// The value of the cookie that proves it when it comes back.
+    pub cookie: SecretString,
+}
+
+/// What a provider sent the browser back with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Answer {
+    /// To be exchanged.
+    pub code: Option<String>,
+    /// Which flow it is of.
+    pub state: Option<String>,
+    /// Who answers (RFC 9207).
+    pub iss: Option<String>,
+    /// Instead of a code.
+    pub error: Option<String>,
+}
+
+/// A person who came back.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// Who it is.
+    pub user: User,
+    /// The tenant's database.
+    pub tenant: Tenant,
+    /// The provider's name: how the session began.
+    pub provider: String,
+    /// Where the browser goes: a path of the dashboard.
+    pub next: String,
+}
+
+/// Why somebody is not signed in, as far as that person may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such tenant or provider, or it is switched off.
+    NoProvider,
+    /// The person declined.
+    Cancelled,
+    /// Too old, used already, or another browser's.
+    Expired,
+    /// Not a user, and not of a domain that may join.
+    NotInvited,
+    /// The provider does not vouch for the address.
+    EmailNotVerified,
+    /// The user is disabled.
+    Disabled,
+    /// The provider does not work as it should.
+    ProviderFailed,
+    /// Baton does not.
+    Failed,
+}
+
+impl Refusal {
+    /// A word for addresses, as in `not-invited`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoProvider => "no-provider",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::NotInvited => "not-invited",
+            Self::EmailNotVerified => "email-not-verified",
+            Self::Disabled => "disabled",
+            Self::ProviderFailed => "provider-failed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The id token beside the access token.
+#[derive(Debug, Deserialize, Serialize)]
+struct IdTokenField {
+    id_token: Option<String>,
+}
+
+impl ExtraTokenFields for IdTokenField {}
+
+type Tokens = StandardTokenResponse<IdTokenField, BasicTokenType>;
+type OAuthClient = Client<
+    BasicErrorResponse,
+    Tokens,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
+
+/// Everything that can go wrong on the way, for the log.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Endpoints(#[from] EndpointsError),
+    #[error(transparent)]
+    Outbound(#[from] OutboundError),
+    #[error("the provider's id token is refused")]
+    IdToken(#[source] IdTokenFault),
+    #[error("the answer is of another provider")]
+    Issuer,
+    #[error("the provider refused the code")]
+    Code,
+    #[error("the provider answered without an id token")]
+    NoIdToken,
+    #[error("the provider tells no subject, or another one")]
+    Subject,
+    #[error("an address of the provider cannot be used")]
+    Address,
+    #[error(transparent)]
+    Ours(#[from] Error),
+}
+
+/// Sends a browser to a provider. `next` is a path of the dashboard, `cookie` the one that the browser has already.
+pub async fn start(
+    app: &App,
+    slug: &str,
+    provider: &str,
+    next: &str,
+    cookie: Option<&str>,
+) -> Result<Started, Refusal> {
+    let (tenant, provider) = find(app, slug, provider).await?;
+    let outcome = async {
+        let endpoints = Endpoints::of(&provider.settings, &app.outbound).await?;
+        let client = client(app, slug, &tenant, &provider, &endpoints)?;
+        let kept = serde_json::to_string(&endpoints)
+            .map_err(|error| Error::internal("keeping a provider's endpoints", error))?;
+        let now = app.clock.now();
+        let flow = tenant.start_flow(provider.id, kept, safe_next(next).to_owned(), cookie, now);
+        let flow = flow.await.map_err(Error::from)?;
+        let verifier = PkceCodeVerifier::new(flow.verifier.expose_secret().to_owned());
+        let state = flow.state;
+        let mut request = client
+            .authorize_url(|| CsrfToken::new(state))
+            .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+        for scope in provider.settings.scopes.split_whitespace() {
+            request = request.add_scope(Scope::new(scope.to_owned()));
+        }
+        if provider.settings.kind == ProviderKind::Oidc {
+            request = request.add_extra_param("nonce", flow.nonce.expose_secret());
+        }
+        Ok::<_, Fault>(Started { url: request.url().0.into(), cookie: flow.cookie })
+    };
+    outcome.await.map_err(|fault| refuse(&tenant, &provider, &fault))
+}
+
+/// Takes up a sign-in that came back from a provider.
+pub async fn finish(
+    app: &App,
+    slug: &str,
+    provider: &str,
+    answer: Answer,
+    cookie: Option<&str>,
+) -> Result<SignedIn, Refusal> {
+    let (tenant, provider) = find(app, slug, provider).await?;
+    let (state, cookie) = (answer.state.as_deref().ok_or(Refusal::Expired)?, cookie.ok_or(Refusal::Expired)?);
+    if state.len().max(cookie.len()) > PARAMETER_BYTES_MAX {
+        return Err(Refusal::Expired);
+    }
+    let now = app.clock.now();
+    let flow = match tenant.finish_flow(provider.id, state, cookie, now).await {
+        Ok(flow) => flow,
+        Err(tenants::Error::InvalidFlow) => return Err(Refusal::Expired),
+        Err(other) => return Err(refuse(&tenant, &provider, &Fault::Ours(other.into()))),
+    };
+    if let Some(error) = &answer.error {
+        let declined = error == "access_denied";
+        return Err(if declined { Refusal::Cancelled } else { Refusal::ProviderFailed });
+    }
+    let person = match identify(app, slug, &tenant, &provider, &flow, &answer).await {
+        Ok(person) => person,
+        Err(fault) => return Err(refuse(&tenant, &provider, &fault)),
+    };
+    match admit(&tenant, &provider, person, now).await {
+        Ok(user) => Ok(SignedIn { user, next: flow.next, provider: provider.settings.name, tenant }),
+        Err(tenants::Error::NotInvited) => Err(Refusal::NotInvited),
+        Err(tenants::Error::EmailNotVerified) => Err(Refusal::EmailNotVerified),
+        Err(tenants::Error::UserDisabled { .. }) => Err(Refusal::Disabled),
+        Err(other) => Err(refuse(&tenant, &provider, &Fault::Ours(other.into()))),
+    }
+}
+
+/// The user that the person is: known, of a domain that may join, or invited under the address that the provider vouches
+/// for.
+async fn admit(
+    tenant: &Tenant,
+    provider: &Provider,
+    person: Person,
+    now: DateTime<Utc>,
+) -> Result<User, tenants::Error> {
+    match tenant.admit(provider, person.clone(), now).await {
+        Err(tenants::Error::NotInvited) => {}
+        decided => return decided,
+    }
+    // Not invited is said of verified addresses only.
+    let email = person.email.as_ref().ok_or(tenants::Error::NotInvited)?;
+    let name = person.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or(email.as_str());
+    match tenant.accept_invitation_of(email.as_str(), name, now).await? {
+        Some(_) => tenant.admit(provider, person, now).await,
+        None => Err(tenants::Error::NotInvited),
+    }
+}
+
+async fn find(app: &App, slug: &str, provider: &str) -> Result<(Tenant, Provider), Refusal> {
+    let found = async {
+        let Some(id) = super::tenant_of_slug(app, slug).await? else { return Ok(None) };
+        let tenant = app.tenants.open(id).await?;
+        let provider = tenant.provider_by_slug(provider).await?.filter(|provider| provider.enabled);
+        Ok::<_, Error>(provider.map(|provider| (tenant, provider)))
+    };
+    match found.await {
+        Ok(found) => found.ok_or(Refusal::NoProvider),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a provider could not be looked up");
+            Err(Refusal::Failed)
+        }
+    }
+}
+
+/// Logs what is wrong and says whose fault it is.
+fn refuse(tenant: &Tenant, provider: &Provider, fault: &Fault) -> Refusal {
+    tracing::warn!(
+        tenant.id = %tenant.id(), provider.id = %provider.id, error = fault as &dyn std::error::Error,
+        "a sign-in with a provider failed"
+    );
+    if matches!(fault, Fault::Ours(_)) { Refusal::Failed } else { Refusal::ProviderFailed }
+}
+
+/// The one address that a provider may send the browser back to: of this tenant and this provider alone (RFC 9700, 4.4.2).
+pub fn redirect_url(app: &App, tenant: &str, provider: &str) -> String {
+    format!("{}/t/{tenant}/oauth/{provider}/callback", app.settings.issuer)
+}
+
+fn client(
+    app: &App,
+    slug: &str,
+    tenant: &Tenant,
+    provider: &Provider,
+    endpoints: &Endpoints,
+) -> Result<OAuthClient, Fault> {
+    let settings = &provider.settings;
+    let mut client: Client<
+        BasicErrorResponse,
+        Tokens,
+        BasicTokenIntrospectionResponse,
+        StandardRevocableToken,
+        BasicRevocationErrorResponse,
+    > = Client::new(ClientId::new(settings.client_id.clone()));
+    if let Some(sealed) = &provider.client_secret_sealed {
+        let context = Context::of_row(tenant.id(), provider.id.uuid(), Purpose::ProviderSecret);
+        let secret = app.secrets.open(context, sealed);
+        let secret = secret.map_err(|error| Error::internal("opening a provider's secret", error))?;
+        client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+    }
+    if endpoints.secret_in_body {
+        client = client.set_auth_type(AuthType::RequestBody);
+    }
+    let address = |_| Fault::Address;
+    Ok(client
+        .set_auth_uri(AuthUrl::new(endpoints.authorization.clone()).map_err(address)?)
+        .set_token_uri(TokenUrl::new(endpoints.token.clone()).map_err(address)?)
+        .set_redirect_uri(RedirectUrl::new(redirect_url(app, slug, &settings.slug)).map_err(address)?))
+}
+
+/// Who came back, proven.
+async fn identify(
+    app: &App,
+    slug: &str,
+    tenant: &Tenant,
+    provider: &Provider,
+    flow: &Flow<'_>,
+    answer: &Answer,
+) -> Result<Person, Fault> {
+    let endpoints: Endpoints = serde_json::from_str(&flow.endpoints)
+        .map_err(|error| Error::internal("reading a provider's endpoints", error))?;
+    // Before the code leaves the house: it may be another provider's, to be stolen from us (mix-up).
+    match &answer.iss {
+        Some(iss) if *iss != endpoints.issuer => return Err(Fault::Issuer),
+        None if endpoints.names_itself => return Err(Fault::Issuer),
+        _ => {}
+    }
+    let code = answer.code.clone().filter(|code| code.len() <= PARAMETER_BYTES_MAX).ok_or(Fault::Code)?;
+    let tokens =
+        exchange(app, client(app, slug, tenant, provider, &endpoints)?, code, flow.verifier()).await?;
+    let claims = match provider.settings.kind {
+        ProviderKind::Oidc => by_id_token(app, provider, flow, &endpoints, &tokens).await?,
+        ProviderKind::OAuth2 => by_user_info(app, &endpoints, &tokens).await?,
+    };
+    claims.person(provider.settings.email_trusted).ok_or(Fault::Subject)
+}
+
+/// The tokens for a code. Boxed: the library's future would tie this one to its own lifetimes.
+fn exchange(
+    app: &App,
+    client: OAuthClient,
+    code: String,
+    verifier: SecretString,
+) -> BoxFuture<'_, Result<Tokens, Fault>> {
+    async move {
+        let request = client
+            .exchange_code(AuthorizationCode::new(code))
+            .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
+        // The library's error may hold the answer's body.
+        request.request_async(&app.outbound).await.map_err(|error| match error {
+            oauth2::RequestTokenError::Request(outbound) => Fault::Outbound(outbound),
+            _ => Fault::Code,
+        })
+    }
+    .boxed()
+}
+
+async fn by_id_token(
+    app: &App,
+    provider: &Provider,
+    flow: &Flow<'_>,
+    endpoints: &Endpoints,
+    tokens: &Tokens,
+) -> Result<PersonClaims, Fault> {
+    let token = tokens.extra_fields().id_token.as_deref().ok_or(Fault::NoIdToken)?;
+    let keys: KeySet = app.outbound.json(endpoints.jwks.as_deref().unwrap_or_default(), None).await?;
+    let expected = Expected {
+        issuer: &endpoints.issuer,
+        client_id: &provider.settings.client_id,
+        nonce: &flow.nonce(),
+        now: app.clock.now(),
+    };
+    let claims = id_token::verify(token, &keys, &expected).map_err(Fault::IdToken)?;
+    if claims.has_email() || endpoints.userinfo.is_none() {
+        return Ok(claims);
+    }
+    // Many providers tell the address at user-info only; it must speak of the same person (Core 1.0, 5.3.2).
+    let more = by_user_info(app, endpoints, tokens).await?;
+    if claims.subject().is_some() && claims.subject() == more.subject() {
+        Ok(more)
+    } else {
+        Err(Fault::Subject)
+    }
+}
+
+async fn by_user_info(app: &App, endpoints: &Endpoints, tokens: &Tokens) -> Result<PersonClaims, Fault> {
+    let url = endpoints.userinfo.as_deref().unwrap_or_default();
+    Ok(app.outbound.json(url, Some(tokens.access_token().secret())).await?)
+}
+
+/// A path of the dashboard, never another site.
+pub fn safe_next(next: &str) -> &str {
+    let path = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+    let plain = next.len() <= 2_000 && next.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
+    if path && plain { next } else { "/" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_next;
+
+    #[test]
+    fn the_browser_goes_nowhere_else() {
+        for (next, goes) in [
+            ("/leads?status=FAILED", "/leads?status=FAILED"),
+            ("", "/"),
+            ("//evil.example", "/"),
+            ("/\\evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/a\r\nset-cookie: b=c", "/"),
+            ("/a b", "/"),
+        ] {
+            assert_eq!(safe_next(next), goes, "{next}");
+        }
+    }
+}
