@@ -73,6 +73,10 @@ pub enum Purpose {
     Url,
     /// Column `signing_sealed`.
     Signing,
+    /// Column `signing_old_sealed`.
+    SigningOld,
+    /// Column `credentials_sealed`.
+    Credentials,
 }
 
 impl Context {
@@ -80,6 +84,8 @@ impl Context {
         let purpose: &[u8] = match self.purpose {
             Purpose::Url => b"destination.url",
             Purpose::Signing => b"destination.signing",
+            Purpose::SigningOld => b"destination.signing_old",
+            Purpose::Credentials => b"destination.credentials",
         };
         [self.tenant.uuid().as_bytes(), self.destination.uuid().as_bytes(), purpose].concat()
     }

@@ -220,7 +220,7 @@ async fn update(
 /// What was held for want of something may have it now.
 async fn release_held(connection: &mut PgConnection, origin: &Origin, id: Uuid) -> Result<(), Error> {
     sqlx::query(
-        "UPDATE delivery SET state = 'pending', due_at = $3, budget_from = attempts, reason = NULL, finished_at = NULL
+        "UPDATE delivery SET state = 'pending', due_at = $3, budget_from = attempts, reason = NULL, finished_at = NULL, code = NULL
          WHERE tenant_id = $1 AND lead_id = $2 AND state = 'held'",
     )
     .bind(origin.tenant.uuid())
