@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod delivery;
+mod destinations;
 mod faults;
 mod http;
 mod intake;

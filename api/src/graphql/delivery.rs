@@ -30,6 +30,10 @@ pub enum DeliveryState {
     Failed,
     /// Cannot be sent as it is; says why.
     Held,
+    /// It may have arrived: a person confirms it or sends it again.
+    Unknown,
+    /// A rule of the client stopped it before it was sent.
+    Rejected,
 }
 
 impl DeliveryState {
@@ -40,6 +44,8 @@ impl DeliveryState {
             "delivered" => Some(Self::Delivered),
             "failed" => Some(Self::Failed),
             "held" => Some(Self::Held),
+            "unknown" => Some(Self::Unknown),
+            "rejected" => Some(Self::Rejected),
             _ => None,
         }
     }
@@ -51,6 +57,8 @@ impl DeliveryState {
             Self::Delivered => "delivered",
             Self::Failed => "failed",
             Self::Held => "held",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -60,6 +68,8 @@ impl DeliveryState {
 pub enum AttemptOutcome {
     Delivered,
     Refused,
+    /// The destination lets nothing in: credentials or address are wrong.
+    Barred,
     Retryable,
     Unknown,
 }
@@ -69,6 +79,7 @@ impl AttemptOutcome {
         match word {
             "delivered" => Some(Self::Delivered),
             "refused" => Some(Self::Refused),
+            "barred" => Some(Self::Barred),
             "retryable" => Some(Self::Retryable),
             "unknown" => Some(Self::Unknown),
             _ => None,
@@ -124,6 +135,12 @@ impl Delivery {
     /// Why it failed or is held.
     async fn reason(&self) -> Option<&str> {
         self.row.reason.as_deref()
+    }
+
+    /// The reason in one word: refused, barred, retryable, exhausted, unknown, a category of rejection; of a delivered
+    /// one no_remote_id, when the answer should have named its record.
+    async fn code(&self) -> Option<&str> {
+        self.row.code.as_deref()
     }
 
     async fn attempt_count(&self) -> i16 {
@@ -214,6 +231,11 @@ impl DeliveryAttempt {
     async fn response_body(&self) -> Option<&str> {
         self.row.response_body.as_deref()
     }
+
+    /// What was found when the destination was asked before sending again: found, absent or failed.
+    async fn looked_up(&self) -> Option<&str> {
+        self.row.looked_up.as_deref()
+    }
 }
 
 impl AtHand for Delivery {
@@ -222,6 +244,7 @@ impl AtHand for Delivery {
             "id" => |delivery| Value::String(DeliveryId(delivery.row.id).to_string()),
             "state" => |delivery| enum_value(delivery.state),
             "reason" => |delivery| text(delivery.row.reason.as_deref()),
+            "code" => |delivery| text(delivery.row.code.as_deref()),
             "attemptCount" => |delivery| integer(Some(delivery.row.attempts)),
             "nextAttemptAt" => |delivery| moment(delivery.next_attempt_at()),
             "createdAt" => |delivery| moment(Some(delivery.created_at())),
@@ -266,6 +289,7 @@ impl AtHand for DeliveryAttempt {
             "errorKind" => |attempt| text(attempt.row.error_kind.as_deref()),
             "responseHeaders" => |attempt| attempt.row.response_headers.as_ref().map_or(Value::Null, json),
             "responseBody" => |attempt| text(attempt.row.response_body.as_deref()),
+            "lookedUp" => |attempt| text(attempt.row.looked_up.as_deref()),
             _ => return None,
         }))
     }

@@ -14,6 +14,7 @@ mod access;
 mod at_hand;
 mod deliveries;
 mod delivery;
+mod destination_control;
 mod destinations;
 mod error;
 mod failed_records;
@@ -67,6 +68,7 @@ struct Query(
     imports::ImportQueries,
     failed_records::FailedRecordQueries,
     destinations::DestinationQueries,
+    destination_control::ControlQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
 );
@@ -76,6 +78,7 @@ struct Mutation(
     access::AccessMutations,
     sources::SourceMutations,
     destinations::DestinationMutations,
+    destination_control::ControlMutations,
     submitting::SubmitMutations,
     failed_records::FailedRecordMutations,
     imports::ImportMutations,

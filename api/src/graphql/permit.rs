@@ -48,6 +48,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("failedRecord", Needs::Member),
     ("destinations", Needs::Member),
     ("destination", Needs::Member),
+    ("destinationDryRun", Needs::Member),
     ("deliveries", Needs::Member),
     ("delivery", Needs::Member),
     ("deliveryStatistics", Needs::Member),
@@ -63,6 +64,11 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("updateDestination", Needs::Admin),
     ("cancelImport", Needs::Admin),
     ("retryAllFailed", Needs::Admin),
+    ("retryDeliveries", Needs::Member),
+    ("confirmDelivery", Needs::Member),
+    ("rotateSigningSecret", Needs::Admin),
+    ("holdDestination", Needs::Admin),
+    ("resumeDestination", Needs::Admin),
     ("importProgress", Needs::Member),
 ];
 

@@ -23,6 +23,7 @@ pub struct DeliveryRow {
     pub reason: Option<String>,
     pub remote_id: Option<String>,
     pub finished_at: Option<DateTime<Utc>>,
+    pub code: Option<String>,
 }
 
 /// An attempt as it is shown.
@@ -38,6 +39,7 @@ pub struct AttemptRow {
     pub error_kind: Option<String>,
     pub response_headers: Option<serde_json::Value>,
     pub response_body: Option<String>,
+    pub looked_up: Option<String>,
 }
 
 /// Which deliveries.
@@ -54,8 +56,8 @@ pub struct DeliveryFilter {
 }
 
 const DELIVERY: &str =
-    "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at";
-const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body";
+    "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at, code";
+const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body, looked_up";
 
 /// A page of deliveries, newest first.
 pub async fn list(
@@ -76,8 +78,8 @@ pub async fn list(
             .push_bind(now);
         query.push(" THEN 'sending' ELSE d.state END) = ANY(").push_bind(filter.states.clone()).push(")");
         // Lets the small index of those that need a person be used.
-        if filter.states.iter().all(|state| state == "failed" || state == "held") {
-            query.push(" AND d.state IN ('failed', 'held')");
+        if filter.states.iter().all(|state| ["failed", "held", "unknown"].contains(&state.as_str())) {
+            query.push(" AND d.state IN ('failed', 'held', 'unknown')");
         }
     }
     if let Some(status) = filter.http_status {
@@ -97,7 +99,7 @@ pub async fn list(
 pub async fn by_id(tx: &TenantTx, id: DeliveryId) -> Result<DeliveryRow, Error> {
     let mut connection = tx.lock().await;
     sqlx::query_as(
-        "SELECT id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at
+        "SELECT id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at, code
          FROM delivery WHERE tenant_id = $1 AND id = $2",
     )
     .bind(tx.tenant().uuid())
@@ -112,7 +114,7 @@ pub async fn of_leads(tx: &TenantTx, leads: &[LeadId]) -> Result<Vec<DeliveryRow
     let ids: Vec<Uuid> = leads.iter().map(|id| id.uuid()).collect();
     let mut connection = tx.lock().await;
     Ok(sqlx::query_as(
-        "SELECT id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at
+        "SELECT id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at, code
          FROM delivery WHERE tenant_id = $1 AND lead_id = ANY($2) ORDER BY id",
     )
     .bind(tx.tenant().uuid())

@@ -62,6 +62,8 @@ impl Step {
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// `POST` or `GET`.
+    pub method: String,
     /// Path and query.
     pub path: String,
     /// Headers by lower-case name.
@@ -92,12 +94,21 @@ pub struct FakeCrm {
     task: JoinHandle<()>,
 }
 
-#[derive(Debug)]
+/// Decides what to do with a request.
+type Answers = Box<dyn Fn(&Received) -> Step + Send + Sync>;
+
 struct Shared {
     records: bool,
+    answers: Option<Answers>,
     arrivals: Mutex<Vec<(String, Instant)>>,
     inner: Mutex<Inner>,
     count: watch::Sender<usize>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("count", &*self.count.borrow()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -111,20 +122,25 @@ struct Inner {
 impl FakeCrm {
     /// Listens on a free port of 127.0.0.1. Requests beyond the script are answered 200.
     pub async fn start(script: impl IntoIterator<Item = Step>) -> Self {
-        Self::listen(script.into_iter().collect(), true).await
+        Self::listen(script.into_iter().collect(), true, None).await
+    }
+
+    /// Listens on a free port of 127.0.0.1 and answers each request as that says.
+    pub async fn answering(answers: impl Fn(&Received) -> Step + Send + Sync + 'static) -> Self {
+        Self::listen(VecDeque::new(), true, Some(Box::new(answers))).await
     }
 
     /// The same without script and bodies: it keeps ids and times, and leaves the machine to what is measured.
     pub async fn counting() -> Self {
-        Self::listen(VecDeque::new(), false).await
+        Self::listen(VecDeque::new(), false, None).await
     }
 
-    async fn listen(script: VecDeque<Step>, records: bool) -> Self {
+    async fn listen(script: VecDeque<Step>, records: bool, answers: Option<Answers>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let inner = Mutex::new(Inner { script, ..Inner::default() });
         let shared =
-            Arc::new(Shared { records, arrivals: Mutex::default(), inner, count: watch::Sender::new(0) });
+            Arc::new(Shared { records, answers, arrivals: Mutex::default(), inner, count: watch::Sender::new(0) });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared, task }
     }
@@ -188,6 +204,7 @@ impl Shared {
             self.count.send_modify(|count| *count += 1);
             return Step::status(200);
         }
+        let answer = self.answers.as_ref().map(|answers| answers(&request));
         let mut inner = self.inner();
         let before = inner.on_their_way.entry(request.webhook_id().to_owned()).or_default();
         *before += 1;
@@ -195,7 +212,7 @@ impl Shared {
             inner.overlaps += 1;
         }
         inner.received.push(request);
-        let step = inner.script.pop_front().unwrap_or_else(|| Step::status(200));
+        let step = answer.or_else(|| inner.script.pop_front()).unwrap_or_else(|| Step::status(200));
         drop(inner);
         self.count.send_modify(|count| *count += 1);
         step
@@ -279,7 +296,8 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     };
     let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
     let mut lines = head.lines();
-    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let mut first = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let (method, path) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -295,5 +313,5 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     }
     let body = String::from_utf8_lossy(&buffer[head_end..head_end + length]).into_owned();
     buffer.drain(..head_end + length);
-    Ok(Some(Received { path, headers, body, at: Instant::now() }))
+    Ok(Some(Received { method, path, headers, body, at: Instant::now() }))
 }
