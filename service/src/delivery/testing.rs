@@ -117,6 +117,8 @@ struct Inner {
     received: Vec<Received>,
     on_their_way: HashMap<String, usize>,
     overlaps: usize,
+    at_once: usize,
+    at_once_max: usize,
 }
 
 impl FakeCrm {
@@ -175,6 +177,11 @@ impl FakeCrm {
         self.shared.inner().overlaps
     }
 
+    /// The most requests that were under way at a time.
+    pub fn at_once_max(&self) -> usize {
+        self.shared.inner().at_once_max
+    }
+
     /// Waits until so many requests have arrived, at most half a minute.
     pub async fn wait_for(&self, count: usize) {
         let mut arrived = self.shared.count.subscribe();
@@ -211,6 +218,8 @@ impl Shared {
         if *before > 1 {
             inner.overlaps += 1;
         }
+        inner.at_once += 1;
+        inner.at_once_max = inner.at_once_max.max(inner.at_once);
         inner.received.push(request);
         let step = answer.or_else(|| inner.script.pop_front()).unwrap_or_else(|| Step::status(200));
         drop(inner);
@@ -219,9 +228,12 @@ impl Shared {
     }
 
     fn leave(&self, webhook_id: &str) {
-        if self.records
-            && let Some(count) = self.inner().on_their_way.get_mut(webhook_id)
-        {
+        if !self.records {
+            return;
+        }
+        let mut inner = self.inner();
+        inner.at_once -= 1;
+        if let Some(count) = inner.on_their_way.get_mut(webhook_id) {
             *count -= 1;
         }
     }
