@@ -7,6 +7,7 @@ mod faults;
 mod http;
 mod intake;
 mod isolation;
+mod mischief;
 mod overlap;
 mod schema;
 mod workers;

@@ -284,6 +284,13 @@ impl Engine {
         let profile = &destination.plan.profile;
         attempt.outcome = outcome.as_str();
         measure(&outcome, attempt.duration_us);
+        // An error of theirs may have come after they stored it: asking costs little where it can be done.
+        let theirs = attempt.http_status.is_some_and(|status| status >= 500) && profile.lookup.is_some();
+        attempt.unsure = match &outcome {
+            Outcome::Unknown { .. } => true,
+            Outcome::Retryable { .. } => theirs,
+            Outcome::Delivered { .. } | Outcome::Refused { .. } | Outcome::Barred { .. } => false,
+        };
         let limits = gates::Limits {
             failures: profile.limits.breaker_failures,
             pause: Duration::from_secs(profile.limits.breaker_pause_s.into()),
@@ -395,6 +402,7 @@ fn attempt_row(started_at: DateTime<Utc>, answer: Answer, looked_up: Option<&'st
         headers: answer.headers,
         body: answer.body,
         looked_up,
+        unsure: false,
     }
 }
 

@@ -81,6 +81,8 @@ pub(super) struct Attempt {
     pub body: String,
     /// `found`, `absent` or `failed` when the destination was asked first.
     pub looked_up: Option<&'static str>,
+    /// It may have arrived all the same.
+    pub unsure: bool,
 }
 
 /// What is to be written about a claimed delivery.
@@ -227,17 +229,18 @@ pub(super) async fn finish(
         "WITH done AS MATERIALIZED (
              SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
                                   $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::text[], $13::smallint[],
-                                  $14::text[], $15::jsonb[], $16::text[], $17::text[], $18::text[], $19::boolean[])
+                                  $14::text[], $15::jsonb[], $16::text[], $17::text[], $18::text[], $19::boolean[],
+                                  $20::boolean[])
                  AS t (id, number, state, due_at, reason, remote_id,
                        finished_at, started_at, duration_us, outcome, http_status,
-                       error_kind, response_headers, response_body, code, looked_up, refunded)
+                       error_kind, response_headers, response_body, code, looked_up, refunded, unsure)
          ), changed AS (
              UPDATE delivery d
              SET state = done.state, due_at = done.due_at, reason = done.reason, remote_id = done.remote_id,
                  finished_at = done.finished_at, lease = NULL, code = done.code,
                  attempts = CASE WHEN done.outcome IS NULL THEN d.attempts - 1 ELSE d.attempts END,
                  budget_from = CASE WHEN done.refunded THEN d.budget_from + 1 ELSE d.budget_from END,
-                 unsure = CASE WHEN done.outcome IS NULL THEN d.unsure ELSE done.outcome = 'unknown' END
+                 unsure = coalesce(done.unsure, d.unsure)
              FROM done
              WHERE d.tenant_id = $1 AND d.id = done.id
                AND d.state = 'pending' AND d.lease = $2 AND d.attempts = done.number
@@ -271,6 +274,7 @@ pub(super) async fn finish(
     .bind(columns.codes)
     .bind(columns.looked_ups)
     .bind(columns.refunds)
+    .bind(columns.unsures)
     .fetch_all(connection)
     .await?;
     Ok(written)
@@ -305,6 +309,7 @@ struct Columns<'a> {
     codes: Vec<Option<&'a str>>,
     looked_ups: Vec<Option<&'static str>>,
     refunds: Vec<bool>,
+    unsures: Vec<Option<bool>>,
 }
 
 impl<'a> Columns<'a> {
@@ -372,6 +377,7 @@ impl<'a> Columns<'a> {
             .push(attempt.map(|attempt| &attempt.headers).filter(|headers| !headers.is_empty()).map(Json));
         self.bodies.push(attempt.map(|attempt| attempt.body.as_str()).filter(|body| !body.is_empty()));
         self.looked_ups.push(attempt.and_then(|attempt| attempt.looked_up));
+        self.unsures.push(attempt.map(|attempt| attempt.unsure));
     }
 }
 

@@ -40,6 +40,16 @@ pub enum Step {
         /// The status that arrives.
         status: u16,
     },
+    /// Promises a long body and sends a byte now and then, for as long as somebody listens.
+    Drip {
+        /// The status that arrives.
+        status: u16,
+    },
+    /// Sends a body that never ends.
+    Endless {
+        /// The status that arrives.
+        status: u16,
+    },
 }
 
 impl Step {
@@ -279,6 +289,21 @@ async fn respond(stream: &mut TcpStream, step: Step) -> io::Result<bool> {
             let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 100\r\n\r\nhalf");
             stream.write_all(head.as_bytes()).await?;
             return Ok(false);
+        }
+        Step::Drip { status } => {
+            let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 1000000\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            loop {
+                stream.write_all(b" ").await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Step::Endless { status } => {
+            let head = format!("HTTP/1.1 {status} Scripted\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            loop {
+                stream.write_all(&[b'x'; 4096]).await?;
+            }
         }
         Step::Cut => return Ok(false),
         Step::Hang | Step::Delay(..) => std::future::pending().await,
