@@ -272,7 +272,7 @@ impl Engine {
                 return self.judge(job, destination, barred, attempt_row(started_at, answer, Some("failed")));
             }
             Outcome::Refused { reason } | Outcome::Retryable { reason, .. } | Outcome::Unknown { reason } => reason,
-            Outcome::Delivered { .. } | Outcome::Barred { .. } => "the answer cannot be read".to_owned(),
+            Outcome::Delivered { .. } => "the answer cannot be read".to_owned(),
         };
         let reason = format!("it may have arrived, and the destination does not say: {reason}");
         let outcome = Outcome::Unknown { reason };

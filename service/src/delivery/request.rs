@@ -97,10 +97,10 @@ pub(super) struct Question {
 pub(super) fn questions(destination: &Destination, lead: &LeadFacts) -> Vec<Question> {
     let Some(lookup) = &destination.plan.profile.lookup else { return Vec::new() };
     let Some(base) = lookup_url(destination.endpoint.url(), &lookup.url) else { return Vec::new() };
-    let of_lead = |key| Values { lead, secrets: &destination.secrets, key };
+    let secrets = &destination.secrets;
     let question = |(text, field): &(domain::delivery::template::Text, String)| {
-        let value = text.render(of_lead(None)).filter(|value| !value.is_empty())?;
-        let values = of_lead(Some(&value));
+        let value = text.render(Values { lead, secrets, key: None }).filter(|value| !value.is_empty())?;
+        let values = Values { lead, secrets, key: Some(&value) };
         let mut url = base.clone();
         for (name, text) in &destination.plan.lookup_query {
             url.query_pairs_mut().append_pair(name, &text.render(values).unwrap_or_default());
