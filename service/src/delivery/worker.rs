@@ -119,6 +119,20 @@ impl Worker {
         Ok(tally)
     }
 
+    /// Claims one batch of due deliveries to a destination and gives it back as it was; answers how long looking and
+    /// claiming took. For measuring.
+    pub async fn time_a_claim(&self, tenant: TenantId, destination: DestinationId) -> Result<Duration, Error> {
+        let engine = &self.engine;
+        let started = Instant::now();
+        store::due_destinations(&engine.pool, engine.clock.now()).await?;
+        let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: CLAIMED_AHEAD };
+        let jobs = engine.claim(tenant, &[destination], &room).await?.jobs;
+        let took = started.elapsed();
+        let given_back: Vec<Finished> = jobs.iter().map(|job| engine.release(job)).collect();
+        engine.finish(tenant, &given_back).await?;
+        Ok(took)
+    }
+
     /// Delivers until `stop` is cancelled. Then claims nothing more, gives back what is not yet sent, waits for
     /// what is on its way up to the limit, commits it and returns. What is cut off by the limit is claimed
     /// again by somebody when its lease ends.
