@@ -121,6 +121,16 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
         "retryDelivery" => format!("retryDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "retryAllFailed" => "retryAllFailed { retried }".to_owned(),
+        "retryDeliveries" => format!("retryDeliveries(ids: [\"delivery_{some}\"]) {{ retried left }}"),
+        "confirmDelivery" => format!("confirmDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
+        "rotateSigningSecret" => {
+            format!("rotateSigningSecret(id: \"destination_{some}\") {{ error {{ code }} }}")
+        }
+        "holdDestination" => format!("holdDestination(id: \"destination_{some}\") {{ error {{ code }} }}"),
+        "resumeDestination" => format!("resumeDestination(id: \"destination_{some}\") {{ error {{ code }} }}"),
+        "destinationDryRun" => {
+            format!("destinationDryRun(destination: \"destination_{some}\", lead: \"lead_{some}\") {{ verdict }}")
+        }
         other => panic!("say how `{other}` is called"),
     };
     format!("{} {{ {call} }}", kind.to_lowercase())
