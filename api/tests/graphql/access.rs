@@ -124,12 +124,12 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "retryDeliveries" => format!("retryDeliveries(ids: [\"delivery_{some}\"]) {{ retried left }}"),
         "confirmDelivery" => format!("confirmDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "rotateSigningSecret" => {
-            format!("rotateSigningSecret(id: \"destination_{some}\") {{ error {{ code }} }}")
+            format!("rotateSigningSecret(id: \"dest_{some}\") {{ error {{ code }} }}")
         }
-        "holdDestination" => format!("holdDestination(id: \"destination_{some}\") {{ error {{ code }} }}"),
-        "resumeDestination" => format!("resumeDestination(id: \"destination_{some}\") {{ error {{ code }} }}"),
+        "holdDestination" => format!("holdDestination(id: \"dest_{some}\") {{ error {{ code }} }}"),
+        "resumeDestination" => format!("resumeDestination(id: \"dest_{some}\") {{ error {{ code }} }}"),
         "destinationDryRun" => {
-            format!("destinationDryRun(destination: \"destination_{some}\", lead: \"lead_{some}\") {{ verdict }}")
+            format!("destinationDryRun(destination: \"dest_{some}\", lead: \"lead_{some}\") {{ verdict }}")
         }
         other => panic!("say how `{other}` is called"),
     };
