@@ -224,8 +224,7 @@ impl DeliveryMutations {
             return Err(ApiError::invalid("remoteId", "the destination's own id has at most 200 characters"));
         }
         let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
-        let confirm =
-            async { Ok(retries.confirm(viewer.tenant, id.0, remote_id.as_deref(), &actor).await?) };
+        let confirm = async { Ok(retries.confirm(viewer.tenant, id.0, remote_id.as_deref(), &actor).await?) };
         if let Err(error) = expected(operation.change(confirm).await)? {
             return Ok(RetryDeliveryPayload { delivery: None, error: Some(error) });
         }

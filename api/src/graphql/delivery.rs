@@ -137,6 +137,7 @@ impl Delivery {
         self.row.reason.as_deref()
     }
 
+    #[expect(clippy::doc_markdown, reason = "the text is the schema's, which is not Markdown of this crate")]
     /// The reason in one word: refused, barred, retryable, exhausted, unknown, a category of rejection; of a delivered
     /// one no_remote_id, when the answer should have named its record.
     async fn code(&self) -> Option<&str> {

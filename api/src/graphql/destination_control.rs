@@ -159,7 +159,10 @@ impl ControlMutations {
         let reason = reason.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let reason = reason.unwrap_or_else(|| "held by hand".to_owned());
         if reason.chars().count() > REASON_CHARS_MAX {
-            return Err(ApiError::invalid("reason", format!("a reason has at most {REASON_CHARS_MAX} characters")));
+            return Err(ApiError::invalid(
+                "reason",
+                format!("a reason has at most {REASON_CHARS_MAX} characters"),
+            ));
         }
         if let Err(error) = expected(known(operation, id.0).await)? {
             return Ok(HoldDestinationPayload { destination: None, error: Some(error) });

@@ -151,7 +151,9 @@ impl Destination {
 
     /// The names of the secrets that its templates ask for.
     async fn credential_names(&self) -> Vec<String> {
-        domain::delivery::Plan::new(self.kind.into(), &self.row.settings).map(|plan| plan.secrets).unwrap_or_default()
+        domain::delivery::Plan::new(self.kind.into(), &self.row.settings)
+            .map(|plan| plan.secrets)
+            .unwrap_or_default()
     }
 
     /// Until then the signing secret before the present one signs too.

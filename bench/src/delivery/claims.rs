@@ -34,12 +34,22 @@ pub(super) async fn measure(size: Size, lines: &mut Vec<Line>) -> Outcome<()> {
     let of_few = claim(&world, few).await?;
     let of_many = claim(&world, many[0]).await?;
     // The greater part waits for a destination that is held, the rest for one that is not.
-    sqlx::query("UPDATE destination SET breaker = 'held' WHERE id = $1").bind(many[0].destination).execute(world.owner()?).await?;
+    sqlx::query("UPDATE destination SET breaker = 'held' WHERE id = $1")
+        .bind(many[0].destination)
+        .execute(world.owner()?)
+        .await?;
     let behind_held = claim(&world, many[1]).await?;
     let note = format!("median of {ROUNDS}, {FEW} and {count} waiting, commit included");
-    lines.push(Line::new("delivery, a claim", "ms", of_many).beside(of_few).aim(Aim::RatioAtMost(1.5)).note(note));
+    lines.push(
+        Line::new("delivery, a claim", "ms", of_many).beside(of_few).aim(Aim::RatioAtMost(1.5)).note(note),
+    );
     let note = "the same, nearly all of them waiting for another destination, which is held";
-    lines.push(Line::new("delivery, a claim beside a held one", "ms", behind_held).beside(of_few).aim(Aim::RatioAtMost(1.5)).note(note));
+    lines.push(
+        Line::new("delivery, a claim beside a held one", "ms", behind_held)
+            .beside(of_few)
+            .aim(Aim::RatioAtMost(1.5))
+            .note(note),
+    );
     world.close().await
 }
 

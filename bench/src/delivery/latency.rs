@@ -36,7 +36,8 @@ pub(super) async fn measure(rate: f64, size: Size, lines: &mut Vec<Line>) -> Out
     let mut waits = waits(&receiver, &committed).await?;
     waits.sort_by(f64::total_cmp);
     let quantile = |percent: usize| waits[(waits.len() - 1) * percent / 100];
-    let note = format!("commit to receipt, {reached:.0} leads/s of {rate:.0} wanted, each a commit of its own");
+    let note =
+        format!("commit to receipt, {reached:.0} leads/s of {rate:.0} wanted, each a commit of its own");
     lines.push(Line::new("delivery latency p50", "ms", quantile(50)).aim(Aim::AtMost(5.0)).note(note));
     lines.push(Line::new("delivery latency p99", "ms", quantile(99)).aim(Aim::AtMost(20.0)));
     if let Some(world) = Arc::into_inner(world) {
@@ -46,12 +47,7 @@ pub(super) async fn measure(rate: f64, size: Size, lines: &mut Vec<Line>) -> Out
 }
 
 /// When each delivery was committed, microseconds since 1970.
-async fn commit_all(
-    world: &Arc<World>,
-    place: Place,
-    rate: f64,
-    count: f64,
-) -> Outcome<HashMap<Uuid, u128>> {
+async fn commit_all(world: &Arc<World>, place: Place, rate: f64, count: f64) -> Outcome<HashMap<Uuid, u128>> {
     let mut committed = HashMap::new();
     let mut commits: JoinSet<Outcome<(Uuid, u128)>> = JoinSet::new();
     let started = tokio::time::Instant::now();

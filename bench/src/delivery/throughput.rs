@@ -26,8 +26,15 @@ pub(super) async fn measure(size: Size, lines: &mut Vec<Line>) -> Outcome<f64> {
     let receiver = Listening::start(process::part("receive")?)?;
     let one = places(&world, "one", receiver.port, 1, IN_FLIGHT).await?;
     let rate = run(&world, &receiver, &one, size.of(100_000)).await?;
-    let note = format!("one destination, {IN_FLIGHT} on their way, each attempt recorded durably; beside a bare loop of posts");
-    lines.push(Line::new("delivery, one destination", "deliveries/s", rate).beside(bare).aim(Aim::AtLeast(8_000.0)).note(note));
+    let note = format!(
+        "one destination, {IN_FLIGHT} on their way, each attempt recorded durably; beside a bare loop of posts"
+    );
+    lines.push(
+        Line::new("delivery, one destination", "deliveries/s", rate)
+            .beside(bare)
+            .aim(Aim::AtLeast(8_000.0))
+            .note(note),
+    );
     world.close().await?;
     drop(receiver);
 
@@ -40,7 +47,12 @@ pub(super) async fn measure(size: Size, lines: &mut Vec<Line>) -> Outcome<f64> {
     }
     let rate_many = run(&world, &receiver, &many, size.of(100_000)).await?;
     let note = format!("{DESTINATIONS} destinations of {TENANTS} tenants, beside the same loop");
-    lines.push(Line::new("delivery, fifty destinations", "deliveries/s", rate_many).beside(bare).aim(Aim::AtLeast(8_000.0)).note(note));
+    lines.push(
+        Line::new("delivery, fifty destinations", "deliveries/s", rate_many)
+            .beside(bare)
+            .aim(Aim::AtLeast(8_000.0))
+            .note(note),
+    );
     world.close().await?;
     Ok(rate)
 }
@@ -56,9 +68,16 @@ async fn bare(count: u32) -> Outcome<f64> {
     for _ in 0..IN_FLIGHT {
         let (client, url, left) = (client.clone(), url.clone(), Arc::clone(&left));
         loops.spawn(async move {
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            {
                 let request = client.post(&url).header("content-type", "application/json");
-                request.header("webhook-id", "delivery_01jd2wq7x8e0hbrvy3k6m9f4tz").body(BODY).send().await?.bytes().await?;
+                request
+                    .header("webhook-id", "delivery_01jd2wq7x8e0hbrvy3k6m9f4tz")
+                    .body(BODY)
+                    .send()
+                    .await?
+                    .bytes()
+                    .await?;
             }
             Outcome::Ok(())
         });

@@ -34,7 +34,9 @@ impl Signal {
 
 /// How long a destination is left alone after so many tries in vain: the first pause, doubled each time, up to half an hour.
 pub fn pause(first: Duration, tries: u16) -> Duration {
-    first.saturating_mul(1_u32.checked_shl(tries.min(16).into()).unwrap_or(u32::MAX)).min(PAUSE_MAX.max(first))
+    first
+        .saturating_mul(1_u32.checked_shl(tries.min(16).into()).unwrap_or(u32::MAX))
+        .min(PAUSE_MAX.max(first))
 }
 
 #[cfg(test)]

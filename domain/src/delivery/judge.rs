@@ -115,10 +115,9 @@ pub fn judge_reply(rules: &AnswerRules, reply: &Reply<'_>, now: DateTime<Utc>) -
         401 | 403 => barred("the destination does not accept us; check its URL and credentials"),
         404 => barred("there is no such address at the destination; check its URL"),
         410 => barred("the destination is gone for good; give it a new URL"),
-        429 => again(
-            Some(asked.unwrap_or(now + RATE_LIMIT_PAUSE)),
-            "the destination asks for fewer requests",
-        ),
+        429 => {
+            again(Some(asked.unwrap_or(now + RATE_LIMIT_PAUSE)), "the destination asks for fewer requests")
+        }
         408 | 425 => again(asked, ""),
         400..=499 => refused(&body.words(rules)),
         // 1xx never reaches us as an answer, 5xx is the destination's trouble, anything else is nobody's standard.
@@ -158,7 +157,8 @@ impl Body {
         } else if rules.delivered.iter().all(|check| self.holds(check)) {
             Outcome::Delivered { remote_id: self.remote_id(rules) }
         } else {
-            let words = "the answer says neither that it has the lead nor that it refuses it; it may have taken it";
+            let words =
+                "the answer says neither that it has the lead nor that it refuses it; it may have taken it";
             Outcome::Unknown { reason: reason(reply.status, words) }
         }
     }
@@ -170,9 +170,10 @@ impl Body {
                 Value::Array(any) => any.contains(found),
                 one => one == found,
             });
-            let contained = check.contains.as_ref().is_none_or(|wanted| {
-                words_of(found).to_lowercase().contains(wanted.to_lowercase().as_str())
-            });
+            let contained = check
+                .contains
+                .as_ref()
+                .is_none_or(|wanted| words_of(found).to_lowercase().contains(wanted.to_lowercase().as_str()));
             let exists = check.equals.is_some() || !words_of(found).is_empty();
             equal && contained && exists
         })
@@ -325,7 +326,11 @@ mod tests {
             (Kind::Boberdoo, r#"{"response":{"status":"Matched","lead_id":"50001"}}"#, "delivered"),
             (Kind::Boberdoo, r#"{"response":{"status":"Unmatched","lead_id":50002}}"#, "delivered"),
             (Kind::Boberdoo, r#"{"response":{"errors":{"error":"Invalid Key"}}}"#, "barred"),
-            (Kind::Boberdoo, r#"{"response":{"error":{"error":["Zip is missing","State is missing"]}}}"#, "refused"),
+            (
+                Kind::Boberdoo,
+                r#"{"response":{"error":{"error":["Zip is missing","State is missing"]}}}"#,
+                "refused",
+            ),
             (Kind::Boberdoo, "", "unknown"),
         ];
         for (kind, body, outcome) in table {

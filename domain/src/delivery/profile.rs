@@ -285,12 +285,19 @@ impl Plan {
         for name in request.headers.keys() {
             let token = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             if name.is_empty() || !name.bytes().all(token) {
-                return wrong("request.headers", "a header's name is written in lower case, digits and dashes");
+                return wrong(
+                    "request.headers",
+                    "a header's name is written in lower case, digits and dashes",
+                );
             }
-            if ["host", "content-length", "transfer-encoding", "connection", "content-type"].contains(&name.as_str())
+            if ["host", "content-length", "transfer-encoding", "connection", "content-type"]
+                .contains(&name.as_str())
                 || name.starts_with("webhook-")
             {
-                return wrong("request.headers", "host, content-length, content-type and webhook-… are Baton's own");
+                return wrong(
+                    "request.headers",
+                    "host, content-length, content-type and webhook-… are Baton's own",
+                );
             }
         }
         if answer.statuses.keys().any(|status| status.len() != 3 || status.parse::<u16>().is_err()) {
@@ -308,21 +315,31 @@ impl Plan {
         if let Some(channel) =
             retry.by_person.iter().find(|one| !["file", "api", "web", "sms", "voice"].contains(&one.as_str()))
         {
-            return wrong("retry.by_person", &format!("there is no channel `{channel}`; there are file, api, web, sms and voice"));
+            return wrong(
+                "retry.by_person",
+                &format!("there is no channel `{channel}`; there are file, api, web, sms and voice"),
+            );
         }
         for rejection in rejections {
             let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
             if rejection.code.is_empty() || rejection.code.len() > 40 || !rejection.code.bytes().all(word) {
-                return wrong("rejections", "a rule's `code` is a word of lower case, digits and underscores");
+                return wrong(
+                    "rejections",
+                    "a rule's `code` is a word of lower case, digits and underscores",
+                );
             }
-            rejection.when.check().or_else(|message| wrong(&format!("rejections.{}", rejection.code), &message))?;
+            rejection
+                .when
+                .check()
+                .or_else(|message| wrong(&format!("rejections.{}", rejection.code), &message))?;
         }
         if let Some(lookup) = lookup
             && (lookup.keys.is_empty() || lookup.keys.iter().any(|key| key.field.is_empty()))
         {
             return wrong("lookup.keys", "a lookup names at least one key with its `value` and its `field`");
         }
-        let lists = [answer.delivered.len(), answer.barred.len(), answer.refused.len(), answer.retryable.len()];
+        let lists =
+            [answer.delivered.len(), answer.barred.len(), answer.refused.len(), answer.retryable.len()];
         if lists.into_iter().chain([rejections.len(), request.headers.len()]).any(|len| len > ENTRIES_MAX) {
             return wrong("settings", &format!("a list has at most {ENTRIES_MAX} entries"));
         }

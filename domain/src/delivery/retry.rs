@@ -121,7 +121,14 @@ impl RetrySchedule {
     ///
     /// A time that the destination asked for replaces the schedule's; up to a tenth is added to it
     /// and never taken from it.
-    pub fn next(&self, attempt: u16, outcome: Outcome, policy: Policy, now: DateTime<Utc>, random: u32) -> Next {
+    pub fn next(
+        &self,
+        attempt: u16,
+        outcome: Outcome,
+        policy: Policy,
+        now: DateTime<Utc>,
+        random: u32,
+    ) -> Next {
         let last = !self.allows(attempt.saturating_add(1));
         let failed = |code, reason, not_before| Next::Failed { code, reason, not_before };
         let not_before = match outcome {
@@ -218,7 +225,10 @@ mod tests {
         let failed = Next::Failed { code: Code::Refused, reason: "no".to_owned(), not_before: None };
         assert_eq!(schedule.next(1, refused, BY_ITSELF, now(), 0), failed);
         let unknown = Outcome::Unknown { reason: "silence".to_owned() };
-        assert_eq!(schedule.next(1, unknown, BY_ITSELF, now(), 0), Next::Again { at: now() + TimeDelta::seconds(4) });
+        assert_eq!(
+            schedule.next(1, unknown, BY_ITSELF, now(), 0),
+            Next::Again { at: now() + TimeDelta::seconds(4) }
+        );
     }
 
     #[test]

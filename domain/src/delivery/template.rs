@@ -101,8 +101,25 @@ pub enum Rendered {
 }
 
 const FIELDS: [&str; 19] = [
-    "address", "alt_emails", "alt_phones", "channel", "city", "email", "external_id", "first_name", "full_name",
-    "last_name", "lead_id", "lead_type", "phone", "phone_ext", "received_at", "source", "state", "zip", "zip4",
+    "address",
+    "alt_emails",
+    "alt_phones",
+    "channel",
+    "city",
+    "email",
+    "external_id",
+    "first_name",
+    "full_name",
+    "last_name",
+    "lead_id",
+    "lead_type",
+    "phone",
+    "phone_ext",
+    "received_at",
+    "source",
+    "state",
+    "zip",
+    "zip4",
 ];
 
 impl Field {
@@ -177,7 +194,8 @@ impl Node {
             match (key.as_str(), value) {
                 ("$value", value) => {
                     chosen.value = Self::parse(value, depth + 1)?;
-                    chosen.written = value.as_str().unwrap_or("a value").trim_matches(['{', '}']).to_owned();
+                    let written = value.as_str().unwrap_or("a value").trim_matches(['{', '}']);
+                    written.clone_into(&mut chosen.written);
                 }
                 ("default", value) => chosen.default = Some(value.clone()),
                 ("required", Value::Bool(required)) => chosen.required = *required,
@@ -289,7 +307,9 @@ impl Text {
         for piece in &self.0 {
             match piece {
                 Piece::Literal(literal) => out.push_str(literal),
-                Piece::Place(place) => out.push_str(&place.value(values).map(Json::into_text).unwrap_or_default()),
+                Piece::Place(place) => {
+                    out.push_str(&place.value(values).map(Json::into_text).unwrap_or_default());
+                }
             }
         }
         Some(out)
@@ -473,7 +493,11 @@ impl Rendered {
                     value.collect_pairs(&inner, pairs);
                 }
             }
-            Self::Array(items) => items.iter().for_each(|value| value.collect_pairs(&format!("{name}[]"), pairs)),
+            Self::Array(items) => {
+                for value in items {
+                    value.collect_pairs(&format!("{name}[]"), pairs);
+                }
+            }
         }
     }
 }
@@ -551,11 +575,13 @@ mod tests {
 
     #[test]
     fn a_form_names_what_is_nested() {
-        let template = Template::parse(&json!({ "a": "x y", "b": { "c": 1 }, "d": ["e", "f"] })).expect("a template");
+        let template =
+            Template::parse(&json!({ "a": "x y", "b": { "c": 1 }, "d": ["e", "f"] })).expect("a template");
         let lead = lead("{}");
         let found = template.render(Values { lead: &lead, secrets: &BTreeMap::new(), key: None });
         let pairs = found.expect("sent").expect("something").to_pairs();
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(pairs, [("a", "x y"), ("b[c]", "1"), ("d[]", "e"), ("d[]", "f")]);
     }
 

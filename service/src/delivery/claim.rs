@@ -96,7 +96,8 @@ impl Engine {
             let concurrency = self.concurrency(found);
             // What may not be sent twice is not claimed ahead: were this process killed, nobody would know whether
             // it was sent, and a person would have to decide for each.
-            let repeatable = found.is_some_and(|known| known.as_ref().as_ref().is_ok_and(Destination::is_repeatable));
+            let repeatable =
+                found.is_some_and(|known| known.as_ref().as_ref().is_ok_and(Destination::is_repeatable));
             let depth = if repeatable { concurrency * room.ahead } else { concurrency };
             let waiting = (room.waiting)(destination);
             let left = depth.saturating_sub(waiting);

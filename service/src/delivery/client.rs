@@ -176,9 +176,10 @@ impl Client {
                 answer.status = Some(response.status().as_u16());
                 answer.headers = kept_headers(response.headers(), to);
                 let mut bytes = Vec::new();
-                answer.failure = tokio::time::timeout_at(deadline, read_body(&mut response, &mut bytes, read_max))
-                    .await
-                    .unwrap_or(Some(Failure::Timeout));
+                answer.failure =
+                    tokio::time::timeout_at(deadline, read_body(&mut response, &mut bytes, read_max))
+                        .await
+                        .unwrap_or(Some(Failure::Timeout));
                 answer.body = kept_body(&bytes, to);
                 answer.text = String::from_utf8_lossy(&bytes).into_owned();
             }

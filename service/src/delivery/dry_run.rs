@@ -48,23 +48,27 @@ pub async fn dry_run(
 ) -> Result<Option<DryRun>, Error> {
     let mut tx = TenantTx::begin(&app.database.app, tenant, Mode::ReadOnly).await?;
     let now = app.clock.now();
-    let open =
-        Opener { secrets: &app.secrets, allow_private: app.settings.allow_private_addresses, now };
+    let open = Opener { secrets: &app.secrets, allow_private: app.settings.allow_private_addresses, now };
     let Some(found) = destinations::masked(tx.connection(), tenant, destination, &open).await? else {
         return Ok(None);
     };
     let Some(facts) = facts::of_lead(tx.connection(), tenant, lead).await? else { return Ok(None) };
-    let delivery: Option<uuid::Uuid> =
-        sqlx::query_scalar("SELECT id FROM delivery WHERE tenant_id = $1 AND lead_id = $2 AND destination_id = $3")
-            .bind(tenant.uuid())
-            .bind(lead.uuid())
-            .bind(destination.uuid())
-            .fetch_optional(tx.connection())
-            .await?;
+    let delivery: Option<uuid::Uuid> = sqlx::query_scalar(
+        "SELECT id FROM delivery WHERE tenant_id = $1 AND lead_id = $2 AND destination_id = $3",
+    )
+    .bind(tenant.uuid())
+    .bind(lead.uuid())
+    .bind(destination.uuid())
+    .fetch_optional(tx.connection())
+    .await?;
     let destination = match found {
         Ok(destination) => destination,
         Err(reason) => {
-            return Ok(Some(DryRun { verdict: Verdict::Held { reason }, request: None, lookups: Vec::new() }));
+            return Ok(Some(DryRun {
+                verdict: Verdict::Held { reason },
+                request: None,
+                lookups: Vec::new(),
+            }));
         }
     };
     let rule = destination.plan.profile.rejections.iter().find(|rule| rule.when.holds(&facts));

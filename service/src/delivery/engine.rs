@@ -206,7 +206,7 @@ impl Engine {
         let mut looked_up = None;
         if asked_first {
             match lookup::ask(&self.client, destination, &job.lead, deadline).await {
-                Found::Here { remote_id, answer } => return self.found(&job, started_at, remote_id, answer),
+                Found::Here { remote_id, answer } => return self.found(&job, started_at, remote_id, *answer),
                 Found::Absent => looked_up = Some("absent"),
                 Found::NotAsked => {}
                 Found::Failed { answer } => return self.unasked(&job, destination, started_at, *answer),
@@ -253,9 +253,15 @@ impl Engine {
     }
 
     /// The destination already has it.
-    fn found(&self, job: &Job, started_at: DateTime<Utc>, remote_id: Option<String>, answer: Box<Answer>) -> Finished {
+    fn found(
+        &self,
+        job: &Job,
+        started_at: DateTime<Utc>,
+        remote_id: Option<String>,
+        answer: Answer,
+    ) -> Finished {
         let outcome = Outcome::Delivered { remote_id };
-        let mut attempt = attempt_row(started_at, *answer, Some("found"));
+        let mut attempt = attempt_row(started_at, answer, Some("found"));
         attempt.outcome = outcome.as_str();
         measure(&outcome, attempt.duration_us);
         self.gates.note(job.key(), Signal::Well, job.probe, NO_LIMITS);
@@ -266,12 +272,20 @@ impl Engine {
     }
 
     /// The destination did not say whether it has it, so nothing was sent.
-    fn unasked(&self, job: &Job, destination: &Destination, started_at: DateTime<Utc>, answer: Answer) -> Finished {
+    fn unasked(
+        &self,
+        job: &Job,
+        destination: &Destination,
+        started_at: DateTime<Utc>,
+        answer: Answer,
+    ) -> Finished {
         let reason = match self.outcome(destination, &answer) {
             barred @ Outcome::Barred { .. } => {
                 return self.judge(job, destination, barred, attempt_row(started_at, answer, Some("failed")));
             }
-            Outcome::Refused { reason } | Outcome::Retryable { reason, .. } | Outcome::Unknown { reason } => reason,
+            Outcome::Refused { reason } | Outcome::Retryable { reason, .. } | Outcome::Unknown { reason } => {
+                reason
+            }
             Outcome::Delivered { .. } => "the answer cannot be read".to_owned(),
         };
         let reason = format!("it may have arrived, and the destination does not say: {reason}");
@@ -279,7 +293,13 @@ impl Engine {
         self.judge(job, destination, outcome, attempt_row(started_at, answer, Some("failed")))
     }
 
-    fn judge(&self, job: &Job, destination: &Destination, outcome: Outcome, mut attempt: Attempt) -> Finished {
+    fn judge(
+        &self,
+        job: &Job,
+        destination: &Destination,
+        outcome: Outcome,
+        mut attempt: Attempt,
+    ) -> Finished {
         let now = self.clock.now();
         let profile = &destination.plan.profile;
         attempt.outcome = outcome.as_str();
@@ -302,7 +322,7 @@ impl Engine {
         }
         self.gates.note(job.key(), signal, job.probe, limits);
         let policy = Policy {
-            automatic: !profile.retry.by_person.iter().any(|channel| *channel == job.lead.channel),
+            automatic: !profile.retry.by_person.contains(&job.lead.channel),
             repeatable: destination.is_repeatable(),
         };
         let expected = profile.answer.remote_id_expected;

@@ -176,7 +176,11 @@ pub(super) async fn hold(
     Ok(held.rows_affected() > 0)
 }
 
-async fn close(connection: &mut PgConnection, (tenant, destination): Key, now: DateTime<Utc>) -> Result<(), Error> {
+async fn close(
+    connection: &mut PgConnection,
+    (tenant, destination): Key,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
     let closed = sqlx::query(
         "UPDATE destination SET breaker = 'closed', breaker_reason = NULL, breaker_since = NULL, probe_at = NULL,
                 probes = 0

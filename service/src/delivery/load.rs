@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::destinations::Key;
 use domain::ids::TenantId;
 use tokio::sync::{Notify, Semaphore};
-use super::destinations::Key;
 
 /// The places of one worker.
 pub(super) struct Load {

@@ -30,7 +30,12 @@ pub(super) enum Found {
 
 /// Asks by each key that the lead has a value for, in the order of the settings, until one finds it. All questions share
 /// one deadline.
-pub(super) async fn ask(client: &Client, destination: &Destination, lead: &LeadFacts, deadline: TimeDelta) -> Found {
+pub(super) async fn ask(
+    client: &Client,
+    destination: &Destination,
+    lead: &LeadFacts,
+    deadline: TimeDelta,
+) -> Found {
     let Some(rules) = &destination.plan.profile.lookup else { return Found::NotAsked };
     let questions = request::questions(destination, lead);
     if questions.is_empty() {

@@ -218,7 +218,11 @@ pub async fn rotate_signing_secret(
 }
 
 /// Settings must be sound and every secret that they ask for be there.
-fn check_plan(kind: Kind, settings: &Value, credentials: &BTreeMap<String, SecretString>) -> Result<(), Error> {
+fn check_plan(
+    kind: Kind,
+    settings: &Value,
+    credentials: &BTreeMap<String, SecretString>,
+) -> Result<(), Error> {
     const SETTINGS_BYTES_MAX: usize = 64 * 1024;
     if settings.to_string().len() > SETTINGS_BYTES_MAX {
         return Err(Error::invalid("settings", "the settings are longer than 64 KiB"));
@@ -231,7 +235,10 @@ fn check_plan(kind: Kind, settings: &Value, credentials: &BTreeMap<String, Secre
         plan.secrets.iter().filter(|name| !credentials.contains_key(*name)).map(String::as_str).collect();
     if !missing.is_empty() {
         let names = missing.join(", ");
-        return Err(Error::invalid("credentials", format!("a destination of this kind needs the credentials {names}")));
+        return Err(Error::invalid(
+            "credentials",
+            format!("a destination of this kind needs the credentials {names}"),
+        ));
     }
     let blank = credentials.iter().find(|(_, secret)| secret.expose_secret().trim().is_empty());
     if let Some((name, _)) = blank {

@@ -136,7 +136,12 @@ impl Retries<'_> {
     /// Sends again what was delivered and is not there, or came to any other end than a rejection: for reconciliation,
     /// which has compared both sides. Writes the event `resent`. Answers how many; those that are under way, rejected
     /// or not the tenant's are left out.
-    pub async fn resend(&self, tenant: TenantId, deliveries: &[DeliveryId], actor: &str) -> Result<u64, Error> {
+    pub async fn resend(
+        &self,
+        tenant: TenantId,
+        deliveries: &[DeliveryId],
+        actor: &str,
+    ) -> Result<u64, Error> {
         let mut total = 0;
         for batch in deliveries.chunks(BATCH.unsigned_abs().try_into().unwrap_or(usize::MAX)) {
             let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
@@ -220,7 +225,12 @@ impl Retries<'_> {
     }
 
     /// Holds a destination: its leads wait until it is resumed.
-    pub async fn hold(&self, tenant: TenantId, destination: DestinationId, reason: &str) -> Result<(), Error> {
+    pub async fn hold(
+        &self,
+        tenant: TenantId,
+        destination: DestinationId,
+        reason: &str,
+    ) -> Result<(), Error> {
         let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
         gates::hold(tx.connection(), (tenant, destination), reason, self.clock.now()).await?;
         tx.commit().await?;
@@ -229,7 +239,12 @@ impl Retries<'_> {
 
     /// Lets a held or open destination go on: what waits is tried now, and what failed because of it is tried again.
     /// Answers how many deliveries that concerns.
-    pub async fn resume(&self, tenant: TenantId, destination: DestinationId, actor: &str) -> Result<u64, Error> {
+    pub async fn resume(
+        &self,
+        tenant: TenantId,
+        destination: DestinationId,
+        actor: &str,
+    ) -> Result<u64, Error> {
         let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
         let now = self.clock.now();
         sqlx::query(

@@ -51,7 +51,6 @@ impl End {
 /// transaction. Batches have up to some hundred deliveries, so use one statement for all of them.
 ///
 /// A delivery that a person retried, or that reconciliation sends again, comes to an end again.
-#[expect(clippy::unused_async, reason = "capabilities add their statements here")]
 pub(super) async fn settled(
     _connection: &mut PgConnection,
     _tenant: TenantId,

@@ -103,11 +103,16 @@ pub(super) async fn due_destinations(
     now: DateTime<Utc>,
 ) -> Result<Vec<(TenantId, Vec<DestinationId>)>, Error> {
     let rows: Vec<(Uuid, Uuid)> =
-        sqlx::query_as("SELECT tenant_id, destination_id FROM due_destinations($1)").bind(now).fetch_all(pool).await?;
+        sqlx::query_as("SELECT tenant_id, destination_id FROM due_destinations($1)")
+            .bind(now)
+            .fetch_all(pool)
+            .await?;
     let mut due: Vec<(TenantId, Vec<DestinationId>)> = Vec::new();
     for (tenant, destination) in rows {
         match due.last_mut() {
-            Some((last, destinations)) if *last == TenantId(tenant) => destinations.push(DestinationId(destination)),
+            Some((last, destinations)) if *last == TenantId(tenant) => {
+                destinations.push(DestinationId(destination));
+            }
             _ => due.push((TenantId(tenant), vec![DestinationId(destination)])),
         }
     }
@@ -175,13 +180,14 @@ pub(super) async fn slots(
     per_second: f64,
     now: DateTime<Utc>,
 ) -> Result<(DateTime<Utc>, i32), Error> {
-    let slot: Option<DateTime<Utc>> =
-        sqlx::query_scalar("SELECT slot_at FROM destination WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
-            .bind(tenant.uuid())
-            .bind(destination.uuid())
-            .fetch_optional(connection)
-            .await?
-            .flatten();
+    let slot: Option<DateTime<Utc>> = sqlx::query_scalar(
+        "SELECT slot_at FROM destination WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .fetch_optional(connection)
+    .await?
+    .flatten();
     Ok(rate::places(slot, per_second, now))
 }
 

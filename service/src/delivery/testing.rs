@@ -151,8 +151,13 @@ impl FakeCrm {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let inner = Mutex::new(Inner { script, ..Inner::default() });
-        let shared =
-            Arc::new(Shared { records, answers, arrivals: Mutex::default(), inner, count: watch::Sender::new(0) });
+        let shared = Arc::new(Shared {
+            records,
+            answers,
+            arrivals: Mutex::default(),
+            inner,
+            count: watch::Sender::new(0),
+        });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared, task }
     }

@@ -121,7 +121,11 @@ impl Worker {
 
     /// Claims one batch of due deliveries to a destination and gives it back as it was; answers how long looking and
     /// claiming took. For measuring.
-    pub async fn time_a_claim(&self, tenant: TenantId, destination: DestinationId) -> Result<Duration, Error> {
+    pub async fn time_a_claim(
+        &self,
+        tenant: TenantId,
+        destination: DestinationId,
+    ) -> Result<Duration, Error> {
         let engine = &self.engine;
         let started = Instant::now();
         store::due_destinations(&engine.pool, engine.clock.now()).await?;

@@ -31,7 +31,10 @@ async fn an_outage_ends_by_itself_and_costs_no_lead() {
     let opened = crm.count();
     assert!(opened <= 10, "{opened} requests before it was left alone");
     let (breaker, reason) = world.breaker(ACME, to).await;
-    assert_eq!((breaker.as_str(), reason.as_deref()), ("open", Some("HTTP 503: the destination has an error")));
+    assert_eq!(
+        (breaker.as_str(), reason.as_deref()),
+        ("open", Some("HTTP 503: the destination has an error"))
+    );
 
     // One request a pause shows that it is still away: 15 s, 30 s, a minute, … for an hour.
     for _ in 0..60 {
@@ -126,7 +129,8 @@ async fn a_rate_limit_holds_for_all_workers_together() {
 async fn a_destination_gets_no_more_requests_at_a_time_than_it_takes() {
     use std::time::Duration;
     let world = World::new().await;
-    let crm = FakeCrm::start(vec![Step::Delay(Duration::from_millis(20), Box::new(Step::status(200))); 60]).await;
+    let crm =
+        FakeCrm::start(vec![Step::Delay(Duration::from_millis(20), Box::new(Step::status(200))); 60]).await;
     let to = world.destination(ACME, "webhook", &crm.url(), None).await;
     world.set(ACME, to, json!({ "limits": { "concurrency": 3 } }), json!({})).await;
     for _ in 0..60 {

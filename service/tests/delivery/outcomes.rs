@@ -21,7 +21,9 @@ async fn bonzo_gets_a_flat_lead_and_the_attempt_is_recorded() {
     let crm = FakeCrm::start([reply]).await;
     let to = world.destination(ACME, "bonzo", &crm.url(), None).await;
     let details = serde_json::json!({ "mortgage_balance": 250_000.55, "credit_score": 712 });
-    let id = world.lead(ACME, to, NewLead { first_name: Some("Kara"), details: Some(details), ..NewLead::default() }).await;
+    let id = world
+        .lead(ACME, to, NewLead { first_name: Some("Kara"), details: Some(details), ..NewLead::default() })
+        .await;
 
     let tally = world.worker().run_due_work().await.expect("it runs");
     assert_eq!(tally, Tally { claimed: 1, delivered: 1, ..Tally::default() });
@@ -183,12 +185,17 @@ async fn a_private_address_is_refused_by_name_and_by_literal() {
     let crm = FakeCrm::start([]).await;
     let strict = world.worker_with(|settings| settings.client.allow_private_addresses = false);
     // The name is harmless to look at; only its resolution shows where it leads.
-    let named = world.destination(ACME, "bonzo", &format!("https://localhost:{}/hook", crm.port()), None).await;
+    let named =
+        world.destination(ACME, "bonzo", &format!("https://localhost:{}/hook", crm.port()), None).await;
     let by_name = world.kara(ACME, named).await;
     let to = world.destination(ACME, "bonzo", "https://127.0.0.1/hook", None).await;
     let by_literal = world.kara(ACME, to).await;
     strict.run_due_work().await.expect("it runs");
-    assert_eq!(world.delivery(ACME, by_name).await.state, "pending", "it waits for a person to correct the URL");
+    assert_eq!(
+        world.delivery(ACME, by_name).await.state,
+        "pending",
+        "it waits for a person to correct the URL"
+    );
     let (breaker, reason) = world.breaker(ACME, named).await;
     assert_eq!(breaker, "held");
     assert!(reason.expect("a reason").contains("private or special address"));

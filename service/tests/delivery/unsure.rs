@@ -71,7 +71,11 @@ async fn what_is_not_there_is_sent_again_under_the_same_id() {
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     let requests = crm.received();
     let methods: Vec<&str> = requests.iter().map(|request| request.method.as_str()).collect();
-    assert_eq!(methods, ["POST", "GET", "GET", "POST"], "asked by its external id and its phone; it has no e-mail");
+    assert_eq!(
+        methods,
+        ["POST", "GET", "GET", "POST"],
+        "asked by its external id and its phone; it has no e-mail"
+    );
     assert_eq!(requests[0].webhook_id(), requests[3].webhook_id());
     assert_eq!(world.attempts(ACME, id).await[1].looked_up.as_deref(), Some("absent"));
     assert_eq!(world.delivery(ACME, id).await.remote_id.as_deref(), Some("78"));
@@ -110,7 +114,11 @@ async fn where_a_copy_costs_something_a_person_decides() {
     world.clock.advance(TimeDelta::days(2));
     assert_eq!(worker.run_due_work().await.expect("it runs").claimed, 0, "it is not sent again by itself");
     let retries = world.retries();
-    assert_eq!(retries.retry_all_failed(ACME, None, "user_kim").await.expect("it runs"), 0, "each is a decision");
+    assert_eq!(
+        retries.retry_all_failed(ACME, None, "user_kim").await.expect("it runs"),
+        0,
+        "each is a decision"
+    );
 
     retries.confirm(ACME, arrived, Some("p-1"), "user_kim").await.expect("confirmed");
     let delivery = world.delivery(ACME, arrived).await;
@@ -167,7 +175,11 @@ async fn a_conversations_lead_waits_for_a_person() {
 
     world.retries().retry(ACME, busy, "user_kim").await.expect("it can be retried");
     let worker = world.worker();
-    assert_eq!(worker.run_due_work().await.expect("it runs").claimed, 0, "not before the destination's own time");
+    assert_eq!(
+        worker.run_due_work().await.expect("it runs").claimed,
+        0,
+        "not before the destination's own time"
+    );
     world.clock.advance(TimeDelta::seconds(120));
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
 }

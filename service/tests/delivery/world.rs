@@ -173,14 +173,16 @@ impl World {
     ) {
         let context = Context { tenant, destination: to, purpose: Purpose::Credentials };
         let mut tx = self.begin(tenant).await;
-        sqlx::query("UPDATE destination SET settings = $3, credentials_sealed = $4 WHERE tenant_id = $1 AND id = $2")
-            .bind(tenant.uuid())
-            .bind(to.uuid())
-            .bind(settings)
-            .bind(self.secrets.seal(context, &credentials.to_string()))
-            .execute(tx.connection())
-            .await
-            .expect("settings");
+        sqlx::query(
+            "UPDATE destination SET settings = $3, credentials_sealed = $4 WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant.uuid())
+        .bind(to.uuid())
+        .bind(settings)
+        .bind(self.secrets.seal(context, &credentials.to_string()))
+        .execute(tx.connection())
+        .await
+        .expect("settings");
         tx.commit().await.expect("it commits");
     }
 
