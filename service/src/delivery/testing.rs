@@ -242,12 +242,17 @@ impl Shared {
         step
     }
 
+    fn end(&self) {
+        if self.records {
+            self.inner().at_once -= 1;
+        }
+    }
+
     fn leave(&self, webhook_id: &str) {
         if !self.records {
             return;
         }
         let mut inner = self.inner();
-        inner.at_once -= 1;
         if let Some(count) = inner.on_their_way.get_mut(webhook_id) {
             *count -= 1;
         }
@@ -277,6 +282,8 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             tokio::time::sleep(pause).await;
             step = *next;
         }
+        // Before the answer, which may bring the next request at once.
+        shared.end();
         let stays = respond(&mut stream, step).await;
         shared.leave(&webhook_id);
         if !stays? {

@@ -147,3 +147,35 @@ async fn a_destination_gets_no_more_requests_at_a_time_than_it_takes() {
     running.await.expect("it ends well");
     assert_eq!(crm.at_once_max(), 3);
 }
+
+/// Who has much waiting does not delay who has one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_with_a_long_queue_does_not_delay_anothers_single_lead() {
+    use std::time::Duration;
+    const MANY: usize = 400;
+    let world = World::new().await;
+    let slow = Step::Delay(Duration::from_millis(10), Box::new(Step::status(200)));
+    let (busy, idle) = (FakeCrm::start(vec![slow; MANY]).await, FakeCrm::start([]).await);
+    let (a, b) = (
+        world.destination(ACME, "webhook", &busy.url(), None).await,
+        world.destination(GLOBEX, "webhook", &idle.url(), None).await,
+    );
+    world.set(ACME, a, json!({ "limits": { "concurrency": 4 } }), json!({})).await;
+    for _ in 0..MANY {
+        world.kara(ACME, a).await;
+    }
+    let worker = world.worker();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let running = tokio::spawn({
+        let (worker, stop) = (worker.clone(), stop.clone());
+        async move { worker.run(stop).await }
+    });
+    busy.wait_for(20).await;
+    world.kara(GLOBEX, b).await;
+    world.wake.wake();
+    idle.wait_for(1).await;
+    let meanwhile = busy.count();
+    assert!(meanwhile < MANY / 2, "{meanwhile} of the other's went out before it");
+    stop.cancel();
+    running.await.expect("it ends well");
+}
