@@ -179,6 +179,41 @@ async fn a_destination_that_is_not_there_is_tried_again() {
     }
 }
 
+/// Nothing of the lead has left: it is tried again.
+#[tokio::test]
+async fn a_destination_that_does_not_speak_tls_gets_nothing() {
+    let world = World::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("https://{}/hook", listener.local_addr().expect("an address"));
+    let plain = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            use tokio::io::AsyncWriteExt as _;
+            // The client may have hung up.
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    let to = world.destination(ACME, "bonzo", &url, None).await;
+    let id = world.kara(ACME, to).await;
+    world.worker().run_due_work().await.expect("it runs");
+    let attempt = &world.attempts(ACME, id).await[0];
+    assert_eq!((attempt.outcome.as_str(), attempt.error_kind.as_deref()), ("retryable", Some("tls")));
+    plain.abort();
+}
+
+/// A drip and a body without end are cut off; the status had come, so the lead is there.
+#[tokio::test]
+async fn a_body_that_never_ends_does_not_hold_the_worker() {
+    let world = World::new().await;
+    let crm = FakeCrm::start([Step::Drip { status: 200 }, Step::Endless { status: 200 }]).await;
+    let to = world.destination(ACME, "bonzo", &crm.url(), None).await;
+    for kind in ["timeout", "body_too_large"] {
+        let id = world.kara(ACME, to).await;
+        world.worker().run_due_work().await.expect("it runs");
+        let attempt = &world.attempts(ACME, id).await[0];
+        assert_eq!((attempt.outcome.as_str(), attempt.error_kind.as_deref()), ("delivered", Some(kind)));
+    }
+}
+
 #[tokio::test]
 async fn a_private_address_is_refused_by_name_and_by_literal() {
     let world = World::new().await;
