@@ -106,6 +106,8 @@ impl World {
             kind: "bonzo".to_owned(),
             url: SecretString::from(url),
             first_name_fallback: Some("Friend".to_owned()),
+            settings: None,
+            credentials: std::collections::BTreeMap::new(),
         };
         Ok(manage::create(&self.app, tenant, new).await?.0)
     }

@@ -44,6 +44,7 @@ export const sources = [
 
 const destination = (slug, name, kind, urlMasked, firstNameFallback) => ({
   id: id('destination'), slug, name, kind, enabled: true, urlMasked, firstNameFallback, createdAt: iso(now - 38 * 24 * hour),
+  breaker: 'CLOSED', breakerReason: null, breakerSince: null, probeAt: null, settings: {}, kindProfile: { unknown: 'resend' }, credentialNames: [], olderSecretSignsUntil: null, unknown: 0, rejected: 0,
   count(state) { return deliveries.filter((delivery) => delivery.destination === this && delivery.state === state).length; },
   get pending() { return this.count('PENDING') + this.count('SENDING'); },
   get delivered() { return this.count('DELIVERED'); },

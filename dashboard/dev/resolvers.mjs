@@ -86,6 +86,7 @@ const query = {
   failedRecords: ({ filter, ...args }) => page(failedRecords.filter((entry) => (!filter?.importId || entry.import?.id === filter.importId) && within(filter?.sourceIds, entry.source.id) && within(filter?.states, entry.state) && (!filter?.code || entry.reasons.some(({ code }) => code === filter.code))), args),
   deliveries: ({ filter, ...args }) => page(deliveries.filter((entry) => within(filter?.destinationIds, entry.destination.id) && within(filter?.states, entry.state) && (!filter?.httpStatus || entry.attempts.at(-1)?.httpStatus === filter.httpStatus) && (!filter?.leadId || entry.lead.id === filter.leadId)), args),
   deliveryStatistics: statistics,
+  destinationDryRun: () => ({ verdict: 'SEND', code: null, reason: null, lookups: [], request: { method: 'POST', url: 'https://app.getbonzo.com/…9f3c', headers: [{ name: 'content-type', value: 'application/json' }], body: '{"first_name":"Kara","phone":"9705550101"}' } }),
 };
 
 const mutation = {
@@ -112,7 +113,7 @@ const mutation = {
   createSourceToken: () => ({ token: `bsk_${Math.floor(random() * 1e12).toString(36)}9Qm4Zt7Lx2Va8Rk1`, error: null }),
   createDestination: ({ input }) => {
     if (!input.url.startsWith('https://')) return refused('BAD_USER_INPUT', 'The address must begin with https://.', 'url');
-    const made = { id: id('destination'), enabled: true, urlMasked: `${new URL(input.url).origin}/…`, createdAt: new Date().toISOString(), pending: 0, delivered: 0, failed: 0, held: 0, ...input, name: input.name ?? input.slug };
+    const made = { id: id('destination'), enabled: true, urlMasked: `${new URL(input.url).origin}/…`, createdAt: new Date().toISOString(), pending: 0, delivered: 0, failed: 0, held: 0, unknown: 0, rejected: 0, breaker: 'CLOSED', settings: {}, kindProfile: {}, credentialNames: [], ...input, name: input.name ?? input.slug };
     destinations.push(made);
     return { destination: made, signingSecret: input.kind === 'WEBHOOK' ? 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' : null, error: null };
   },
@@ -120,6 +121,11 @@ const mutation = {
     if (url && !url.startsWith('https://')) return refused('BAD_USER_INPUT', 'The address must begin with https://.', 'url');
     return { destination: Object.assign(byId(destinations)(input), input, clearFirstNameFallback ? { firstNameFallback: null } : {}), error: null };
   },
+  holdDestination: (args) => ({ destination: Object.assign(byId(destinations)(args), { breaker: 'HELD', breakerReason: 'held by hand', breakerSince: new Date().toISOString() }), error: null }),
+  resumeDestination: (args) => ({ destination: Object.assign(byId(destinations)(args), { breaker: 'CLOSED', breakerReason: null, breakerSince: null }), released: 3, error: null }),
+  rotateSigningSecret: (args) => ({ destination: byId(destinations)(args), signingSecret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', error: null }),
+  confirmDelivery: (args) => ({ delivery: Object.assign(byId(deliveries)(args), { state: 'DELIVERED', reason: null }), error: null }),
+  retryDeliveries: ({ ids }) => { ids.forEach((one) => retry(byId(deliveries)({ id: one }))); return { retried: ids.length, left: 0 }; },
   correctFailedRecord: ({ input }) => {
     const record = byId(failedRecords)(input);
     record.values = input.values;

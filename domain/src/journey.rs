@@ -40,11 +40,13 @@ pub enum Step {
     Booked,
     /// Reconciliation with the destination had it sent again.
     Resent,
+    /// A person said that a delivery of unknown outcome arrived.
+    Confirmed,
 }
 
 impl Step {
     /// Every step, in the order of a journey.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Updated,
         Self::Duplicate,
         Self::Triggered,
@@ -62,6 +64,7 @@ impl Step {
         Self::Escalated,
         Self::Booked,
         Self::Resent,
+        Self::Confirmed,
     ];
 
     /// As it is stored in `lead_event.kind`.
@@ -84,6 +87,7 @@ impl Step {
             Self::Escalated => "escalated",
             Self::Booked => "booked",
             Self::Resent => "resent",
+            Self::Confirmed => "confirmed",
         }
     }
 

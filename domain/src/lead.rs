@@ -104,13 +104,13 @@ pub struct Issue {
 /// Where a lead stands, derived from its deliveries and stored nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// No destination wants it.
+    /// No destination wants it: there is none, or a rule of its own stopped it.
     Accepted,
     /// On its way to at least one destination.
     Pending,
     /// Every destination has it.
     Delivered,
-    /// Waits for a person: something that a destination needs is missing.
+    /// Waits for a person: something that a destination needs is missing, or nobody knows whether it arrived.
     Held,
     /// A destination refused it, or the attempts are used up.
     Failed,
@@ -122,7 +122,8 @@ impl Status {
         states.into_iter().fold(Self::Accepted, |status, state| {
             let next = match state {
                 "failed" => Self::Failed,
-                "held" => Self::Held,
+                "held" | "unknown" => Self::Held,
+                "rejected" => Self::Accepted,
                 "delivered" => Self::Delivered,
                 _ => Self::Pending,
             };
@@ -147,7 +148,10 @@ mod tests {
 
     #[test]
     fn the_delivery_that_needs_a_person_most_decides() {
-        let table: [(&[&str], Status); 6] = [
+        let table: [(&[&str], Status); 9] = [
+            (&["rejected"], Status::Accepted),
+            (&["rejected", "delivered"], Status::Delivered),
+            (&["delivered", "unknown"], Status::Held),
             (&[], Status::Accepted),
             (&["delivered"], Status::Delivered),
             (&["delivered", "pending"], Status::Pending),

@@ -8,7 +8,7 @@
 //! * [`lead`] – what a clean lead is.
 //! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
-//! * [`delivery`] – outcomes, retry schedule, circuit rules.
+//! * [`delivery`] – destinations as data, outcomes, retry schedule, circuit rules.
 
 pub mod access;
 pub mod delivery;

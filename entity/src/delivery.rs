@@ -35,6 +35,11 @@ pub struct Model {
     pub remote_id: Option<String>,
     /// When it was delivered, failed or was held; null while pending.
     pub finished_at: Option<DateTimeUtc>,
+    /// What kind of end that is, in one word.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub code: Option<String>,
+    /// The last request may have arrived.
+    pub unsure: bool,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

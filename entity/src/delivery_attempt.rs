@@ -33,6 +33,9 @@ pub struct Model {
     /// Capped, decoded as UTF-8 with replacements.
     #[sea_orm(column_type = "Text", nullable)]
     pub response_body: Option<String>,
+    /// What was found when the destination was asked before sending again.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub looked_up: Option<String>,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

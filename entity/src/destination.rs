@@ -35,6 +35,29 @@ pub struct Model {
     pub enabled: bool,
     /// When it was made.
     pub created_at: DateTimeUtc,
+    /// What differs from the profile of its kind.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub settings: Json,
+    /// Sealed: the named secrets that its templates ask for.
+    pub credentials_sealed: Option<Vec<u8>>,
+    /// Sealed: the signing secret before the present one.
+    pub signing_old_sealed: Option<Vec<u8>>,
+    /// Until then the older signing secret signs too.
+    pub signing_old_until: Option<DateTimeUtc>,
+    /// `closed`, `open` or `held`.
+    #[sea_orm(column_type = "Text")]
+    pub breaker: String,
+    /// Why it is open or held.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub breaker_reason: Option<String>,
+    /// Since when.
+    pub breaker_since: Option<DateTimeUtc>,
+    /// When one delivery is tried, to see whether it answers again.
+    pub probe_at: Option<DateTimeUtc>,
+    /// How many such tries have failed.
+    pub probes: i16,
+    /// With a rate limit: from when on the next request may be made.
+    pub slot_at: Option<DateTimeUtc>,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

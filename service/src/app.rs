@@ -299,7 +299,9 @@ impl From<delivery::Error> for Error {
             delivery::Error::Transaction(error) => error.into(),
             delivery::Error::Statement(error) => error.into(),
             delivery::Error::NotFound => Self::not_found("delivery", "of that id"),
-            refused @ delivery::Error::NotRetryable { .. } => Self::Conflict(refused.to_string().into()),
+            refused @ (delivery::Error::NotRetryable { .. } | delivery::Error::NotUnknown { .. }) => {
+                Self::Conflict(refused.to_string().into())
+            }
             other => Self::internal("delivery", other),
         }
     }

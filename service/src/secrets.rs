@@ -81,6 +81,10 @@ pub enum Purpose {
     Url,
     /// Column `signing_sealed`.
     Signing,
+    /// Column `signing_old_sealed`.
+    SigningOld,
+    /// Column `credentials_sealed`.
+    Credentials,
     /// The client's secret at a sign-in provider.
     ProviderSecret,
     /// What a CRM of that name signs its frames with.
@@ -97,6 +101,8 @@ impl Context {
         let (purpose, of): (&[u8], &str) = match self.purpose {
             Purpose::Url => (b"destination.url", ""),
             Purpose::Signing => (b"destination.signing", ""),
+            Purpose::SigningOld => (b"destination.signing_old", ""),
+            Purpose::Credentials => (b"destination.credentials", ""),
             Purpose::ProviderSecret => (b"provider.secret", ""),
             Purpose::FrameProof(kind) => (b"frame_proof.", kind),
         };

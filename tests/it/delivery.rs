@@ -108,6 +108,8 @@ async fn a_files_leads_go_once_to_every_destination() {
         kind: "webhook".to_owned(),
         url: webhook.url().into(),
         first_name_fallback: None,
+        settings: None,
+        credentials: std::collections::BTreeMap::new(),
     };
     manage::create(&test.app, tenant, new).await.expect("a destination");
     let (_, ended) = import_file(&test.app, tenant, &source, &fixture("transunion.csv")).await;
@@ -118,6 +120,8 @@ async fn a_files_leads_go_once_to_every_destination() {
         kind: "bonzo".to_owned(),
         url: late.url().into(),
         first_name_fallback: None,
+        settings: None,
+        credentials: std::collections::BTreeMap::new(),
     };
     manage::create(&test.app, tenant, new).await.expect("a destination");
 

@@ -296,6 +296,8 @@ async fn a_revision_releases_what_was_held() {
         kind: "bonzo".to_owned(),
         url: "http://127.0.0.1:9/api/webhook/x".to_owned().into(),
         first_name_fallback: None,
+        settings: None,
+        credentials: BTreeMap::new(),
     };
     service::delivery::manage::create(&test.app, tenant, new).await.expect("a destination");
     let submit = async |record: &str| {

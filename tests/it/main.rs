@@ -3,12 +3,14 @@
 mod access;
 mod bad_input;
 mod delivery;
+mod destinations;
 mod exact;
 mod faults;
 mod frames;
 mod http;
 mod intake;
 mod isolation;
+mod mischief;
 mod overlap;
 mod schema;
 mod walk;

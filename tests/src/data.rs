@@ -89,6 +89,8 @@ pub async fn destination(
         kind: kind.to_owned(),
         url: url.into(),
         first_name_fallback: fallback.map(str::to_owned),
+        settings: None,
+        credentials: std::collections::BTreeMap::new(),
     };
     DestinationId(manage::create(app, tenant, new).await.expect("a destination").0.id)
 }

@@ -23,7 +23,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         filter: Filter,
         /// In these states.
-        #[arg(long, value_parser = ["pending", "sending", "delivered", "failed", "held"])]
+        #[arg(long, value_parser = ["pending", "sending", "delivered", "failed", "held", "unknown", "rejected"])]
         state: Vec<String>,
     },
 }
@@ -55,6 +55,7 @@ pub(crate) struct DeliveryShown {
     pub(crate) destination: String,
     pub(crate) state: String,
     pub(crate) tries: i16,
+    pub(crate) code: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) remote_id: Option<String>,
     pub(crate) due_at: Option<DateTime<Utc>>,
@@ -65,7 +66,7 @@ pub(crate) struct DeliveryShown {
 
 impl Row for DeliveryShown {
     const COLUMNS: &'static [&'static str] =
-        &["id", "lead", "destination", "state", "tries", "due_at", "finished_at", "reason"];
+        &["id", "lead", "destination", "state", "tries", "due_at", "finished_at", "code", "reason"];
 }
 
 impl DeliveryShown {
@@ -78,6 +79,7 @@ impl DeliveryShown {
             destination: destinations.get(&row.destination_id).cloned().unwrap_or_default(),
             state: if sending { "sending".to_owned() } else { row.state },
             tries: row.attempts,
+            code: row.code,
             reason: row.reason,
             remote_id: row.remote_id,
             due_at: pending.then_some(row.due_at),
@@ -102,6 +104,8 @@ pub(crate) struct AttemptShown {
     error: Option<String>,
     response_headers: Option<StoredJson>,
     response_body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looked_up: Option<String>,
 }
 
 impl Row for AttemptShown {
@@ -120,6 +124,7 @@ impl From<AttemptRow> for AttemptShown {
             error: row.error_kind,
             response_headers: row.response_headers,
             response_body: row.response_body,
+            looked_up: row.looked_up,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `baton failed …`: deliveries that failed or are held.
+//! `baton failed …`: deliveries that failed, are held or of which nobody knows whether they arrived.
 
 use clap::Subcommand;
 use domain::ids::{DeliveryId, DestinationId, TenantId};
@@ -18,8 +18,8 @@ pub(crate) enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// Only those that failed, or only those that are held.
-        #[arg(long, value_parser = ["failed", "held"])]
+        /// Only those that failed, are held, or of which nobody knows.
+        #[arg(long, value_parser = ["failed", "held", "unknown"])]
         state: Option<String>,
     },
     /// Show one with every attempt and its answer.
@@ -32,7 +32,15 @@ pub(crate) enum Command {
         /// Its id, delivery_….
         id: DeliveryId,
     },
-    /// Give all of them a second chance.
+    /// Say that one of unknown outcome has arrived.
+    Confirm {
+        /// Its id, delivery_….
+        id: DeliveryId,
+        /// The destination's own id of it.
+        #[arg(long, value_name = "ID")]
+        remote_id: Option<String>,
+    },
+    /// Give all that failed or are held a second chance; unknown ones are decided one by one.
     RetryAll {
         /// Only those to this destination.
         #[arg(long, value_name = "SLUG")]
@@ -54,14 +62,19 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
     context
         .with_tenant(async |app, tenant| match command {
             Command::List { filter, state } => {
-                let states =
-                    state.map_or_else(|| vec!["failed".to_owned(), "held".to_owned()], |one| vec![one]);
+                let all = || ["failed", "held", "unknown"].map(str::to_owned).to_vec();
+                let states = state.map_or_else(all, |one| vec![one]);
                 deliveries::list(context, &app, tenant, filter, states).await
             }
             Command::Show { id } => show(context, &app, tenant, id).await,
             Command::Retry { id } => {
                 app.retries().retry(tenant, id, &actor).await.map_err(service::Error::from)?;
                 retried(context, 1)
+            }
+            Command::Confirm { id, remote_id } => {
+                let confirmed = app.retries().confirm(tenant, id, remote_id.as_deref(), &actor).await;
+                confirmed.map_err(service::Error::from)?;
+                show(context, &app, tenant, id).await
             }
             Command::RetryAll { destination } => {
                 let tx = app.begin(tenant, Mode::ReadOnly).await?;

@@ -195,6 +195,8 @@ async fn destination(app: &App, tenant: TenantId, crm: &DemoCrm) -> Result<(), F
                 kind: "bonzo".to_owned(),
                 url,
                 first_name_fallback: None,
+                settings: None,
+                credentials: std::collections::BTreeMap::new(),
             };
             manage::create(app, tenant, new).await?;
         }

@@ -156,6 +156,13 @@ struct RetryDeliveryPayload {
 }
 
 #[derive(SimpleObject)]
+struct RetryDeliveriesPayload {
+    retried: u64,
+    /// Those that are not there, or came to no bad end.
+    left: u64,
+}
+
+#[derive(SimpleObject)]
 struct RetryAllFailedPayload {
     retried: BigInt,
 }
@@ -182,7 +189,54 @@ impl DeliveryMutations {
         Ok(RetryDeliveryPayload { delivery, error: None })
     }
 
-    /// Every failed or held delivery, of one destination or of all.
+    /// Several at once, at most 500: failed, held or unknown ones; the others are left as they are.
+    async fn retry_deliveries(
+        &self,
+        context: &Context<'_>,
+        ids: Vec<Id<DeliveryId>>,
+    ) -> Result<RetryDeliveriesPayload, ApiError> {
+        const IDS_MAX: usize = 500;
+        if ids.len() > IDS_MAX {
+            return Err(ApiError::limit(format!("at most {IDS_MAX} deliveries at once")));
+        }
+        let operation = operation(context)?;
+        let viewer = operation.viewer()?;
+        let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
+        let mut payload = RetryDeliveriesPayload { retried: 0, left: 0 };
+        for id in ids {
+            let retry = async { Ok(retries.retry(viewer.tenant, id.0, &actor).await?) };
+            match expected(operation.change(retry).await)? {
+                Ok(()) => payload.retried += 1,
+                Err(_) => payload.left += 1,
+            }
+        }
+        Ok(payload)
+    }
+
+    /// Says that a delivery of unknown outcome has arrived, under the destination's own id when it is known.
+    async fn confirm_delivery(
+        &self,
+        context: &Context<'_>,
+        id: Id<DeliveryId>,
+        remote_id: Option<String>,
+    ) -> Result<RetryDeliveryPayload, ApiError> {
+        let operation = operation(context)?;
+        let viewer = operation.viewer()?;
+        let remote_id = remote_id.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        if remote_id.as_ref().is_some_and(|text| text.len() > 200 || text.contains(char::is_control)) {
+            return Err(ApiError::invalid("remoteId", "the destination's own id has at most 200 characters"));
+        }
+        let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
+        let confirm = async { Ok(retries.confirm(viewer.tenant, id.0, remote_id.as_deref(), &actor).await?) };
+        if let Err(error) = expected(operation.change(confirm).await)? {
+            return Ok(RetryDeliveryPayload { delivery: None, error: Some(error) });
+        }
+        let wants = DeliveryWants::read(&Selected::here(context).field("delivery"));
+        let delivery = by_id(&operation.read().await?, id.0, &wants).await?;
+        Ok(RetryDeliveryPayload { delivery, error: None })
+    }
+
+    /// Every failed or held delivery, of one destination or of all. Unknown ones are left: each is a decision.
     async fn retry_all_failed(
         &self,
         context: &Context<'_>,

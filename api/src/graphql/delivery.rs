@@ -29,6 +29,10 @@ pub enum DeliveryState {
     Failed,
     /// Cannot be sent as it is; says why.
     Held,
+    /// It may have arrived: a person confirms it or sends it again.
+    Unknown,
+    /// A rule of the client stopped it before it was sent.
+    Rejected,
 }
 
 impl DeliveryState {
@@ -39,6 +43,8 @@ impl DeliveryState {
             "delivered" => Some(Self::Delivered),
             "failed" => Some(Self::Failed),
             "held" => Some(Self::Held),
+            "unknown" => Some(Self::Unknown),
+            "rejected" => Some(Self::Rejected),
             _ => None,
         }
     }
@@ -50,6 +56,8 @@ impl DeliveryState {
             Self::Delivered => "delivered",
             Self::Failed => "failed",
             Self::Held => "held",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
         }
     }
 }
@@ -59,6 +67,8 @@ impl DeliveryState {
 pub enum AttemptOutcome {
     Delivered,
     Refused,
+    /// The destination lets nothing in: credentials or address are wrong.
+    Barred,
     Retryable,
     Unknown,
 }
@@ -68,6 +78,7 @@ impl AttemptOutcome {
         match word {
             "delivered" => Some(Self::Delivered),
             "refused" => Some(Self::Refused),
+            "barred" => Some(Self::Barred),
             "retryable" => Some(Self::Retryable),
             "unknown" => Some(Self::Unknown),
             _ => None,
@@ -123,6 +134,13 @@ impl Delivery {
     /// Why it failed or is held.
     async fn reason(&self) -> Option<&str> {
         self.row.reason.as_deref()
+    }
+
+    #[expect(clippy::doc_markdown, reason = "the text is the schema's, which is not Markdown of this crate")]
+    /// The reason in one word: refused, barred, retryable, exhausted, unknown, a category of rejection; of a delivered
+    /// one no_remote_id, when the answer should have named its record.
+    async fn code(&self) -> Option<&str> {
+        self.row.code.as_deref()
     }
 
     async fn attempt_count(&self) -> i16 {
@@ -213,6 +231,11 @@ impl DeliveryAttempt {
     async fn response_body(&self) -> Option<&str> {
         self.row.response_body.as_deref()
     }
+
+    /// What was found when the destination was asked before sending again: found, absent or failed.
+    async fn looked_up(&self) -> Option<&str> {
+        self.row.looked_up.as_deref()
+    }
 }
 
 impl AtHand for Delivery {
@@ -221,6 +244,7 @@ impl AtHand for Delivery {
             "id" => |delivery, out| out.id(DeliveryId(delivery.row.id)),
             "state" => |delivery, out| out.enumerated(delivery.state),
             "reason" => |delivery, out| out.text(delivery.row.reason.as_deref()),
+            "code" => |delivery, out| out.text(delivery.row.code.as_deref()),
             "attemptCount" => |delivery, out| out.integer(Some(delivery.row.attempts)),
             "nextAttemptAt" => |delivery, out| out.moment(delivery.next_attempt_at()),
             "createdAt" => |delivery, out| out.moment(Some(delivery.created_at())),
@@ -270,6 +294,7 @@ impl AtHand for DeliveryAttempt {
                 None => out.null(),
             },
             "responseBody" => |attempt, out| out.text(attempt.row.response_body.as_deref()),
+            "lookedUp" => |attempt, out| out.text(attempt.row.looked_up.as_deref()),
             _ => return None,
         }))
     }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
@@ -26,8 +26,38 @@ use super::wants::{DestinationWants, Selected, Wants};
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "domain::delivery::Kind")]
 pub enum DestinationKind {
+    /// Bonzo's inbound webhook.
     Bonzo,
+    /// Bonzo's API v3, with a token; prospects can be looked up.
+    BonzoApi,
+    /// NPA's lead API.
+    Npa,
+    /// boberdoo's posting API.
+    Boberdoo,
+    /// Any receiver that follows Standard Webhooks.
     Webhook,
+}
+
+/// Whether leads flow to a destination.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum Breaker {
+    /// They flow.
+    Closed,
+    /// Nobody answers there; one at a time is tried until one gets through.
+    Open,
+    /// It does not let us in, or a person stopped it; leads wait until it is resumed.
+    Held,
+}
+
+impl Breaker {
+    fn of(word: &str) -> Option<Self> {
+        match word {
+            "closed" => Some(Self::Closed),
+            "open" => Some(Self::Open),
+            "held" => Some(Self::Held),
+            _ => None,
+        }
+    }
 }
 
 /// Where leads are delivered.
@@ -45,6 +75,8 @@ struct Counts {
     delivered: i64,
     failed: i64,
     held: i64,
+    unknown: i64,
+    rejected: i64,
 }
 
 impl Destination {
@@ -89,6 +121,46 @@ impl Destination {
         self.row.created_at
     }
 
+    async fn breaker(&self) -> Result<Breaker, ApiError> {
+        stored("destination.breaker", self.row.id, &self.row.breaker, Breaker::of(&self.row.breaker))
+    }
+
+    /// Why leads do not flow.
+    async fn breaker_reason(&self) -> Option<&str> {
+        self.row.breaker_reason.as_deref()
+    }
+
+    async fn breaker_since(&self) -> Option<DateTime<Utc>> {
+        self.row.breaker_since
+    }
+
+    /// When it is tried again whether it answers.
+    async fn probe_at(&self) -> Option<DateTime<Utc>> {
+        self.row.probe_at
+    }
+
+    /// What differs from the profile of its kind.
+    async fn settings(&self) -> &serde_json::Value {
+        &self.row.settings
+    }
+
+    /// The profile of its kind, over which the settings are laid.
+    async fn kind_profile(&self) -> serde_json::Value {
+        domain::delivery::Kind::from(self.kind).profile()
+    }
+
+    /// The names of the secrets that its templates ask for.
+    async fn credential_names(&self) -> Vec<String> {
+        domain::delivery::Plan::new(self.kind.into(), &self.row.settings)
+            .map(|plan| plan.secrets)
+            .unwrap_or_default()
+    }
+
+    /// Until then the signing secret before the present one signs too.
+    async fn older_secret_signs_until(&self) -> Option<DateTime<Utc>> {
+        self.row.signing_old_until
+    }
+
     async fn pending(&self) -> Result<BigInt, ApiError> {
         Ok(self.counts()?.pending.into())
     }
@@ -103,6 +175,14 @@ impl Destination {
 
     async fn held(&self) -> Result<BigInt, ApiError> {
         Ok(self.counts()?.held.into())
+    }
+
+    async fn unknown(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.unknown.into())
+    }
+
+    async fn rejected(&self) -> Result<BigInt, ApiError> {
+        Ok(self.counts()?.rejected.into())
     }
 }
 
@@ -144,6 +224,8 @@ async fn counts_by_id(reads: &Reads) -> Result<HashMap<Uuid, Counts>, ApiError> 
             "delivered" => of_one.delivered += count,
             "failed" => of_one.failed += count,
             "held" => of_one.held += count,
+            "unknown" => of_one.unknown += count,
+            "rejected" => of_one.rejected += count,
             _ => of_one.pending += count,
         }
     }
@@ -198,6 +280,22 @@ struct CreateDestinationInput {
     kind: DestinationKind,
     url: String,
     first_name_fallback: Option<String>,
+    /// What differs from the profile of its kind, an object.
+    settings: Option<serde_json::Value>,
+    /// The secrets that its kind asks for.
+    credentials: Option<Vec<CredentialInput>>,
+}
+
+/// A secret by its name.
+#[derive(InputObject)]
+pub(super) struct CredentialInput {
+    name: String,
+    value: String,
+}
+
+fn credentials(given: Option<Vec<CredentialInput>>) -> BTreeMap<String, SecretString> {
+    let given = given.into_iter().flatten();
+    given.map(|credential| (credential.name, SecretString::from(credential.value))).collect()
 }
 
 #[derive(InputObject)]
@@ -208,6 +306,10 @@ struct UpdateDestinationInput {
     url: Option<String>,
     first_name_fallback: Option<String>,
     clear_first_name_fallback: Option<bool>,
+    /// Replaces what differs from the profile of its kind.
+    settings: Option<serde_json::Value>,
+    /// Replaces those of these names; the others stay.
+    credentials: Option<Vec<CredentialInput>>,
 }
 
 #[derive(SimpleObject)]
@@ -242,6 +344,8 @@ impl DestinationMutations {
             kind: domain::delivery::Kind::from(input.kind).as_str().to_owned(),
             url: SecretString::from(input.url),
             first_name_fallback: input.first_name_fallback,
+            settings: input.settings,
+            credentials: credentials(input.credentials),
         };
         let created = operation.change(manage::create(&operation.app, tenant, new)).await;
         let (row, secret) = match expected(created)? {
@@ -280,6 +384,8 @@ impl DestinationMutations {
             enabled: input.enabled,
             url: input.url.map(SecretString::from),
             first_name_fallback: if clear { Some(None) } else { input.first_name_fallback.map(Some) },
+            settings: input.settings,
+            credentials: credentials(input.credentials),
         };
         let updated = operation.change(manage::update(&operation.app, tenant, input.id.0, change)).await;
         Ok(match expected(updated)? {
@@ -290,7 +396,7 @@ impl DestinationMutations {
 }
 
 /// A destination after a change, as the payload's reads see it.
-async fn changed(
+pub(super) async fn changed(
     context: &Context<'_>,
     row: destination::Model,
 ) -> Result<Option<Arc<Destination>>, ApiError> {

@@ -39,6 +39,9 @@ pub enum LeadEventKind {
     Escalated,
     Booked,
     Resent,
+    Confirmed,
+    Unknown,
+    Rejected,
 }
 
 impl From<Step> for LeadEventKind {
@@ -61,6 +64,7 @@ impl From<Step> for LeadEventKind {
             Step::Escalated => Self::Escalated,
             Step::Booked => Self::Booked,
             Step::Resent => Self::Resent,
+            Step::Confirmed => Self::Confirmed,
         }
     }
 }
@@ -171,6 +175,7 @@ fn summary(step: Step, row: &EventRow, deliveries: &[Arc<Delivery>]) -> String {
         Step::Escalated => "Escalated",
         Step::Booked => "Help was booked",
         Step::Resent => "Sent again after reconciliation",
+        Step::Confirmed => "Its arrival was confirmed by hand",
     };
     plain.to_owned()
 }
@@ -199,9 +204,12 @@ fn name(delivery: &Delivery) -> &str {
 
 fn attempted(delivery: &Delivery, attempt: &DeliveryAttempt) -> Option<LeadEvent> {
     let (kind, said) = match attempt.outcome {
+        AttemptOutcome::Delivered if attempt.row.looked_up.as_deref() == Some("found") => {
+            (LeadEventKind::Delivered, "had it already, as it answered when asked")
+        }
         AttemptOutcome::Delivered => (LeadEventKind::Delivered, "took it"),
         AttemptOutcome::Refused => (LeadEventKind::Refused, "refused it"),
-        AttemptOutcome::Retryable | AttemptOutcome::Unknown => return None,
+        AttemptOutcome::Barred | AttemptOutcome::Retryable | AttemptOutcome::Unknown => return None,
     };
     let row = &attempt.row;
     let status = row.http_status.map(|status| format!(" with {status}")).unwrap_or_default();
@@ -227,6 +235,11 @@ fn ended(delivery: &Delivery, attempts: &[DeliveryAttempt]) -> Option<LeadEvent>
         .is_some_and(|last| matches!(last.outcome, AttemptOutcome::Retryable | AttemptOutcome::Unknown));
     let (kind, summary, word) = match row.state.as_str() {
         "held" => (LeadEventKind::Held, format!("Held for {}", name(delivery)), "held"),
+        "unknown" => {
+            let summary = format!("Nobody knows whether {} has it", name(delivery));
+            (LeadEventKind::Unknown, summary, "unknown")
+        }
+        "rejected" => (LeadEventKind::Rejected, format!("Not sent to {}", name(delivery)), "rejected"),
         "failed" if gave_up => {
             let summary = format!("Gave up on {} after {} attempts", name(delivery), row.attempts);
             (LeadEventKind::Exhausted, summary, "exhausted")

@@ -16,6 +16,7 @@ mod big_int;
 mod credentials;
 mod deliveries;
 mod delivery;
+mod destination_control;
 mod destinations;
 mod error;
 mod failed_records;
@@ -76,6 +77,7 @@ struct Query(
     imports::ImportQueries,
     failed_records::FailedRecordQueries,
     destinations::DestinationQueries,
+    destination_control::ControlQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
     providers::ProviderQueries,
@@ -90,6 +92,7 @@ struct Mutation(
     credentials::CredentialMutations,
     sources::SourceMutations,
     destinations::DestinationMutations,
+    destination_control::ControlMutations,
     submitting::SubmitMutations,
     failed_records::FailedRecordMutations,
     imports::ImportMutations,

@@ -100,6 +100,12 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("embedding", Needs::Right(Right::SignInRead)),
     ("setFrameAncestors", Needs::Right(Right::SignInWrite)),
     ("setFrameProof", Needs::Right(Right::SignInWrite)),
+    ("destinationDryRun", Needs::Right(Right::LeadsRead)),
+    ("retryDeliveries", Needs::Right(Right::DeliveriesRetry)),
+    ("confirmDelivery", Needs::Right(Right::DeliveriesRetry)),
+    ("rotateSigningSecret", Needs::Right(Right::DestinationsWrite)),
+    ("holdDestination", Needs::Right(Right::DestinationsWrite)),
+    ("resumeDestination", Needs::Right(Right::DestinationsWrite)),
 ];
 
 /// What that root field needs; none when it is not in the table.

@@ -116,7 +116,7 @@ pub(super) struct DestinationWants {
 
 impl Wants for DestinationWants {
     fn read(selected: &Selected<'_>) -> Self {
-        Self { counts: selected.any(&["pending", "delivered", "failed", "held"]) }
+        Self { counts: selected.any(&["pending", "delivered", "failed", "held", "unknown", "rejected"]) }
     }
 }
 

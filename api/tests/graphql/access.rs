@@ -123,6 +123,16 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
         "retryDelivery" => format!("retryDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "retryAllFailed" => "retryAllFailed { retried }".to_owned(),
+        "retryDeliveries" => format!("retryDeliveries(ids: [\"delivery_{some}\"]) {{ retried left }}"),
+        "confirmDelivery" => format!("confirmDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
+        "rotateSigningSecret" => {
+            format!("rotateSigningSecret(id: \"dest_{some}\") {{ error {{ code }} }}")
+        }
+        "holdDestination" => format!("holdDestination(id: \"dest_{some}\") {{ error {{ code }} }}"),
+        "resumeDestination" => format!("resumeDestination(id: \"dest_{some}\") {{ error {{ code }} }}"),
+        "destinationDryRun" => {
+            format!("destinationDryRun(destination: \"dest_{some}\", lead: \"lead_{some}\") {{ verdict }}")
+        }
         "users" | "invitations" | "teams" | "apiKeys" | "sessions" => format!("{field} {{ id }}"),
         "accessSettings" => "accessSettings { agentsSeeTheirTeamsOnly }".to_owned(),
         "auditLog" => "auditLog { entries { id } }".to_owned(),

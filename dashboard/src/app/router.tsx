@@ -27,6 +27,7 @@ export const router = createBrowserRouter([
               { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
               { path: 'sources', lazy: async () => ({ Component: (await import('../pages/sources/sources-page')).SourcesPage }) },
               { path: 'destinations', lazy: async () => ({ Component: (await import('../pages/destinations/destinations-page')).DestinationsPage }) },
+              { path: 'destinations/:id', lazy: async () => ({ Component: (await import('../pages/destinations/destination-page')).DestinationPage }) },
               {
                 path: 'settings',
                 lazy: async () => ({ Component: (await import('../pages/settings/settings-layout')).SettingsLayout }),

@@ -1,9 +1,12 @@
-import { Button } from '@mantine/core';
-import { IconRefresh } from '@tabler/icons-react';
+import { Button, TextInput } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconCheck, IconRefresh } from '@tabler/icons-react';
+import { useState } from 'react';
 import { useMutation } from 'urql';
 import { graphql } from '../gql';
 import type { DeliveryCardFragment } from '../gql/graphql';
 import { formatDuration, humanise, plural } from '../lib/format';
+import { Confirm } from './confirm';
 import classes from './delivery-card.module.css';
 import { notifyDone, succeeded } from './notify';
 import { attemptOutcomes, deliveryStates, Status } from './status';
@@ -11,9 +14,9 @@ import { Time } from './time';
 
 graphql(`
   fragment DeliveryCard on Delivery {
-    id state reason attemptCount nextAttemptAt createdAt finishedAt remoteId
+    id state reason code attemptCount nextAttemptAt createdAt finishedAt remoteId
     destination { id name }
-    attempts { id number startedAt durationMs outcome httpStatus errorKind responseHeaders responseBody }
+    attempts { id number startedAt durationMs outcome httpStatus errorKind responseHeaders responseBody lookedUp }
   }
 `);
 
@@ -21,6 +24,15 @@ const RetryDeliveryDocument = graphql(`
   mutation RetryDelivery($id: ID!) {
     retryDelivery(id: $id) {
       delivery { id state reason nextAttemptAt lead { id status } }
+      error { field code message }
+    }
+  }
+`);
+
+const ConfirmDeliveryDocument = graphql(`
+  mutation ConfirmDelivery($id: ID!, $remoteId: String) {
+    confirmDelivery(id: $id, remoteId: $remoteId) {
+      delivery { id state reason code remoteId finishedAt lead { id status } }
       error { field code message }
     }
   }
@@ -38,7 +50,7 @@ export function useRetryDelivery() {
 }
 
 export function isRetryable(state: DeliveryCardFragment['state']): boolean {
-  return state === 'FAILED' || state === 'HELD';
+  return state === 'FAILED' || state === 'HELD' || state === 'UNKNOWN';
 }
 
 /** One destination's delivery of a lead with every attempt. */
@@ -55,11 +67,12 @@ export function DeliveryCard({ delivery, onChange }: { delivery: DeliveryCardFra
             size="xs" variant="default" ml="auto" loading={fetching} leftSection={<IconRefresh size={14} aria-hidden="true" />}
             onClick={async () => { if (await retry(delivery.id)) onChange?.(); }}
           >
-            Retry
+            {delivery.state === 'UNKNOWN' ? 'Send again' : 'Retry'}
           </Button>
         )}
+        {delivery.state === 'UNKNOWN' && <Confirmation id={delivery.id} destination={delivery.destination.name} onChange={onChange} />}
       </header>
-      {delivery.reason && <p className={classes.reason} data-tone={delivery.state === 'HELD' ? 'wait' : 'bad'}>{delivery.reason}</p>}
+      {delivery.reason && <p className={classes.reason} data-tone={delivery.state === 'FAILED' ? 'bad' : 'wait'}>{delivery.reason}</p>}
       {delivery.nextAttemptAt && <p className={classes.next}>Next attempt <Time at={delivery.nextAttemptAt} /></p>}
       {delivery.remoteId && <p className={classes.next}>Known there as <span className="mono">{delivery.remoteId}</span></p>}
       {delivery.attempts.length > 0 && (
@@ -68,6 +81,31 @@ export function DeliveryCard({ delivery, onChange }: { delivery: DeliveryCardFra
         </ol>
       )}
     </article>
+  );
+}
+
+/** For who has looked: the destination has it. */
+function Confirmation({ id, destination, onChange }: { id: string; destination: string; onChange: (() => void) | undefined }) {
+  const [asking, { open, close }] = useDisclosure(false);
+  const [remoteId, setRemoteId] = useState('');
+  const [{ fetching }, confirm] = useMutation(ConfirmDeliveryDocument);
+  async function done() {
+    const payload = succeeded(await confirm({ id, remoteId: remoteId.trim() || null }), (data) => data.confirmDelivery);
+    close();
+    if (!payload) return;
+    notifyDone('The delivery is confirmed.');
+    onChange?.();
+  }
+  return (
+    <>
+      <Button size="xs" variant="default" leftSection={<IconCheck size={14} aria-hidden="true" />} onClick={open}>It arrived</Button>
+      <Confirm opened={asking} onClose={close} onConfirm={done} busy={fetching} title={`Does ${destination} have this lead?`} action="Yes, it arrived">
+        <TextInput
+          label="Its id there" description="When you know it, reconciliation finds the lead by it." value={remoteId} maxLength={200}
+          onChange={(event) => { setRemoteId(event.currentTarget.value); }}
+        />
+      </Confirm>
+    </>
   );
 }
 
@@ -84,7 +122,8 @@ function Attempt({ attempt }: { attempt: DeliveryCardFragment['attempts'][number
       <div className={classes.line}>
         <span className={classes.number}>{attempt.number}</span>
         <Status {...attemptOutcomes[attempt.outcome]} />
-        <span>{answer}</span>
+        <span>{attempt.lookedUp === 'found' ? 'Found there when asked' : answer}</span>
+        {attempt.lookedUp === 'absent' && <span className="quiet">not there when asked, sent again</span>}
         <span className="quiet">{formatDuration(attempt.durationMs)}</span>
         <span className={classes.at}><Time at={attempt.startedAt} /></span>
       </div>

@@ -5,7 +5,7 @@ import classes from './json-editor.module.css';
 export function jsonProblem(text: string): string | null {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'The mapping is a JSON object, in braces.';
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? null : 'This is a JSON object, in braces.';
   } catch (error) {
     return `This is not JSON yet: ${error instanceof Error ? error.message : 'it cannot be read'}.`;
   }

@@ -1,4 +1,4 @@
-import type { AttemptOutcome, DeliveryState, FailedRecordState, ImportState, LeadStatus, SubmitOutcome } from '../gql/graphql';
+import type { AttemptOutcome, Breaker, DeliveryState, FailedRecordState, ImportState, LeadStatus, SubmitOutcome } from '../gql/graphql';
 import classes from './status.module.css';
 
 export type Tone = 'good' | 'busy' | 'wait' | 'bad' | 'calm' | 'soft';
@@ -22,6 +22,8 @@ export const deliveryStates: Readonly<Record<DeliveryState, Look>> = {
   DELIVERED: { label: 'Delivered', tone: 'good' },
   FAILED: { label: 'Failed', tone: 'bad' },
   HELD: { label: 'Held', tone: 'wait' },
+  UNKNOWN: { label: 'Unknown', tone: 'wait' },
+  REJECTED: { label: 'Not sent', tone: 'soft' },
 };
 
 export const importStates: Readonly<Record<ImportState, Look>> = {
@@ -41,8 +43,15 @@ export const failedRecordStates: Readonly<Record<FailedRecordState, Look>> = {
 export const attemptOutcomes: Readonly<Record<AttemptOutcome, Look>> = {
   DELIVERED: { label: 'Delivered', tone: 'good' },
   REFUSED: { label: 'Refused', tone: 'bad' },
+  BARRED: { label: 'Not let in', tone: 'bad' },
   RETRYABLE: { label: 'To be tried again', tone: 'wait' },
   UNKNOWN: { label: 'Outcome unknown', tone: 'wait' },
+};
+
+export const breakers: Readonly<Record<Breaker, Look>> = {
+  CLOSED: { label: 'Leads flow', tone: 'good' },
+  OPEN: { label: 'No answer', tone: 'bad' },
+  HELD: { label: 'Held', tone: 'wait' },
 };
 
 export const submitOutcomes: Readonly<Record<SubmitOutcome, Look>> = {

@@ -1,13 +1,16 @@
 //! From an answer, or the way a connection failed, to an [`Outcome`].
 //!
-//! Sources: formats.md §1 (Bonzo) and §7 (Standard Webhooks 1.0.0); RFC 9110 for the statuses.
-//! Both kinds are judged by the status alone, so an answer whose body was cut off or too large is
-//! still an answer.
+//! Sources: formats.md §1 (Bonzo), §2 (NPA), §3 (boberdoo) and §7 (Standard Webhooks 1.0.0); RFC 9110 for the statuses.
+//! The status decides, unless the destination's [`AnswerRules`] look into the body: some services answer 200 to
+//! everything. There an answer that cannot be read, or says neither yes nor no, is an unknown outcome; elsewhere an
+//! answer whose body was cut off or too large is still an answer.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Kind, Outcome, retry};
+use super::lookup::{at_path, plain};
+use super::profile::{AnswerRules, Check, Meaning};
+use super::{Outcome, retry};
 
 /// How long to leave a destination alone that says 429 without saying how long.
 pub const RATE_LIMIT_PAUSE: TimeDelta = TimeDelta::seconds(60);
@@ -62,7 +65,11 @@ impl Failure {
 
 /// What a request without an answer came to.
 pub fn judge_failure(failure: Failure) -> Outcome {
-    let again = |reason: &str| Outcome::Retryable { not_before: None, reason: reason.to_owned() };
+    let again = |reason: &str| Outcome::Retryable {
+        not_before: None,
+        reason: reason.to_owned(),
+        rate_limited: false,
+    };
     let unknown = |reason: &str| Outcome::Unknown { reason: reason.to_owned() };
     match failure {
         Failure::Timeout => unknown("the destination did not answer in time; it may have taken the lead"),
@@ -74,34 +81,47 @@ pub fn judge_failure(failure: Failure) -> Outcome {
         Failure::Tls => {
             again("no secure connection: the destination's certificate or handshake is not valid")
         }
-        Failure::PrivateAddress => Outcome::Refused {
+        Failure::PrivateAddress => Outcome::Barred {
             reason: "the destination's URL leads to a private or special address, which is not allowed here"
                 .to_owned(),
         },
     }
 }
 
-/// What an answer means for a destination of that kind.
-pub fn judge_reply(kind: Kind, reply: &Reply<'_>, now: DateTime<Utc>) -> Outcome {
+/// What an answer means under a destination's rules.
+pub fn judge_reply(rules: &AnswerRules, reply: &Reply<'_>, now: DateTime<Utc>) -> Outcome {
     let status = reply.status;
     let asked = reply.retry_after.and_then(|text| retry::read_retry_after(text, now));
     let refused = |words: &str| Outcome::Refused { reason: reason(status, words) };
+    let barred = |words: &str| Outcome::Barred { reason: reason(status, words) };
+    let again = |not_before, words: &str| Outcome::Retryable {
+        not_before,
+        reason: reason(status, words),
+        rate_limited: status == 429,
+    };
+    let body = Body::read(rules, reply.body);
+    match rules.statuses.get(&status.to_string()) {
+        Some(Meaning::Delivered) => return Outcome::Delivered { remote_id: body.remote_id(rules) },
+        Some(Meaning::Refused) => return refused(&body.words(rules)),
+        Some(Meaning::Barred) => return barred(&body.words(rules)),
+        Some(Meaning::Retryable) => return again(asked, &body.words(rules)),
+        None => {}
+    }
     match status {
-        200..=299 => Outcome::Delivered { remote_id: remote_id(kind, reply.body) },
+        200..=299 => body.judge(rules, reply, asked),
         300..=399 => {
-            refused("the destination redirects, and redirects are not followed; give it the final URL")
+            barred("the destination redirects, and redirects are not followed; give it the final URL")
         }
-        401 | 403 => refused("the destination does not accept us; check its URL and credentials"),
-        404 => refused("there is no such address at the destination; check its URL"),
-        410 => refused("the destination is gone for good; give it a new URL"),
-        429 => Outcome::Retryable {
-            not_before: Some(asked.unwrap_or(now + RATE_LIMIT_PAUSE)),
-            reason: reason(status, "the destination asks for fewer requests"),
-        },
-        408 | 425 => Outcome::Retryable { not_before: asked, reason: reason(status, "") },
-        400..=499 => refused(&own_words(reply.body)),
+        401 | 403 => barred("the destination does not accept us; check its URL and credentials"),
+        404 => barred("there is no such address at the destination; check its URL"),
+        410 => barred("the destination is gone for good; give it a new URL"),
+        429 => {
+            again(Some(asked.unwrap_or(now + RATE_LIMIT_PAUSE)), "the destination asks for fewer requests")
+        }
+        408 | 425 => again(asked, ""),
+        400..=499 => refused(&body.words(rules)),
         // 1xx never reaches us as an answer, 5xx is the destination's trouble, anything else is nobody's standard.
-        _ => Outcome::Retryable { not_before: asked, reason: reason(status, "the destination has an error") },
+        _ => again(asked, "the destination has an error"),
     }
 }
 
@@ -109,46 +129,89 @@ fn reason(status: u16, words: &str) -> String {
     if words.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {words}") }
 }
 
-/// What a receiver that answers JSON says is wrong: `errors` by field as Bonzo writes them, or `message`.
-fn own_words(body: &str) -> String {
-    #[derive(Deserialize)]
-    struct Complaint {
-        #[serde(default)]
-        errors: serde_json::Map<String, serde_json::Value>,
-        message: Option<String>,
+/// A body, read once when a rule asks for it.
+struct Body(Option<Value>);
+
+impl Body {
+    fn read(rules: &AnswerRules, body: &str) -> Self {
+        let wanted = !rules.delivered.is_empty()
+            || !rules.barred.is_empty()
+            || !rules.refused.is_empty()
+            || !rules.retryable.is_empty()
+            || !rules.words.is_empty()
+            || rules.remote_id.is_some();
+        let json = body.trim_start().starts_with(['{', '[']);
+        Self(if wanted && json { serde_json::from_str(body).ok() } else { None })
     }
-    let Ok(complaint) = serde_json::from_str::<Complaint>(body) else { return String::new() };
-    let mut words = Vec::new();
-    for (field, said) in &complaint.errors {
-        let said = said.as_array().and_then(|all| all.first()).unwrap_or(said);
-        if let Some(said) = said.as_str() {
-            words.push(format!("{field}: {said}"));
+
+    /// What a status of success means.
+    fn judge(&self, rules: &AnswerRules, reply: &Reply<'_>, asked: Option<DateTime<Utc>>) -> Outcome {
+        let said = || reason(reply.status, &self.words(rules));
+        let any = |checks: &[Check]| checks.iter().any(|check| self.holds(check));
+        if any(&rules.barred) {
+            Outcome::Barred { reason: said() }
+        } else if any(&rules.refused) {
+            Outcome::Refused { reason: said() }
+        } else if any(&rules.retryable) {
+            Outcome::Retryable { not_before: asked, reason: said(), rate_limited: false }
+        } else if rules.delivered.iter().all(|check| self.holds(check)) {
+            Outcome::Delivered { remote_id: self.remote_id(rules) }
+        } else {
+            let words =
+                "the answer says neither that it has the lead nor that it refuses it; it may have taken it";
+            Outcome::Unknown { reason: reason(reply.status, words) }
         }
     }
-    let words = if words.is_empty() { complaint.message.unwrap_or_default() } else { words.join(" ") };
-    words.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
+
+    fn holds(&self, check: &Check) -> bool {
+        let Some(body) = &self.0 else { return false };
+        at_path(body, &check.path).into_iter().any(|found| {
+            let equal = check.equals.as_ref().is_none_or(|wanted| match wanted {
+                Value::Array(any) => any.contains(found),
+                one => one == found,
+            });
+            let contained = check
+                .contains
+                .as_ref()
+                .is_none_or(|wanted| words_of(found).to_lowercase().contains(wanted.to_lowercase().as_str()));
+            let exists = check.equals.is_some() || !words_of(found).is_empty();
+            equal && contained && exists
+        })
+    }
+
+    /// The destination's own id of the record.
+    fn remote_id(&self, rules: &AnswerRules) -> Option<String> {
+        let found = at_path(self.0.as_ref()?, rules.remote_id.as_deref()?);
+        let id = found.into_iter().find_map(plain)?;
+        (!id.is_empty() && id.len() <= 200 && !id.contains(char::is_control)).then_some(id)
+    }
+
+    /// What the destination says is wrong.
+    fn words(&self, rules: &AnswerRules) -> String {
+        let Some(body) = &self.0 else { return String::new() };
+        let found = rules.words.iter().find_map(|path| {
+            let words: Vec<String> =
+                at_path(body, path).into_iter().map(words_of).filter(|words| !words.is_empty()).collect();
+            (!words.is_empty()).then(|| words.join(" "))
+        });
+        let words = found.unwrap_or_default();
+        words.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
+    }
 }
 
-/// A webhook's receiver may name its own record by answering `{"id": "…"}`; Bonzo's answer is undocumented.
-fn remote_id(kind: Kind, body: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Id {
-        Text(String),
-        Number(u64),
+/// A scalar; the first of each member with its name, as Bonzo writes errors; the parts of a list.
+fn words_of(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let words = object.iter().map(|(name, value)| {
+                let value = value.as_array().and_then(|all| all.first()).unwrap_or(value);
+                format!("{name}: {}", plain(value).unwrap_or_else(|| value.to_string()))
+            });
+            words.collect::<Vec<_>>().join(" ")
+        }
+        Value::Array(array) => array.iter().filter_map(plain).collect::<Vec<_>>().join(" "),
+        scalar => plain(scalar).unwrap_or_default(),
     }
-    #[derive(Deserialize)]
-    struct Named {
-        id: Id,
-    }
-    if kind != Kind::Webhook || !body.starts_with('{') {
-        return None;
-    }
-    let id = match serde_json::from_str::<Named>(body).ok()?.id {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string(),
-    };
-    (!id.is_empty() && id.len() <= 200 && !id.contains(char::is_control)).then_some(id)
 }
 
 #[cfg(test)]
@@ -156,6 +219,7 @@ mod tests {
     use chrono::TimeZone as _;
     use proptest::prelude::*;
 
+    use super::super::{Kind, profile::Plan};
     use super::*;
 
     fn now() -> DateTime<Utc> {
@@ -163,7 +227,8 @@ mod tests {
     }
 
     fn judged(kind: Kind, status: u16, retry_after: Option<&str>, body: &str) -> Outcome {
-        judge_reply(kind, &Reply { status, retry_after, body }, now())
+        let plan = Plan::new(kind, &serde_json::json!({})).expect("a plan");
+        judge_reply(&plan.profile.answer, &Reply { status, retry_after, body }, now())
     }
 
     #[test]
@@ -172,15 +237,15 @@ mod tests {
             (200, "delivered"),
             (201, "delivered"),
             (204, "delivered"),
-            (301, "refused"),
-            (307, "refused"),
+            (301, "barred"),
+            (307, "barred"),
             (400, "refused"),
-            (401, "refused"),
-            (403, "refused"),
-            (404, "refused"),
+            (401, "barred"),
+            (403, "barred"),
+            (404, "barred"),
             (408, "retryable"),
             (409, "refused"),
-            (410, "refused"),
+            (410, "barred"),
             (422, "refused"),
             (425, "retryable"),
             (429, "retryable"),
@@ -201,7 +266,7 @@ mod tests {
         let body = r#"{"errors":{"first_name":["The first name field is required."]}}"#;
         let Outcome::Refused { reason } = judged(Kind::Bonzo, 422, None, body) else { panic!("not refused") };
         assert_eq!(reason, "HTTP 422: first_name: The first name field is required.");
-        let Outcome::Refused { reason } = judged(Kind::Bonzo, 401, None, body) else { panic!("not refused") };
+        let Outcome::Barred { reason } = judged(Kind::Bonzo, 401, None, body) else { panic!("not barred") };
         assert!(reason.contains("URL and credentials"), "{reason}");
         let Outcome::Refused { reason } = judged(Kind::Webhook, 400, None, "<html>") else {
             panic!("not refused")
@@ -231,7 +296,7 @@ mod tests {
             (Failure::Tls, "retryable"),
             (Failure::Timeout, "unknown"),
             (Failure::Protocol, "unknown"),
-            (Failure::PrivateAddress, "refused"),
+            (Failure::PrivateAddress, "barred"),
         ] {
             assert_eq!(judge_failure(failure).as_str(), outcome, "{failure:?}");
         }
@@ -249,6 +314,48 @@ mod tests {
         assert_eq!(named(Kind::Bonzo, r#"{"id":"p-7"}"#), None);
     }
 
+    #[test]
+    fn a_service_that_always_answers_200_is_judged_by_its_body() {
+        let table = [
+            (Kind::Npa, r#"{"success":true,"recordID":"88001","message":""}"#, "delivered"),
+            (Kind::Npa, r#"{"success":true,"recordID":null}"#, "delivered"),
+            (Kind::Npa, r#"{"success":false,"message":"Invalid username or password"}"#, "refused"),
+            (Kind::Npa, "<html>Service page</html>", "unknown"),
+            (Kind::Npa, r#"{"success":tru"#, "unknown"),
+            (Kind::Npa, "{}", "unknown"),
+            (Kind::Boberdoo, r#"{"response":{"status":"Matched","lead_id":"50001"}}"#, "delivered"),
+            (Kind::Boberdoo, r#"{"response":{"status":"Unmatched","lead_id":50002}}"#, "delivered"),
+            (Kind::Boberdoo, r#"{"response":{"errors":{"error":"Invalid Key"}}}"#, "barred"),
+            (
+                Kind::Boberdoo,
+                r#"{"response":{"error":{"error":["Zip is missing","State is missing"]}}}"#,
+                "refused",
+            ),
+            (Kind::Boberdoo, "", "unknown"),
+        ];
+        for (kind, body, outcome) in table {
+            assert_eq!(judged(kind, 200, None, body).as_str(), outcome, "{body}");
+        }
+        let Outcome::Refused { reason } =
+            judged(Kind::Boberdoo, 200, None, r#"{"response":{"error":{"error":["Zip is missing","x"]}}}"#)
+        else {
+            panic!("not refused")
+        };
+        assert_eq!(reason, "HTTP 200: Zip is missing x");
+    }
+
+    #[test]
+    fn a_status_may_mean_something_else_by_setting() {
+        let rules = AnswerRules {
+            statuses: [("409".to_owned(), Meaning::Delivered), ("500".to_owned(), Meaning::Refused)].into(),
+            ..AnswerRules::default()
+        };
+        let judged = |status| judge_reply(&rules, &Reply { status, retry_after: None, body: "" }, now());
+        assert_eq!(judged(409).as_str(), "delivered");
+        assert_eq!(judged(500).as_str(), "refused");
+        assert_eq!(judged(501).as_str(), "retryable");
+    }
+
     proptest! {
         #[test]
         fn every_answer_has_an_outcome_and_a_short_reason(
@@ -258,7 +365,11 @@ mod tests {
         ) {
             let outcome = judged(Kind::Bonzo, status, retry_after.as_deref(), &body);
             prop_assert_eq!(matches!(outcome, Outcome::Delivered { .. }), (200..300).contains(&status));
-            if let Outcome::Refused { reason } | Outcome::Retryable { reason, .. } | Outcome::Unknown { reason } = outcome {
+            if let Outcome::Refused { reason }
+            | Outcome::Barred { reason }
+            | Outcome::Retryable { reason, .. }
+            | Outcome::Unknown { reason } = outcome
+            {
                 prop_assert!(reason.chars().count() <= REASON_CHARS_MAX + 20);
             }
         }

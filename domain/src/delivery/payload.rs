@@ -63,6 +63,9 @@ pub enum Hold {
          give the lead one, or the destination a fallback, and retry"
     )]
     FirstNameMissing,
+    /// The destination's template requires a value that the lead does not have.
+    #[error("the destination requires `{0}` and this lead has none; give the lead one and retry")]
+    FieldMissing(String),
 }
 
 /// The type of the one message that kind `webhook` sends.

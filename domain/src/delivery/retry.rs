@@ -20,14 +20,64 @@ pub enum Next {
     },
     /// It failed; a person may retry it.
     Failed {
+        /// Why, in one word.
+        code: Code,
+        /// Why, in one sentence.
+        reason: String,
+        /// The destination takes nothing before this.
+        not_before: Option<DateTime<Utc>>,
+    },
+    /// It may have arrived, nobody can be asked, and a copy would cost something: a person decides.
+    Unknown {
         /// Why, in one sentence.
         reason: String,
     },
-    /// It is tried again.
+    /// It is tried again; after an unknown outcome it is looked up before.
     Again {
         /// Not before this.
         at: DateTime<Utc>,
     },
+    /// It waits until a person lets the destination go on; the attempt does not count.
+    Waits,
+}
+
+/// Why a delivery failed, in one word for filters and programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The destination refused this lead.
+    Refused,
+    /// The destination does not let us in.
+    Barred,
+    /// The destination had trouble, and a person tries again.
+    Retryable,
+    /// All attempts are used up.
+    Exhausted,
+}
+
+impl Code {
+    /// The word in the column `delivery.code`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Barred => "barred",
+            Self::Retryable => "retryable",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
+/// The word in the column `delivery.code` of a delivery whose outcome is unknown.
+pub const UNKNOWN: &str = "unknown";
+/// The word in the column `delivery.code` of a delivered one whose answer names no record, though it should have.
+pub const NO_REMOTE_ID: &str = "no_remote_id";
+
+/// What a destination's settings say about one lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether it is tried again without a person.
+    pub automatic: bool,
+    /// Whether a second request after an unknown outcome does no harm: it can be looked up before, or a copy is recognised.
+    pub repeatable: bool,
 }
 
 /// Delays between attempts, as data.
@@ -71,16 +121,37 @@ impl RetrySchedule {
     ///
     /// A time that the destination asked for replaces the schedule's; up to a tenth is added to it
     /// and never taken from it.
-    pub fn next(&self, attempt: u16, outcome: Outcome, now: DateTime<Utc>, random: u32) -> Next {
-        let (not_before, reason) = match outcome {
+    pub fn next(
+        &self,
+        attempt: u16,
+        outcome: Outcome,
+        policy: Policy,
+        now: DateTime<Utc>,
+        random: u32,
+    ) -> Next {
+        let last = !self.allows(attempt.saturating_add(1));
+        let failed = |code, reason, not_before| Next::Failed { code, reason, not_before };
+        let not_before = match outcome {
             Outcome::Delivered { remote_id } => return Next::Delivered { remote_id },
-            Outcome::Refused { reason } => return Next::Failed { reason },
-            Outcome::Retryable { not_before, reason } => (not_before, reason),
-            Outcome::Unknown { reason } => (None, reason),
+            Outcome::Refused { reason } => return failed(Code::Refused, reason, None),
+            Outcome::Barred { .. } if policy.automatic => return Next::Waits,
+            Outcome::Barred { reason } => return failed(Code::Barred, reason, None),
+            Outcome::Retryable { not_before, reason, .. } if !policy.automatic => {
+                return failed(Code::Retryable, reason, not_before);
+            }
+            Outcome::Retryable { reason, .. } if last => {
+                let reason = format!("{attempt} attempts made, the last: {reason}");
+                return failed(Code::Exhausted, reason, None);
+            }
+            Outcome::Unknown { reason } if !(policy.automatic && policy.repeatable) => {
+                return Next::Unknown { reason };
+            }
+            Outcome::Unknown { reason } if last => {
+                return Next::Unknown { reason: format!("{attempt} attempts made, the last: {reason}") };
+            }
+            Outcome::Retryable { not_before, .. } => not_before,
+            Outcome::Unknown { .. } => None,
         };
-        if !self.allows(attempt.saturating_add(1)) {
-            return Next::Failed { reason: format!("{attempt} attempts made, the last: {reason}") };
-        }
         let at = match not_before {
             Some(asked) => {
                 let wait = u64::try_from((asked - now).num_milliseconds()).unwrap_or(0);
@@ -123,8 +194,12 @@ mod tests {
     }
 
     fn retryable(not_before: Option<DateTime<Utc>>) -> Outcome {
-        Outcome::Retryable { not_before, reason: "HTTP 500".to_owned() }
+        Outcome::Retryable { not_before, reason: "HTTP 500".to_owned(), rate_limited: false }
     }
+
+    const BY_ITSELF: Policy = Policy { automatic: true, repeatable: true };
+    const BY_PERSON: Policy = Policy { automatic: false, repeatable: true };
+    const COPIES_COST: Policy = Policy { automatic: true, repeatable: false };
 
     #[test]
     fn the_schedule_grows_and_ends() {
@@ -132,10 +207,14 @@ mod tests {
         let middle = u32::MAX / 2 + 1;
         let seconds: Vec<u64> = (1..=9).map(|attempt| schedule.delay(attempt, middle).as_secs()).collect();
         assert_eq!(seconds, [5, 30, 120, 600, 3_600, 14_400, 36_000, 36_000, 36_000]);
-        assert!(matches!(schedule.next(9, retryable(None), now(), 0), Next::Again { .. }));
+        assert!(matches!(schedule.next(9, retryable(None), BY_ITSELF, now(), 0), Next::Again { .. }));
         assert_eq!(
-            schedule.next(10, retryable(None), now(), 0),
-            Next::Failed { reason: "10 attempts made, the last: HTTP 500".to_owned() }
+            schedule.next(10, retryable(None), BY_ITSELF, now(), 0),
+            Next::Failed {
+                code: Code::Exhausted,
+                reason: "10 attempts made, the last: HTTP 500".to_owned(),
+                not_before: None
+            }
         );
     }
 
@@ -143,9 +222,34 @@ mod tests {
     fn a_refusal_is_final_and_an_unknown_answer_is_not() {
         let schedule = RetrySchedule::default();
         let refused = Outcome::Refused { reason: "no".to_owned() };
-        assert_eq!(schedule.next(1, refused, now(), 0), Next::Failed { reason: "no".to_owned() });
+        let failed = Next::Failed { code: Code::Refused, reason: "no".to_owned(), not_before: None };
+        assert_eq!(schedule.next(1, refused, BY_ITSELF, now(), 0), failed);
         let unknown = Outcome::Unknown { reason: "silence".to_owned() };
-        assert_eq!(schedule.next(1, unknown, now(), 0), Next::Again { at: now() + TimeDelta::seconds(4) });
+        assert_eq!(
+            schedule.next(1, unknown, BY_ITSELF, now(), 0),
+            Next::Again { at: now() + TimeDelta::seconds(4) }
+        );
+    }
+
+    #[test]
+    fn what_a_person_has_to_decide_is_not_tried_again() {
+        let schedule = RetrySchedule::default();
+        let unknown = || Outcome::Unknown { reason: "silence".to_owned() };
+        let left_open = Next::Unknown { reason: "silence".to_owned() };
+        assert_eq!(schedule.next(1, unknown(), COPIES_COST, now(), 0), left_open);
+        assert_eq!(schedule.next(1, unknown(), BY_PERSON, now(), 0), left_open);
+        assert!(matches!(schedule.next(10, unknown(), BY_ITSELF, now(), 0), Next::Unknown { .. }));
+        let later = now() + TimeDelta::seconds(120);
+        assert_eq!(
+            schedule.next(1, retryable(Some(later)), BY_PERSON, now(), 0),
+            Next::Failed { code: Code::Retryable, reason: "HTTP 500".to_owned(), not_before: Some(later) }
+        );
+        let barred = || Outcome::Barred { reason: "HTTP 401".to_owned() };
+        assert_eq!(schedule.next(10, barred(), BY_ITSELF, now(), 0), Next::Waits);
+        assert_eq!(
+            schedule.next(1, barred(), BY_PERSON, now(), 0),
+            Next::Failed { code: Code::Barred, reason: "HTTP 401".to_owned(), not_before: None }
+        );
     }
 
     #[test]
@@ -174,7 +278,7 @@ mod tests {
         #[test]
         fn what_was_asked_for_is_never_undercut(seconds in 1_i64..21_600, attempt in 1_u16..10, random: u32) {
             let asked = now() + TimeDelta::seconds(seconds);
-            let Next::Again { at } = RetrySchedule::default().next(attempt, retryable(Some(asked)), now(), random) else {
+            let Next::Again { at } = RetrySchedule::default().next(attempt, retryable(Some(asked)), BY_ITSELF, now(), random) else {
                 return Err(TestCaseError::fail("not tried again"));
             };
             prop_assert!(at >= asked && at <= asked + TimeDelta::milliseconds(seconds * 100));
@@ -182,7 +286,7 @@ mod tests {
 
         #[test]
         fn the_next_attempt_is_always_later(attempt in 1_u16..10, random: u32) {
-            let Next::Again { at } = RetrySchedule::default().next(attempt, retryable(None), now(), random) else {
+            let Next::Again { at } = RetrySchedule::default().next(attempt, retryable(None), BY_ITSELF, now(), random) else {
                 return Err(TestCaseError::fail("not tried again"));
             };
             prop_assert!(at > now());
@@ -193,7 +297,7 @@ mod tests {
             let schedule = RetrySchedule::default();
             let made = outcomes.iter().zip(1_u16..).take_while(|&(&retryable_one, attempt)| {
                 let outcome = if retryable_one { retryable(None) } else { Outcome::Unknown { reason: String::new() } };
-                matches!(schedule.next(attempt, outcome, now(), random), Next::Again { .. })
+                matches!(schedule.next(attempt, outcome, BY_ITSELF, now(), random), Next::Again { .. })
             });
             prop_assert_eq!(made.count(), 9);
         }

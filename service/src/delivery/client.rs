@@ -1,4 +1,4 @@
-//! One request to a destination: a deadline over all of it, a capped body, secrets redacted.
+//! One request to a destination: a deadline over all of it, a capped body, secrets redacted in what is kept.
 //!
 //! Redirects are not followed and no proxy of the environment is used: both would carry the request to
 //! where nobody checked.
@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::delivery::Failure;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use super::address::{self, CheckingResolver, LeadsToSpecialAddress, UrlError};
 
 /// How much of an answer is read at most, in bytes; more is left on the wire.
 const BODY_READ_MAX: usize = 64 * 1024;
+/// The same for the answer to a lookup, which may be a page of records.
+const LOOKUP_READ_MAX: usize = 1024 * 1024;
 /// How much of an answer is kept, in bytes.
 const BODY_KEPT_MAX: usize = 4 * 1024;
 /// How much of one header is kept, in characters.
@@ -81,7 +83,13 @@ impl Endpoint {
         Ok(Self { url, secrets })
     }
 
-    fn redact(&self, text: String) -> String {
+    /// The URL itself.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Takes every secret out of a text.
+    pub(super) fn redact(&self, text: String) -> String {
         self.secrets.iter().fold(text, |text, secret| {
             if text.contains(secret.as_str()) { text.replace(secret.as_str(), REDACTED) } else { text }
         })
@@ -101,6 +109,21 @@ pub struct Answer {
     pub headers: BTreeMap<String, String>,
     /// At most 4 KiB, decoded as UTF-8 with replacements, secrets redacted, free of NUL.
     pub body: String,
+    /// The body as it came, as far as it was read, for the rules that look into it. Never kept.
+    pub text: String,
+}
+
+/// What is sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    /// Absent: a GET of `url`; otherwise a POST of this.
+    pub body: Option<Bytes>,
+    /// Where to, when it is not the endpoint's own URL.
+    pub url: Option<Url>,
+    /// The headers, the content's type among them.
+    pub headers: HeaderMap,
+    /// From connecting to the last byte.
+    pub deadline: Duration,
 }
 
 impl Client {
@@ -128,22 +151,23 @@ impl Client {
         &self.settings
     }
 
-    /// Posts JSON and waits for the answer, up to the deadline.
-    pub async fn post(&self, to: &Endpoint, headers: HeaderMap, body: Bytes) -> Answer {
+    /// Sends and waits for the answer, up to the deadline.
+    pub(super) async fn send(&self, to: &Endpoint, outgoing: Outgoing) -> Answer {
         let started = Instant::now();
-        let deadline = tokio::time::Instant::now() + self.settings.deadline;
-        let request = self
-            .http
-            .post(to.url.clone())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .headers(headers)
-            .body(body);
+        let deadline = tokio::time::Instant::now() + outgoing.deadline.min(self.settings.deadline);
+        let url = outgoing.url.unwrap_or_else(|| to.url.clone());
+        let (request, read_max) = match outgoing.body {
+            Some(body) => (self.http.post(url).body(body), BODY_READ_MAX),
+            None => (self.http.get(url), LOOKUP_READ_MAX),
+        };
+        let request = request.headers(outgoing.headers);
         let mut answer = Answer {
             duration: Duration::ZERO,
             status: None,
             failure: None,
             headers: BTreeMap::new(),
             body: String::new(),
+            text: String::new(),
         };
         match tokio::time::timeout_at(deadline, request.send()).await {
             Err(_) => answer.failure = Some(Failure::Timeout),
@@ -152,10 +176,12 @@ impl Client {
                 answer.status = Some(response.status().as_u16());
                 answer.headers = kept_headers(response.headers(), to);
                 let mut bytes = Vec::new();
-                answer.failure = tokio::time::timeout_at(deadline, read_body(&mut response, &mut bytes))
-                    .await
-                    .unwrap_or(Some(Failure::Timeout));
+                answer.failure =
+                    tokio::time::timeout_at(deadline, read_body(&mut response, &mut bytes, read_max))
+                        .await
+                        .unwrap_or(Some(Failure::Timeout));
                 answer.body = kept_body(&bytes, to);
+                answer.text = String::from_utf8_lossy(&bytes).into_owned();
             }
         }
         answer.duration = started.elapsed();
@@ -164,12 +190,16 @@ impl Client {
 }
 
 /// Reads the body up to the cap. What came before a failure is kept.
-async fn read_body(response: &mut reqwest::Response, bytes: &mut Vec<u8>) -> Option<Failure> {
+async fn read_body(
+    response: &mut reqwest::Response,
+    bytes: &mut Vec<u8>,
+    read_max: usize,
+) -> Option<Failure> {
     loop {
         match response.chunk().await {
             Ok(None) => return None,
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > BODY_READ_MAX => {
-                bytes.extend_from_slice(&chunk[..BODY_READ_MAX - bytes.len()]);
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > read_max => {
+                bytes.extend_from_slice(&chunk[..read_max - bytes.len()]);
                 return Some(Failure::BodyTooLarge);
             }
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),

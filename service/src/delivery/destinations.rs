@@ -3,14 +3,18 @@
 //! Opening a sealed URL for each request would cost more than it protects; keeping it for long would
 //! send leads to an address that a person has already corrected.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::delivery::Kind;
+use chrono::{DateTime, Utc};
+use domain::delivery::profile::OnUnknown;
+use domain::delivery::{Kind, Plan};
 use domain::ids::{DestinationId, TenantId};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use standardwebhooks::Webhook;
 use uuid::Uuid;
 
@@ -25,9 +29,22 @@ const ENTRIES_MAX: usize = 10_000;
 /// A destination, ready to be sent to.
 pub(super) struct Destination {
     pub kind: Kind,
+    pub plan: Plan,
     pub endpoint: Endpoint,
-    pub signer: Option<Webhook>,
+    /// As a person may see it.
+    pub url_masked: String,
+    /// The present signing secret, and during a rotation the one before; empty where the kind has none.
+    pub signers: Vec<Webhook>,
+    /// By name.
+    pub secrets: BTreeMap<String, String>,
     pub first_name_fallback: Option<String>,
+}
+
+impl Destination {
+    /// Whether a second request after an unknown outcome does no harm.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.plan.profile.lookup.is_some() || self.plan.profile.unknown == OnUnknown::Resend
+    }
 }
 
 /// A destination, or the reason why nothing can be sent to it.
@@ -45,9 +62,13 @@ struct Row {
     id: Uuid,
     kind: String,
     url_sealed: Vec<u8>,
+    url_masked: String,
     signing_sealed: Option<Vec<u8>>,
+    signing_old_sealed: Option<Vec<u8>>,
+    signing_old_until: Option<DateTime<Utc>>,
+    credentials_sealed: Option<Vec<u8>>,
+    settings: Json<Value>,
     first_name_fallback: Option<String>,
-    enabled: bool,
 }
 
 impl Destinations {
@@ -68,7 +89,8 @@ impl Destinations {
             return Ok(found);
         }
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, kind, url_sealed, signing_sealed, first_name_fallback, enabled
+            "SELECT id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until,
+                    credentials_sealed, settings, first_name_fallback
              FROM destination WHERE tenant_id = $1 AND id = ANY ($2)",
         )
         .bind(tenant.uuid())
@@ -104,20 +126,47 @@ impl Destinations {
     }
 }
 
+/// One destination with every secret replaced, for showing what would be sent.
+pub(super) async fn masked(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    destination: DestinationId,
+    open: &Opener<'_>,
+) -> Result<Option<Result<Destination, String>>, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until,
+                credentials_sealed, settings, first_name_fallback
+         FROM destination WHERE tenant_id = $1 AND id = $2",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| {
+        let mut destination = open.open(tenant, row)?;
+        destination.signers.clear();
+        destination.secrets.values_mut().for_each(|secret| MASK.clone_into(secret));
+        Ok(destination)
+    }))
+}
+
+/// What stands for a secret where a person looks.
+pub(super) const MASK: &str = "[secret]";
+
 /// What it takes to open a destination.
 pub(super) struct Opener<'a> {
     pub secrets: &'a Secrets,
     pub allow_private: bool,
+    pub now: DateTime<Utc>,
 }
 
 impl Opener<'_> {
     /// The reasons are read by people: what is wrong and what to do, and nothing of the secret.
     fn open(&self, tenant: TenantId, row: Row) -> Result<Destination, String> {
-        if !row.enabled {
-            return Err("the destination is disabled; enable it and retry".to_owned());
-        }
         let kind = Kind::parse(&row.kind)
             .ok_or_else(|| format!("the destination's kind `{}` is unknown", row.kind))?;
+        let plan = Plan::new(kind, &row.settings.0)
+            .map_err(|error| format!("the destination's settings cannot be used: {error}"))?;
         let destination = DestinationId(row.id);
         let unseal = |purpose, sealed: &[u8]| {
             self.secrets
@@ -125,21 +174,49 @@ impl Opener<'_> {
                 .map_err(|error| format!("the destination's secrets cannot be opened: {error}"))
         };
         let url = unseal(Purpose::Url, &row.url_sealed)?;
-        let signing =
-            row.signing_sealed.as_deref().map(|sealed| unseal(Purpose::Signing, sealed)).transpose()?;
-        let further: Vec<&str> = signing.iter().map(SecretString::expose_secret).collect();
+        let secrets = match &row.credentials_sealed {
+            Some(sealed) => {
+                let text = unseal(Purpose::Credentials, sealed)?;
+                serde_json::from_str(text.expose_secret())
+                    .map_err(|_| "the destination's credentials cannot be read; give them again".to_owned())?
+            }
+            None => BTreeMap::new(),
+        };
+        if let Some(missing) = plan.secrets.iter().find(|name| !secrets.contains_key(*name)) {
+            return Err(format!("the destination has no credential `{missing}`; give it one and retry"));
+        }
+        let mut signing = Vec::new();
+        if let Some(sealed) = &row.signing_sealed {
+            signing.push(unseal(Purpose::Signing, sealed)?);
+        }
+        if let (Some(sealed), Some(until)) = (&row.signing_old_sealed, row.signing_old_until)
+            && until > self.now
+        {
+            signing.push(unseal(Purpose::SigningOld, sealed)?);
+        }
+        let further: Vec<&str> = signing
+            .iter()
+            .map(SecretString::expose_secret)
+            .chain(secrets.values().map(String::as_str))
+            .collect();
         let endpoint = Endpoint::new(url.expose_secret(), &further, self.allow_private)
             .map_err(|error| format!("the destination's URL cannot be used: {error}"))?;
-        let signer = match (kind, &signing) {
-            (Kind::Bonzo, _) => None,
-            (Kind::Webhook, Some(secret)) => Some(
-                Webhook::new(secret.expose_secret())
-                    .map_err(|_| "the destination's signing secret is not whsec_… in base64".to_owned())?,
-            ),
-            (Kind::Webhook, None) => {
-                return Err("the destination has no signing secret; give it one".to_owned());
-            }
+        if kind == Kind::Webhook && signing.is_empty() {
+            return Err("the destination has no signing secret; give it one".to_owned());
+        }
+        let signer = |secret: &SecretString| {
+            Webhook::new(secret.expose_secret())
+                .map_err(|_| "the destination's signing secret is not whsec_… in base64".to_owned())
         };
-        Ok(Destination { kind, endpoint, signer, first_name_fallback: row.first_name_fallback })
+        let signers = signing.iter().map(signer).collect::<Result<_, _>>()?;
+        Ok(Destination {
+            kind,
+            plan,
+            endpoint,
+            url_masked: row.url_masked,
+            signers,
+            secrets,
+            first_name_fallback: row.first_name_fallback,
+        })
     }
 }

@@ -1,30 +1,28 @@
-//! What a worker does with deliveries, step by step: claim, send, finish. No loop and no waiting here.
+//! What a worker does with claimed deliveries, step by step: ask, send, judge, finish. No loop and no waiting here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::delivery::{
-    Kind, LeadFacts, Next, Outcome, Reply, RetrySchedule, bonzo, judge_failure, judge_reply, payload,
+    LeadFacts, Next, Outcome, Policy, Reply, RetrySchedule, Signal, judge_failure, judge_reply,
 };
-use domain::ids::{DeliveryId, DestinationId, TenantId};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Error;
 use super::client::{self, Answer, Client};
-use super::destinations::{Destination, Destinations, Known, Opener};
-use super::store::{self, Attempt, Finished, Lease, State};
+use super::destinations::{Destination, Destinations, Key, Known};
+use super::gates::{self, Gates};
+use super::lookup::{self, Found};
+use super::request;
+use super::settled::{End, Settled, settled};
+use super::store::{self, Attempt, Finished, State, Written};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
-
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
 /// How a worker works. The defaults suit a machine with a few cores and one worker process on it.
 #[derive(Debug, Clone)]
@@ -76,6 +74,10 @@ pub struct Tally {
     pub failed: u64,
     /// Held: cannot be sent as they are.
     pub held: u64,
+    /// Nobody knows whether they arrived: a person decides.
+    pub unknown: u64,
+    /// Stopped by a rule of the client.
+    pub rejected: u64,
     /// To be tried again.
     pub again: u64,
     /// Finished too late: somebody else had them by then, and nothing was written.
@@ -89,7 +91,9 @@ impl Tally {
                 State::Delivered { .. } => self.delivered += 1,
                 State::Failed { .. } => self.failed += 1,
                 State::Held { .. } => self.held += 1,
-                State::Pending(_) => self.again += 1,
+                State::Unknown { .. } => self.unknown += 1,
+                State::Rejected { .. } => self.rejected += 1,
+                State::Pending(_) | State::Refunded(_) => self.again += 1,
             }
         }
     }
@@ -99,6 +103,8 @@ impl Tally {
         self.delivered += other.delivered;
         self.failed += other.failed;
         self.held += other.held;
+        self.unknown += other.unknown;
+        self.rejected += other.rejected;
         self.again += other.again;
         self.lost += other.lost;
     }
@@ -108,12 +114,27 @@ impl Tally {
 pub(super) struct Job {
     pub tenant: TenantId,
     pub destination_id: DestinationId,
-    id: DeliveryId,
-    number: i16,
-    budget_from: i16,
-    leased_until: DateTime<Utc>,
-    lead: LeadFacts,
-    destination: Option<Known>,
+    /// Requests to its destination at a time.
+    pub concurrency: usize,
+    pub id: DeliveryId,
+    pub number: i16,
+    pub budget_from: i16,
+    pub unsure: bool,
+    pub probe: bool,
+    pub leased_until: DateTime<Utc>,
+    pub lead: LeadFacts,
+    pub destination: Option<Known>,
+}
+
+impl Job {
+    fn key(&self) -> Key {
+        (self.tenant, self.destination_id)
+    }
+
+    /// Number of the attempt within the present budget, from 1.
+    fn attempt(&self) -> u16 {
+        u16::try_from(self.number.saturating_sub(self.budget_from)).unwrap_or(1).max(1)
+    }
 }
 
 /// Claims, sends, finishes.
@@ -122,11 +143,12 @@ pub(super) struct Engine {
     pub pool: PgPool,
     pub clock: Clock,
     pub ids: Ids,
-    secrets: Arc<Secrets>,
-    client: Client,
-    destinations: Destinations,
+    pub secrets: Arc<Secrets>,
+    pub client: Client,
+    pub destinations: Destinations,
+    pub gates: Gates,
     /// Names this worker in the leases.
-    holder: Uuid,
+    pub holder: Uuid,
 }
 
 impl Engine {
@@ -147,69 +169,56 @@ impl Engine {
             secrets,
             client,
             destinations: Destinations::default(),
+            gates: Gates::default(),
             holder,
         })
     }
 
-    /// Claims up to `limit` due deliveries of a tenant.
-    pub(super) async fn claim(
-        &self,
-        tenant: TenantId,
-        limit: usize,
-        except: &[Uuid],
-    ) -> Result<Vec<Job>, Error> {
-        let now = self.clock.now();
-        let leased_until = now + TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::hours(1));
-        let lease = Lease { holder: self.holder, now, until: leased_until };
-        let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
-        let claimed = store::claim(tx.connection(), tenant, lease, limit, except).await?;
-        let wanted = claimed.iter().map(|claimed| claimed.destination).collect();
-        let open =
-            Opener { secrets: &self.secrets, allow_private: self.client.settings().allow_private_addresses };
-        let destinations = self.destinations.get(tx.connection(), tenant, wanted, &open).await?;
-        tx.commit().await?;
-        let jobs = claimed.into_iter().map(|claimed| Job {
-            tenant,
-            destination_id: claimed.destination,
-            id: claimed.id,
-            number: claimed.number,
-            budget_from: claimed.budget_from,
-            leased_until,
-            lead: claimed.lead,
-            destination: destinations.get(&claimed.destination).cloned(),
-        });
-        Ok(jobs.collect())
-    }
-
     /// Makes the request, unless there is a reason not to, and says what is to be written.
     pub(super) async fn send(&self, job: Job) -> Finished {
-        let attempt = u16::try_from(job.number.saturating_sub(job.budget_from)).unwrap_or(1).max(1);
+        let attempt = job.attempt();
         if !self.settings.schedule.allows(attempt) {
-            let made = attempt - 1;
-            let reason = format!("{made} attempts made, and the last ones never came to an end");
-            return self.unsent(&job, State::Failed { reason });
+            let reason = format!("{} attempts made, and the last ones never came to an end", attempt - 1);
+            return self.unsent(&job, State::Unknown { reason });
         }
-        let known = match job.destination.as_deref() {
+        let destination = match job.destination.as_deref() {
             Some(Ok(destination)) => destination,
             Some(Err(reason)) => return self.unsent(&job, State::Held { reason: reason.clone() }),
             None => return self.unsent(&job, State::Held { reason: "the destination is gone".to_owned() }),
         };
-        let body = match known.kind {
-            Kind::Webhook => payload::webhook(&job.lead),
-            Kind::Bonzo => match bonzo::body(&job.lead, known.first_name_fallback.as_deref()) {
-                Ok(body) => body,
-                Err(hold) => return self.unsent(&job, State::Held { reason: hold.to_string() }),
-            },
-        };
+        let rejections = &destination.plan.profile.rejections;
+        if let Some(rule) = rejections.iter().find(|rule| rule.when.holds(&job.lead)) {
+            let (code, reason) = (rule.code.clone(), rule.reason.clone());
+            return self.unsent(&job, State::Rejected { code, reason });
+        }
         let started_at = self.clock.now();
+        let outgoing = match request::build(destination, &job.lead, job.id, started_at) {
+            Ok(outgoing) => outgoing,
+            Err(hold) => return self.unsent(&job, State::Held { reason: hold.to_string() }),
+        };
         // Sending what could outlast the lease would be sending it twice at a time.
         let deadline = TimeDelta::from_std(self.client.settings().deadline).unwrap_or(TimeDelta::hours(1));
-        if started_at + deadline >= job.leased_until {
+        let asked_first = job.unsure && destination.plan.profile.lookup.is_some();
+        let steps = if asked_first { 2 } else { 1 };
+        if started_at + deadline * steps >= job.leased_until {
             return self.release(&job);
         }
-        let headers = headers(&job, known, &body, started_at);
-        let answer = self.client.post(&known.endpoint, headers, Bytes::from(body)).await;
-        self.judge(&job, attempt, known.kind, started_at, answer)
+        let mut looked_up = None;
+        if asked_first {
+            match lookup::ask(&self.client, destination, &job.lead, deadline).await {
+                Found::Here { remote_id, answer } => return self.found(&job, started_at, remote_id, *answer),
+                Found::Absent => looked_up = Some("absent"),
+                Found::NotAsked => {}
+                Found::Failed { answer } => return self.unasked(&job, destination, started_at, *answer),
+            }
+        } else if job.unsure && !destination.is_repeatable() && attempt > 1 {
+            // On the first attempt of a budget a person has just decided so.
+            let reason = "Baton was stopped while it was being sent; it may have arrived".to_owned();
+            return self.unsent(&job, State::Unknown { reason });
+        }
+        let answer = self.client.send(&destination.endpoint, outgoing).await;
+        let outcome = self.outcome(destination, &answer);
+        self.judge(&job, destination, outcome, attempt_row(started_at, answer, looked_up))
     }
 
     /// Gives a claimed delivery back as it was, due at once.
@@ -218,51 +227,146 @@ impl Engine {
     }
 
     fn unsent(&self, job: &Job, state: State) -> Finished {
-        Finished { id: job.id, number: job.number, state, attempt: None, at: self.clock.now() }
+        let (id, destination, number) = (job.id, job.destination_id, job.number);
+        Finished { id, destination, number, state, attempt: None, at: self.clock.now() }
+    }
+
+    /// What an answer, or its absence, came to. A secret that the destination repeats leaves no trace in the reason.
+    fn outcome(&self, destination: &Destination, answer: &Answer) -> Outcome {
+        let mut outcome = match (answer.status, answer.failure) {
+            (Some(status), _) => {
+                let retry_after = answer.headers.get("retry-after").map(String::as_str);
+                let reply = Reply { status, retry_after, body: &answer.text };
+                judge_reply(&destination.plan.profile.answer, &reply, self.clock.now())
+            }
+            (None, Some(failure)) => judge_failure(failure),
+            (None, None) => unreachable!("a request ends with a status or a failure"),
+        };
+        match &mut outcome {
+            Outcome::Delivered { .. } => {}
+            Outcome::Refused { reason }
+            | Outcome::Barred { reason }
+            | Outcome::Retryable { reason, .. }
+            | Outcome::Unknown { reason } => *reason = destination.endpoint.redact(std::mem::take(reason)),
+        }
+        outcome
+    }
+
+    /// The destination already has it.
+    fn found(
+        &self,
+        job: &Job,
+        started_at: DateTime<Utc>,
+        remote_id: Option<String>,
+        answer: Answer,
+    ) -> Finished {
+        let outcome = Outcome::Delivered { remote_id };
+        let mut attempt = attempt_row(started_at, answer, Some("found"));
+        attempt.outcome = outcome.as_str();
+        measure(&outcome, attempt.duration_us);
+        self.gates.note(job.key(), Signal::Well, job.probe, NO_LIMITS);
+        let Outcome::Delivered { remote_id } = outcome else { unreachable!("it was just made") };
+        let (id, destination, number, at) = (job.id, job.destination_id, job.number, self.clock.now());
+        let state = State::Delivered { remote_id, flagged: false };
+        Finished { id, destination, number, state, attempt: Some(attempt), at }
+    }
+
+    /// The destination did not say whether it has it, so nothing was sent.
+    fn unasked(
+        &self,
+        job: &Job,
+        destination: &Destination,
+        started_at: DateTime<Utc>,
+        answer: Answer,
+    ) -> Finished {
+        let reason = match self.outcome(destination, &answer) {
+            barred @ Outcome::Barred { .. } => {
+                return self.judge(job, destination, barred, attempt_row(started_at, answer, Some("failed")));
+            }
+            Outcome::Refused { reason } | Outcome::Retryable { reason, .. } | Outcome::Unknown { reason } => {
+                reason
+            }
+            Outcome::Delivered { .. } => "the answer cannot be read".to_owned(),
+        };
+        let reason = format!("it may have arrived, and the destination does not say: {reason}");
+        let outcome = Outcome::Unknown { reason };
+        self.judge(job, destination, outcome, attempt_row(started_at, answer, Some("failed")))
     }
 
     fn judge(
         &self,
         job: &Job,
-        attempt: u16,
-        kind: Kind,
-        started_at: DateTime<Utc>,
-        answer: Answer,
+        destination: &Destination,
+        outcome: Outcome,
+        mut attempt: Attempt,
     ) -> Finished {
         let now = self.clock.now();
-        let outcome = match (answer.status, answer.failure) {
-            (Some(status), _) => {
-                let retry_after = answer.headers.get("retry-after").map(String::as_str);
-                judge_reply(kind, &Reply { status, retry_after, body: &answer.body }, now)
-            }
-            (None, Some(failure)) => judge_failure(failure),
-            (None, None) => unreachable!("a request ends with a status or a failure"),
+        let profile = &destination.plan.profile;
+        attempt.outcome = outcome.as_str();
+        measure(&outcome, attempt.duration_us);
+        // An error of theirs may have come after they stored it: asking costs little where it can be done.
+        let theirs = attempt.http_status.is_some_and(|status| status >= 500) && profile.lookup.is_some();
+        attempt.unsure = match &outcome {
+            Outcome::Unknown { .. } => true,
+            Outcome::Retryable { .. } => theirs,
+            Outcome::Delivered { .. } | Outcome::Refused { .. } | Outcome::Barred { .. } => false,
         };
-        measure(&outcome, answer.duration);
-        let record = Attempt {
-            started_at,
-            duration_us: i32::try_from(answer.duration.as_micros()).unwrap_or(i32::MAX),
-            outcome: outcome.as_str(),
-            http_status: answer.status.and_then(|status| i16::try_from(status).ok()),
-            error_kind: answer.failure.map(domain::delivery::Failure::as_str),
-            headers: answer.headers,
-            body: answer.body,
+        let limits = gates::Limits {
+            failures: profile.limits.breaker_failures,
+            pause: Duration::from_secs(profile.limits.breaker_pause_s.into()),
         };
+        let signal = Signal::of(&outcome);
+        let in_vain = matches!(signal, Signal::Trouble(_));
+        if let Outcome::Retryable { not_before: Some(until), rate_limited: true, .. } = &outcome {
+            self.gates.pause(job.key(), *until);
+        }
+        self.gates.note(job.key(), signal, job.probe, limits);
+        let policy = Policy {
+            automatic: !profile.retry.by_person.contains(&job.lead.channel),
+            repeatable: destination.is_repeatable(),
+        };
+        let expected = profile.answer.remote_id_expected;
         let random = u32::try_from(self.ids.jitter() >> 32).unwrap_or(u32::MAX);
-        let state = match self.settings.schedule.next(attempt, outcome, now, random) {
-            Next::Delivered { remote_id } => State::Delivered { remote_id },
-            Next::Failed { reason } => State::Failed { reason },
+        let state = match self.settings.schedule.next(job.attempt(), outcome, policy, now, random) {
+            Next::Delivered { remote_id } => {
+                State::Delivered { flagged: expected && remote_id.is_none(), remote_id }
+            }
+            Next::Failed { code, reason, not_before } => State::Failed { code, reason, not_before },
+            Next::Unknown { reason } => State::Unknown { reason },
+            Next::Waits => State::Refunded(now),
+            // A try that only shows whether the destination answers takes nothing of the lead's attempts.
+            Next::Again { at } if job.probe && in_vain => State::Refunded(at),
             Next::Again { at } => State::Pending(at),
         };
-        Finished { id: job.id, number: job.number, state, attempt: Some(record), at: now }
+        let (id, destination, number) = (job.id, job.destination_id, job.number);
+        Finished { id, destination, number, state, attempt: Some(attempt), at: now }
     }
 
     /// Writes what came of deliveries of one tenant, in one transaction. Answers how many were still ours.
     pub(super) async fn finish(&self, tenant: TenantId, batch: &[Finished]) -> Result<u64, Error> {
         let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
         let written = store::finish(tx.connection(), tenant, self.holder, batch).await?;
+        let now = self.clock.now();
+        let ended: Vec<Settled> = written.iter().filter_map(ended).collect();
+        if !ended.is_empty() {
+            settled(tx.connection(), tenant, &ended, (now, &self.ids)).await?;
+        }
+        let mut destinations: Vec<DestinationId> = batch.iter().map(|one| one.destination).collect();
+        destinations.sort_unstable();
+        destinations.dedup();
+        let mut transitions = Vec::new();
+        for destination in destinations {
+            let key = (tenant, destination);
+            if let Some(transition) = self.gates.wanted(key) {
+                gates::apply(tx.connection(), key, &transition, now).await?;
+                transitions.push((key, transition));
+            }
+        }
         tx.commit().await?;
-        Ok(written)
+        for (key, transition) in transitions {
+            self.gates.written(key, &transition);
+        }
+        Ok(written.len() as u64)
     }
 
     /// The same for a batch that the database dislikes: halves it until the one row that is at fault stands
@@ -295,22 +399,34 @@ impl Engine {
     }
 }
 
-/// The delivery's id on every attempt, by which a receiver recognises a second copy; a signature where the kind has one.
-fn headers(job: &Job, destination: &Destination, body: &str, now: DateTime<Utc>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(4);
-    let id = job.id.to_string();
-    let timestamp = now.timestamp();
-    if let Some(signer) = &destination.signer {
-        let signature = signer.sign(&id, timestamp, body.as_bytes()).expect("the body is UTF-8");
-        headers
-            .insert(WEBHOOK_SIGNATURE, HeaderValue::try_from(signature).expect("base64 is a header's text"));
-    }
-    headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
-    headers.insert(WEBHOOK_ID, HeaderValue::try_from(id).expect("an id is a header's text"));
-    headers
+/// A lookup that finds something says nothing about failures in a row.
+const NO_LIMITS: gates::Limits = gates::Limits { failures: 0, pause: Duration::ZERO };
+
+fn ended(written: &Written) -> Option<Settled> {
+    Some(Settled {
+        delivery: DeliveryId(written.id),
+        lead: LeadId(written.lead_id),
+        destination: DestinationId(written.destination_id),
+        end: End::of(&written.state)?,
+    })
 }
 
-fn measure(outcome: &Outcome, duration: Duration) {
+/// The row of an attempt; its outcome is filled in by whoever judges.
+fn attempt_row(started_at: DateTime<Utc>, answer: Answer, looked_up: Option<&'static str>) -> Attempt {
+    Attempt {
+        started_at,
+        duration_us: i32::try_from(answer.duration.as_micros()).unwrap_or(i32::MAX),
+        outcome: "unknown",
+        http_status: answer.status.and_then(|status| i16::try_from(status).ok()),
+        error_kind: answer.failure.map(domain::delivery::Failure::as_str),
+        headers: answer.headers,
+        body: answer.body,
+        looked_up,
+        unsure: false,
+    }
+}
+
+fn measure(outcome: &Outcome, duration_us: i32) {
     metrics::counter!("baton_delivery_attempts_total", "outcome" => outcome.as_str()).increment(1);
-    metrics::histogram!("baton_delivery_attempt_seconds").record(duration.as_secs_f64());
+    metrics::histogram!("baton_delivery_attempt_seconds").record(f64::from(duration_us) / 1e6);
 }

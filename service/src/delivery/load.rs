@@ -7,16 +7,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::destinations::Key;
 use domain::ids::TenantId;
 use tokio::sync::{Notify, Semaphore};
-use uuid::Uuid;
-
-use super::destinations::Key;
 
 /// The places of one worker.
 pub(super) struct Load {
     places: usize,
-    per_destination: usize,
     counts: Mutex<Counts>,
     /// Told whenever a place becomes free.
     pub freed: Notify,
@@ -49,8 +46,8 @@ pub(super) struct Turn {
 }
 
 impl Load {
-    pub(super) fn new(places: usize, per_destination: usize) -> Self {
-        Self { places, per_destination, counts: Mutex::default(), freed: Notify::new() }
+    pub(super) fn new(places: usize) -> Self {
+        Self { places, counts: Mutex::default(), freed: Notify::new() }
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -72,14 +69,9 @@ impl Load {
         self.counts().by_tenant.contains_key(&tenant)
     }
 
-    /// The tenant's destinations with so many deliveries before them that a further one would wait too long.
-    pub(super) fn saturated(&self, tenant: TenantId) -> Vec<Uuid> {
-        let counts = self.counts();
-        let full = counts
-            .by_destination
-            .iter()
-            .filter(|((of, _), queue)| *of == tenant && queue.waiting >= self.per_destination * 3);
-        full.map(|((_, destination), _)| destination.uuid()).collect()
+    /// How many deliveries to that destination wait or are on their way.
+    pub(super) fn waiting(&self, key: Key) -> usize {
+        self.counts().by_destination.get(&key).map_or(0, |queue| queue.waiting)
     }
 
     /// How many deliveries are held, those being committed included.
@@ -87,15 +79,16 @@ impl Load {
         self.counts().held
     }
 
-    /// Takes a place for a claimed delivery. A claim is bounded by [`Load::allowance`], so this never waits.
-    pub(super) fn take(self: &Arc<Self>, key: Key) -> (Place, Turn) {
+    /// Takes a place for a claimed delivery to a destination of that concurrency. A claim is bounded by
+    /// [`Load::allowance`], so this never waits. Another concurrency counts from when the queue was empty once.
+    pub(super) fn take(self: &Arc<Self>, key: Key, concurrency: usize) -> (Place, Turn) {
         let mut counts = self.counts();
         counts.held += 1;
         *counts.by_tenant.entry(key.0).or_default() += 1;
         let queue = counts
             .by_destination
             .entry(key)
-            .or_insert_with(|| Queue { waiting: 0, turns: Arc::new(Semaphore::new(self.per_destination)) });
+            .or_insert_with(|| Queue { waiting: 0, turns: Arc::new(Semaphore::new(concurrency)) });
         queue.waiting += 1;
         let turns = Arc::clone(&queue.turns);
         (Place { load: Arc::clone(self), tenant: key.0 }, Turn { load: Arc::clone(self), key, turns })
@@ -132,6 +125,7 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use domain::ids::DestinationId;
+    use uuid::Uuid;
 
     use super::*;
 
@@ -140,12 +134,12 @@ mod tests {
     }
 
     fn fill(load: &Arc<Load>, tenant: u128) -> Vec<(Place, Turn)> {
-        (0..load.allowance(key(tenant).0)).map(|_| load.take(key(tenant))).collect()
+        (0..load.allowance(key(tenant).0)).map(|_| load.take(key(tenant), 10)).collect()
     }
 
     #[test]
     fn one_tenant_gets_a_quarter_and_a_newcomer_always_finds_room() {
-        let load = Arc::new(Load::new(1_000, 10));
+        let load = Arc::new(Load::new(1_000));
         let mut hogs = Vec::new();
         // Each of nine tenants takes whatever it may, again and again, and gives nothing back.
         for _ in 0..20 {
@@ -168,12 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_with_a_queue_is_left_out_until_it_shortens() {
-        let load = Arc::new(Load::new(1_000, 10));
-        let mut held: Vec<_> = (0..30).map(|_| load.take(key(1))).collect();
-        assert_eq!(load.saturated(key(1).0), [Uuid::from_u128(1)]);
-        assert!(load.saturated(key(2).0).is_empty());
+    fn a_destinations_queue_is_counted_until_the_answers_are_there() {
+        let load = Arc::new(Load::new(1_000));
+        let mut held: Vec<_> = (0..30).map(|_| load.take(key(1), 10)).collect();
+        assert_eq!((load.waiting(key(1)), load.waiting(key(2))), (30, 0));
+        let turns = Arc::clone(&held[0].1.turns);
+        assert_eq!(turns.available_permits(), 10);
         held.pop();
-        assert!(load.saturated(key(1).0).is_empty());
+        assert_eq!(load.waiting(key(1)), 29);
+        held.clear();
+        assert_eq!((load.waiting(key(1)), load.held()), (0, 0));
     }
 }

@@ -1,10 +1,15 @@
 //! Destinations as people manage them. Their addresses are secrets: sealed in the row, masked to the eye.
 
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use domain::delivery::{Kind, Plan};
 use domain::ids::{DestinationId, TenantId};
 use entity::{Tenanted, destination};
 use sea_orm::sea_query::{ExprTrait, extension::postgres::PgFunc};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
 use super::address;
 use crate::app::App;
@@ -20,12 +25,16 @@ pub struct NewDestination {
     pub slug: String,
     /// As people see it; the slug when absent.
     pub name: Option<String>,
-    /// `bonzo` or `webhook`.
+    /// A kind's word, as in `bonzo`.
     pub kind: String,
     /// Where leads are posted.
     pub url: SecretString,
     /// What stands for a missing first name; absent: such a lead is held.
     pub first_name_fallback: Option<String>,
+    /// What differs from the profile of its kind, a JSON object; absent: nothing.
+    pub settings: Option<Value>,
+    /// The secrets that its templates ask for, by name.
+    pub credentials: BTreeMap<String, SecretString>,
 }
 
 /// What may change of a destination.
@@ -39,6 +48,10 @@ pub struct DestinationChange {
     pub url: Option<SecretString>,
     /// Sets or (inner none) clears what stands for a missing first name.
     pub first_name_fallback: Option<Option<String>>,
+    /// Replaces what differs from the profile of its kind.
+    pub settings: Option<Value>,
+    /// Replaces those of these names; the others stay.
+    pub credentials: BTreeMap<String, SecretString>,
 }
 
 /// All destinations of the tenant, by slug.
@@ -78,13 +91,16 @@ pub async fn create(
     new: NewDestination,
 ) -> Result<(destination::Model, Option<SecretString>), Error> {
     check_slug(&new.slug)?;
-    if !matches!(new.kind.as_str(), "bonzo" | "webhook") {
-        return Err(Error::invalid("kind", "the kind must be bonzo or webhook"));
-    }
+    let kind = Kind::parse(&new.kind).ok_or_else(|| {
+        let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+        Error::invalid("kind", format!("the kind must be one of {kinds}"))
+    })?;
+    let settings = new.settings.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    check_plan(kind, &settings, &new.credentials)?;
     let now = app.clock.now();
     let id = DestinationId(app.ids.next(now));
     let (url_sealed, url_masked) = seal_url(app, tenant, id, &new.url)?;
-    let secret = (new.kind == "webhook").then(new_signing_secret);
+    let secret = (kind == Kind::Webhook).then(new_signing_secret);
     let row = destination::ActiveModel {
         tenant_id: Set(tenant.uuid()),
         id: Set(id.uuid()),
@@ -100,6 +116,9 @@ pub async fn create(
         first_name_fallback: Set(fallback(new.first_name_fallback)?),
         enabled: Set(true),
         created_at: Set(now),
+        settings: Set(settings),
+        credentials_sealed: Set(seal_credentials(app, tenant, id, &new.credentials)),
+        ..Default::default()
     };
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
     let taken = |error| slug_taken(error, "destination_tenant_id_slug_key", "destination", &new.slug);
@@ -116,7 +135,17 @@ pub async fn update(
     change: DestinationChange,
 ) -> Result<destination::Model, Error> {
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let mut row: destination::ActiveModel = by_id(&tx, id).await?.into();
+    let before = by_id(&tx, id).await?;
+    let changed = if change.settings.is_some() || !change.credentials.is_empty() {
+        Some(plan_after(app, tenant, &before, &change)?)
+    } else {
+        None
+    };
+    let mut row: destination::ActiveModel = before.into();
+    if let Some((settings, credentials)) = changed {
+        row.settings = Set(settings);
+        row.credentials_sealed = Set(seal_credentials(app, tenant, id, &credentials));
+    }
     if let Some(name) = change.name {
         row.name = Set(check_name(name)?);
     }
@@ -134,6 +163,115 @@ pub async fn update(
     let row = row.update(&tx).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// Settings and credentials as the change leaves them, checked together.
+fn plan_after(
+    app: &App,
+    tenant: TenantId,
+    before: &destination::Model,
+    change: &DestinationChange,
+) -> Result<(Value, BTreeMap<String, SecretString>), Error> {
+    let kind = Kind::parse(&before.kind)
+        .ok_or_else(|| Error::internal("reading a destination", format!("its kind is `{}`", before.kind)))?;
+    let settings = change.settings.clone().unwrap_or_else(|| before.settings.clone());
+    let mut credentials = open_credentials(app, tenant, before)?;
+    credentials.extend(change.credentials.iter().map(|(name, secret)| (name.clone(), secret.clone())));
+    check_plan(kind, &settings, &credentials)?;
+    Ok((settings, credentials))
+}
+
+/// The names of the credentials that a destination has; what they are is never told.
+pub fn credential_names(app: &App, tenant: TenantId, row: &destination::Model) -> Result<Vec<String>, Error> {
+    Ok(open_credentials(app, tenant, row)?.into_keys().collect())
+}
+
+/// Gives a webhook a new signing secret, which is shown once. The one before signs beside it for so many hours, so that
+/// the receiver can change over without losing a message.
+pub async fn rotate_signing_secret(
+    app: &App,
+    tenant: TenantId,
+    id: DestinationId,
+    overlap: TimeDelta,
+) -> Result<(destination::Model, SecretString), Error> {
+    if !(TimeDelta::zero()..=TimeDelta::days(30)).contains(&overlap) {
+        return Err(Error::invalid("overlapHours", "the older secret may sign for 0 to 720 hours more"));
+    }
+    let tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let before = by_id(&tx, id).await?;
+    let Some(sealed) = &before.signing_sealed else {
+        return Err(Error::Conflict("only a destination of kind webhook has a signing secret".into()));
+    };
+    let context = |purpose| Context { tenant, destination: id, purpose };
+    let unreadable = |error| Error::internal("opening a signing secret", error);
+    let older = app.secrets.open(context(Purpose::Signing), sealed).map_err(unreadable)?;
+    let secret = new_signing_secret();
+    let mut row: destination::ActiveModel = before.into();
+    row.signing_sealed = Set(Some(app.secrets.seal(context(Purpose::Signing), secret.expose_secret())));
+    let overlaps = overlap > TimeDelta::zero();
+    row.signing_old_sealed =
+        Set(overlaps.then(|| app.secrets.seal(context(Purpose::SigningOld), older.expose_secret())));
+    row.signing_old_until = Set(overlaps.then(|| app.clock.now() + overlap));
+    let row = row.update(&tx).await?;
+    tx.commit().await?;
+    Ok((row, secret))
+}
+
+/// Settings must be sound and every secret that they ask for be there.
+fn check_plan(
+    kind: Kind,
+    settings: &Value,
+    credentials: &BTreeMap<String, SecretString>,
+) -> Result<(), Error> {
+    const SETTINGS_BYTES_MAX: usize = 64 * 1024;
+    if settings.to_string().len() > SETTINGS_BYTES_MAX {
+        return Err(Error::invalid("settings", "the settings are longer than 64 KiB"));
+    }
+    let plan = Plan::new(kind, settings).map_err(|error| {
+        let place = if error.field == "settings" { String::new() } else { format!("{}: ", error.field) };
+        Error::invalid("settings", format!("{place}{}", error.message))
+    })?;
+    let missing: Vec<&str> =
+        plan.secrets.iter().filter(|name| !credentials.contains_key(*name)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        let names = missing.join(", ");
+        return Err(Error::invalid(
+            "credentials",
+            format!("a destination of this kind needs the credentials {names}"),
+        ));
+    }
+    let blank = credentials.iter().find(|(_, secret)| secret.expose_secret().trim().is_empty());
+    if let Some((name, _)) = blank {
+        return Err(Error::invalid("credentials", format!("the credential `{name}` is empty")));
+    }
+    Ok(())
+}
+
+fn seal_credentials(
+    app: &App,
+    tenant: TenantId,
+    id: DestinationId,
+    credentials: &BTreeMap<String, SecretString>,
+) -> Option<Vec<u8>> {
+    let plain: BTreeMap<&str, &str> =
+        credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect();
+    let text = serde_json::to_string(&plain).expect("texts always serialise");
+    let context = Context { tenant, destination: id, purpose: Purpose::Credentials };
+    (!plain.is_empty()).then(|| app.secrets.seal(context, &text))
+}
+
+fn open_credentials(
+    app: &App,
+    tenant: TenantId,
+    row: &destination::Model,
+) -> Result<BTreeMap<String, SecretString>, Error> {
+    let Some(sealed) = &row.credentials_sealed else { return Ok(BTreeMap::new()) };
+    let context = Context { tenant, destination: DestinationId(row.id), purpose: Purpose::Credentials };
+    let text =
+        app.secrets.open(context, sealed).map_err(|error| Error::internal("opening credentials", error))?;
+    let plain: BTreeMap<String, String> = serde_json::from_str(text.expose_secret())
+        .map_err(|error| Error::internal("reading credentials", error))?;
+    Ok(plain.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
 }
 
 fn seal_url(

@@ -1,44 +1,66 @@
 //! Delivery: pending rows of `delivery` become requests, answers become outcomes.
 //!
-//! The promise is **at least once**. A worker *claims* due deliveries in one short statement: it takes a
-//! lease (`lease`, `due_at` = its end) and counts the attempt. It sends, and *finishes* in batches: the
-//! attempt's row and the delivery's new state commit together, and only where the delivery still bears
-//! that lease and that attempt number. So a worker that dies loses nothing: its leases run out, others
-//! claim them, and the receiver tells the second copy by `webhook-id`. A worker that comes back late
-//! changes nothing. No transaction is open while a request is on its way.
+//! The promise is **at least once, and once where the receiver lets us make sure**. A worker *claims* due deliveries in
+//! one short statement: it takes a lease (`lease`, `due_at` = its end) and counts the attempt. It sends, and *finishes*
+//! in batches: the attempt's row and the delivery's new state commit together, and only where the delivery still bears
+//! that lease and that attempt number. A worker that comes back late changes nothing. No transaction is open while a
+//! request is on its way.
+//!
+//! So a worker that dies loses nothing: its leases run out and others claim them. Such a claim finds the older lease
+//! still there, which nobody finished: the request may have arrived. It is *unsure*, as it is after a timeout. Before an
+//! unsure delivery is sent again the destination is asked whether it has the lead, where its settings say how; where a
+//! copy does no harm (the receiver tells it by `webhook-id`, or folds it) it is sent again; otherwise it becomes
+//! `unknown` and a person decides.
 //!
 //! Leases are compared with the clock of the process that claims. Clocks of several machines may differ
 //! by up to the lease less the deadline (20 s by default) before one delivery could be on its way twice
 //! at a time; even then its id says so.
 //!
-//! The walk of one delivery: intake inserts its row beside the lead and calls [`Wake::wake`] →
-//! [`Worker`] finds the tenant, claims (`store`), builds body and signature and posts (`engine`,
-//! [`client`]) → `domain::delivery` judges the answer and names the next step → `store` commits it.
+//! A destination has a *breaker* in its row. Failures in a row open it: one delivery at a time is tried until one gets
+//! through, which brings the others forward. A destination that does not let us in is *held* until a person resumes it.
+//! What waits for a closed destination is never claimed, and costs the others nothing.
 //!
-//! Deliberately absent here: reading deliveries for people (that is GraphQL's), and making their rows
-//! (that is intake's, in the lead's own statement).
+//! One lead's order is kept because it has one delivery to a destination, one lease and one payload, read at the claim.
+//!
+//! The walk of one delivery: intake inserts its row beside the lead and calls [`Wake::wake`] →
+//! [`Worker`] finds tenant and destination, claims (`store`), builds the request from the destination's template
+//! (`request`), asks first when it must (`lookup`), sends (`engine`, [`client`]) → `domain::delivery` judges the answer
+//! and names the next step → `store` commits it, and with it what others do at that moment (`settled`).
+//!
+//! Deliberately absent here: making deliveries (that is intake's, in the lead's own statement).
 //!
 //! * [`Worker`] – runs until told to stop, or does what is due now and returns.
-//! * [`Retries`] – a person's second chance for what failed or is held.
+//! * [`Retries`] – a person's second chance for what failed, is held or unknown; reconciliation's second sending.
+//! * [`manage`] – destinations as people manage them; [`dry_run`] – what would be sent.
+//! * [`reads`] – deliveries as people read them.
 //! * [`address`] – which URLs and addresses a destination may have.
 
 use sea_orm::{DbErr, RuntimeErr};
 
 pub mod address;
+mod claim;
 pub mod client;
 mod destinations;
+pub mod dry_run;
 mod engine;
+mod facts;
+mod gates;
 mod load;
+mod lookup;
 pub mod manage;
 pub mod reads;
+mod request;
 mod retries;
+mod settled;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod worker;
 
 pub use engine::{Settings, Tally};
+pub use request::Shown;
 pub use retries::Retries;
+pub use settled::{End, Settled};
 pub use worker::{Wake, Worker};
 
 /// What can go wrong around deliveries. What goes wrong *with* one is its outcome and no error.
@@ -56,8 +78,14 @@ pub enum Error {
     /// This tenant has no such delivery.
     #[error("there is no such delivery")]
     NotFound,
-    /// Only what failed or is held can be retried.
-    #[error("the delivery is {state}; only a failed or held one can be retried")]
+    /// Only of an unknown outcome can a person say that it arrived.
+    #[error("the delivery is {state}; only an unknown one can be confirmed")]
+    NotUnknown {
+        /// Its state.
+        state: String,
+    },
+    /// Only what came to a bad end can be retried.
+    #[error("the delivery is {state}; only a failed, held or unknown one can be retried")]
     NotRetryable {
         /// Its state.
         state: String,

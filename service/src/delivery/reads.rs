@@ -24,6 +24,7 @@ pub struct DeliveryRow {
     pub reason: Option<String>,
     pub remote_id: Option<String>,
     pub finished_at: Option<DateTime<Utc>>,
+    pub code: Option<String>,
 }
 
 impl FromRow<'_, PgRow> for DeliveryRow {
@@ -40,6 +41,7 @@ impl FromRow<'_, PgRow> for DeliveryRow {
             reason: row.try_get(7)?,
             remote_id: row.try_get(8)?,
             finished_at: row.try_get(9)?,
+            code: row.try_get(10)?,
         })
     }
 }
@@ -57,6 +59,7 @@ pub struct AttemptRow {
     pub error_kind: Option<String>,
     pub response_headers: Option<StoredJson>,
     pub response_body: Option<String>,
+    pub looked_up: Option<String>,
 }
 
 impl FromRow<'_, PgRow> for AttemptRow {
@@ -72,6 +75,7 @@ impl FromRow<'_, PgRow> for AttemptRow {
             error_kind: row.try_get(6)?,
             response_headers: row.try_get(7)?,
             response_body: row.try_get(8)?,
+            looked_up: row.try_get(9)?,
         })
     }
 }
@@ -90,8 +94,8 @@ pub struct DeliveryFilter {
 }
 
 const DELIVERY: &str =
-    "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at";
-const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body";
+    "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at, code";
+const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body, looked_up";
 
 /// The lead that a CRM knows by that id of its own: the one delivered last.
 pub async fn lead_of_remote_id(tx: &TenantTx, remote_id: &str) -> Result<LeadId, Error> {
@@ -124,8 +128,8 @@ pub async fn list(
             .push_bind(now);
         query.push(" THEN 'sending' ELSE d.state END) = ANY(").push_bind(filter.states.clone()).push(")");
         // Lets the small index of those that need a person be used.
-        if filter.states.iter().all(|state| state == "failed" || state == "held") {
-            query.push(" AND d.state IN ('failed', 'held')");
+        if filter.states.iter().all(|state| ["failed", "held", "unknown"].contains(&state.as_str())) {
+            query.push(" AND d.state IN ('failed', 'held', 'unknown')");
         }
     }
     if let Some(status) = filter.http_status {

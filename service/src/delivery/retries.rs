@@ -1,16 +1,19 @@
-//! A person's second chance for what failed or is held.
+//! A person's second chance for what failed, is held or unknown; reconciliation's second sending of what got lost there.
 //!
 //! Attempt numbers go on counting, because they name rows that are never rewritten; `budget_from`
 //! remembers how many there were, so that the schedule and the number of attempts start afresh.
 
 use chrono::{DateTime, Utc};
-use domain::ids::{DeliveryId, DestinationId, TenantId};
+use domain::delivery::Code;
+use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
+use domain::journey::Step;
 use serde_json::json;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{Error, Wake};
+use super::settled::{End, Settled, settled};
+use super::{Error, Wake, gates};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 
@@ -18,6 +21,8 @@ use crate::runtime::{Clock, Ids};
 const BATCH: i64 = 1_000;
 /// Attempt numbers end with `smallint`; a delivery that has come this far is left alone.
 const ATTEMPTS_END: i16 = 32_000;
+/// The ends that a destination's trouble brings about, and not the lead's content.
+const OF_AN_INCIDENT: [&str; 3] = [Code::Barred.as_str(), Code::Retryable.as_str(), Code::Exhausted.as_str()];
 
 /// What a retry needs beside its arguments.
 #[derive(Clone, Copy)]
@@ -33,15 +38,19 @@ pub struct Retries<'a> {
 }
 
 impl Retries<'_> {
-    /// Makes a failed or held delivery pending again, due at once, and writes the event `retried` in the
-    /// lead's journey. `actor` is the user or key that asked for it.
+    /// Makes a failed, held or unknown delivery pending again, due at once (or when the destination said it takes it),
+    /// and writes the event `retried` in the lead's journey. `actor` is the user or key that asked for it.
+    ///
+    /// An unknown one is looked up before it is sent, where the destination can be asked; where it cannot, this is the
+    /// decision to send it again.
     pub async fn retry(&self, tenant: TenantId, delivery: DeliveryId, actor: &str) -> Result<(), Error> {
         let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
         let now = self.clock.now();
         let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(
         "UPDATE delivery
-         SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, finished_at = NULL
-         WHERE tenant_id = $1 AND id = $2 AND state IN ('failed', 'held') AND attempts < $4
+         SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL, finished_at = NULL,
+             due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
+         WHERE tenant_id = $1 AND id = $2 AND state IN ('failed', 'held', 'unknown') AND attempts < $4
          RETURNING id, lead_id",
     )
     .bind(tenant.uuid())
@@ -58,14 +67,14 @@ impl Retries<'_> {
                 .await?;
             return Err(state.map_or(Error::NotFound, |state| Error::NotRetryable { state }));
         }
-        self.record(tx.connection(), (tenant, now), actor, &retried).await?;
+        self.record(tx.connection(), (tenant, now), (Step::Retried, actor), &retried).await?;
         tx.commit().await?;
         self.wake.wake();
         Ok(())
     }
 
-    /// Makes all failed and held deliveries of a tenant pending again, of one destination or of all.
-    /// Answers how many. In batches of their own: what was done stays done when a later batch fails.
+    /// Makes all failed and held deliveries of a tenant pending again, of one destination or of all. Unknown ones are
+    /// left: each is a decision. Answers how many. In batches of their own: what was done stays done when a later batch fails.
     ///
     /// Held ones are included because a fallback or a first name may have come meanwhile; what still cannot
     /// be sent is held again. Call it after a destination was enabled or given another URL.
@@ -73,6 +82,17 @@ impl Retries<'_> {
         &self,
         tenant: TenantId,
         destination: Option<DestinationId>,
+        actor: &str,
+    ) -> Result<u64, Error> {
+        self.retry_where(tenant, destination, &[], actor).await
+    }
+
+    /// Those of them with one of these codes; all when there are none.
+    async fn retry_where(
+        &self,
+        tenant: TenantId,
+        destination: Option<DestinationId>,
+        codes: &[&str],
         actor: &str,
     ) -> Result<u64, Error> {
         let mut total = 0;
@@ -85,12 +105,12 @@ impl Retries<'_> {
                 "WITH wanted AS MATERIALIZED (
                  SELECT id FROM delivery
                  WHERE tenant_id = $1 AND state IN ('failed', 'held') AND id > $2 AND attempts < $6
-                   AND ($3::uuid IS NULL OR destination_id = $3)
+                   AND ($3::uuid IS NULL OR destination_id = $3) AND ($7::text[] = '{}' OR code = ANY ($7))
                  ORDER BY id LIMIT $5 FOR UPDATE
              )
              UPDATE delivery
-             SET state = 'pending', due_at = $4, budget_from = attempts, lease = NULL, reason = NULL,
-                 finished_at = NULL
+             SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
+                 finished_at = NULL, due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $4) ELSE $4 END
              WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
              RETURNING id, lead_id",
             )
@@ -100,10 +120,11 @@ impl Retries<'_> {
             .bind(now)
             .bind(BATCH)
             .bind(ATTEMPTS_END)
+            .bind(codes)
             .fetch_all(tx.connection())
             .await?;
             let Some(last) = retried.iter().map(|(id, _)| *id).max() else { break };
-            self.record(tx.connection(), (tenant, now), actor, &retried).await?;
+            self.record(tx.connection(), (tenant, now), (Step::Retried, actor), &retried).await?;
             tx.commit().await?;
             self.wake.wake();
             after = last;
@@ -112,12 +133,149 @@ impl Retries<'_> {
         Ok(total)
     }
 
+    /// Sends again what was delivered and is not there, or came to any other end than a rejection: for reconciliation,
+    /// which has compared both sides. Writes the event `resent`. Answers how many; those that are under way, rejected
+    /// or not the tenant's are left out.
+    pub async fn resend(
+        &self,
+        tenant: TenantId,
+        deliveries: &[DeliveryId],
+        actor: &str,
+    ) -> Result<u64, Error> {
+        let mut total = 0;
+        for batch in deliveries.chunks(BATCH.unsigned_abs().try_into().unwrap_or(usize::MAX)) {
+            let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
+            total += self.resend_in(tx.connection(), tenant, batch, actor).await?;
+            tx.commit().await?;
+            self.wake.wake();
+        }
+        Ok(total)
+    }
+
+    /// The same within the caller's transaction; up to a thousand at a time. The caller wakes the worker after it.
+    pub async fn resend_in(
+        &self,
+        connection: &mut PgConnection,
+        tenant: TenantId,
+        deliveries: &[DeliveryId],
+        actor: &str,
+    ) -> Result<u64, Error> {
+        let now = self.clock.now();
+        let ids: Vec<Uuid> = deliveries.iter().map(|id| id.uuid()).collect();
+        // Both sides were compared, so there is nothing left to look up.
+        let resent: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "UPDATE delivery
+             SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
+                 remote_id = NULL, finished_at = NULL, unsure = false
+             WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('delivered', 'failed', 'held', 'unknown')
+               AND attempts < $4
+             RETURNING id, lead_id",
+        )
+        .bind(tenant.uuid())
+        .bind(ids)
+        .bind(now)
+        .bind(ATTEMPTS_END)
+        .fetch_all(&mut *connection)
+        .await?;
+        self.record(connection, (tenant, now), (Step::Resent, actor), &resent).await?;
+        Ok(resent.len() as u64)
+    }
+
+    /// A person says that an unknown delivery has arrived: it is delivered, under the destination's own id when they
+    /// know it. Writes the event `confirmed`.
+    pub async fn confirm(
+        &self,
+        tenant: TenantId,
+        delivery: DeliveryId,
+        remote_id: Option<&str>,
+        actor: &str,
+    ) -> Result<(), Error> {
+        let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
+        let now = self.clock.now();
+        let confirmed: Option<(Uuid, Uuid, Uuid)> = sqlx::query_as(
+            "UPDATE delivery
+             SET state = 'delivered', remote_id = $3, reason = NULL, code = NULL, finished_at = $4, unsure = false
+             WHERE tenant_id = $1 AND id = $2 AND state = 'unknown'
+             RETURNING id, lead_id, destination_id",
+        )
+        .bind(tenant.uuid())
+        .bind(delivery.uuid())
+        .bind(remote_id)
+        .bind(now)
+        .fetch_optional(tx.connection())
+        .await?;
+        let Some((id, lead, destination)) = confirmed else {
+            let state = sqlx::query_scalar("SELECT state FROM delivery WHERE tenant_id = $1 AND id = $2")
+                .bind(tenant.uuid())
+                .bind(delivery.uuid())
+                .fetch_optional(tx.connection())
+                .await?;
+            return Err(state.map_or(Error::NotFound, |state| Error::NotUnknown { state }));
+        };
+        let end = Settled {
+            delivery,
+            lead: LeadId(lead),
+            destination: DestinationId(destination),
+            end: End::Delivered,
+        };
+        settled(tx.connection(), tenant, &[end], (now, self.ids)).await?;
+        self.record(tx.connection(), (tenant, now), (Step::Confirmed, actor), &[(id, lead)]).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Holds a destination: its leads wait until it is resumed.
+    pub async fn hold(
+        &self,
+        tenant: TenantId,
+        destination: DestinationId,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
+        gates::hold(tx.connection(), (tenant, destination), reason, self.clock.now()).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Lets a held or open destination go on: what waits is tried now, and what failed because of it is tried again.
+    /// Answers how many deliveries that concerns.
+    pub async fn resume(
+        &self,
+        tenant: TenantId,
+        destination: DestinationId,
+        actor: &str,
+    ) -> Result<u64, Error> {
+        let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
+        let now = self.clock.now();
+        sqlx::query(
+            "UPDATE destination SET breaker = 'closed', breaker_reason = NULL, breaker_since = NULL, probe_at = NULL,
+                    probes = 0
+             WHERE tenant_id = $1 AND id = $2 AND breaker <> 'closed'",
+        )
+        .bind(tenant.uuid())
+        .bind(destination.uuid())
+        .execute(tx.connection())
+        .await?;
+        gates::forward(tx.connection(), tenant, destination, now).await?;
+        let waiting: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM delivery WHERE tenant_id = $1 AND destination_id = $2 AND state = 'pending'",
+        )
+        .bind(tenant.uuid())
+        .bind(destination.uuid())
+        .fetch_one(tx.connection())
+        .await?;
+        tx.commit().await?;
+        self.wake.wake();
+        let retried = self.retry_where(tenant, Some(destination), &OF_AN_INCIDENT, actor).await?;
+        Ok(waiting.unsigned_abs() + retried)
+    }
+
     /// Writes the event into the journey of each lead.
     async fn record(
         &self,
         connection: &mut PgConnection,
         (tenant, now): (TenantId, DateTime<Utc>),
-        actor: &str,
+        (step, actor): (Step, &str),
         retried: &[(Uuid, Uuid)],
     ) -> Result<(), Error> {
         let leads: Vec<Uuid> = retried.iter().map(|(_, lead)| *lead).collect();
@@ -126,7 +284,7 @@ impl Retries<'_> {
             retried.iter().map(|(id, _)| Json(json!({ "delivery": DeliveryId(*id) }))).collect();
         sqlx::query(
             "INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, data)
-         SELECT $1, t.lead_id, t.id, 'retried', $2, $3, t.data
+         SELECT $1, t.lead_id, t.id, $7, $2, $3, t.data
          FROM unnest($4::uuid[], $5::uuid[], $6::jsonb[]) AS t (lead_id, id, data)",
         )
         .bind(tenant.uuid())
@@ -135,6 +293,7 @@ impl Retries<'_> {
         .bind(leads)
         .bind(events)
         .bind(data)
+        .bind(step.as_str())
         .execute(connection)
         .await?;
         Ok(())

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::delivery::LeadFacts;
-use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
-use serde_json::value::RawValue;
+use domain::delivery::retry::{NO_REMOTE_ID, UNKNOWN};
+use domain::delivery::{Code, LeadFacts, rate};
+use domain::ids::{DeliveryId, DestinationId, TenantId};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Row as _};
+use sqlx::{FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::Error;
+use super::destinations::Key;
+use super::facts::facts;
 
 /// A delivery that this worker holds.
 #[derive(Debug)]
@@ -22,6 +24,10 @@ pub(super) struct Claimed {
     pub number: i16,
     /// Attempts made before a person last retried it.
     pub budget_from: i16,
+    /// The request before this one may have arrived.
+    pub unsure: bool,
+    /// The one that is to show whether a destination answers again.
+    pub probe: bool,
     pub lead: LeadFacts,
 }
 
@@ -38,13 +44,27 @@ pub(super) struct Lease {
 pub(super) enum State {
     /// To be tried again, not before that time.
     Pending(DateTime<Utc>),
+    /// To be tried again, not before that time, and the attempt does not count.
+    Refunded(DateTime<Utc>),
     Delivered {
         remote_id: Option<String>,
+        /// It should have named its record.
+        flagged: bool,
     },
     Failed {
+        code: Code,
         reason: String,
+        /// The destination takes nothing before this.
+        not_before: Option<DateTime<Utc>>,
     },
     Held {
+        reason: String,
+    },
+    Unknown {
+        reason: String,
+    },
+    Rejected {
+        code: String,
         reason: String,
     },
 }
@@ -59,12 +79,17 @@ pub(super) struct Attempt {
     pub error_kind: Option<&'static str>,
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// `found`, `absent` or `failed` when the destination was asked first.
+    pub looked_up: Option<&'static str>,
+    /// It may have arrived all the same.
+    pub unsure: bool,
 }
 
 /// What is to be written about a claimed delivery.
 #[derive(Debug, Clone)]
 pub(super) struct Finished {
     pub id: DeliveryId,
+    pub destination: DestinationId,
     pub number: i16,
     pub state: State,
     /// None when no request was made; then the claim does not count as an attempt.
@@ -72,87 +97,125 @@ pub(super) struct Finished {
     pub at: DateTime<Utc>,
 }
 
-/// The tenants that have something due, in the order of their ids.
-pub(super) async fn tenants_with_due(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<TenantId>, Error> {
-    let ids: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM tenants_with_due_deliveries($1) AS due (id) WHERE id NOT IN (SELECT suspended_tenants())")
+/// The open destinations that have something due, in the order of their tenants.
+pub(super) async fn due_destinations(
+    pool: &PgPool,
+    now: DateTime<Utc>,
+) -> Result<Vec<(TenantId, Vec<DestinationId>)>, Error> {
+    let rows: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("SELECT tenant_id, destination_id FROM due_destinations($1) WHERE tenant_id NOT IN (SELECT suspended_tenants())")
             .bind(now)
             .fetch_all(pool)
             .await?;
-    Ok(ids.into_iter().map(TenantId).collect())
+    let mut due: Vec<(TenantId, Vec<DestinationId>)> = Vec::new();
+    for (tenant, destination) in rows {
+        match due.last_mut() {
+            Some((last, destinations)) if *last == TenantId(tenant) => {
+                destinations.push(DestinationId(destination));
+            }
+            _ => due.push((TenantId(tenant), vec![DestinationId(destination)])),
+        }
+    }
+    Ok(due)
 }
 
-/// Claims up to `limit` due deliveries of a tenant, oldest first, with what their payloads need.
+/// Claims due deliveries of a tenant, up to a number for each destination, oldest first, with what their payloads need.
 ///
 /// One statement. Rows that another worker is claiming are passed over, so two workers never wait for
-/// each other; deliveries to `except` are left where they are. The limit stands in the text, because a
-/// bound one would have the statement planned anew each time; the lateral joins keep every lookup on the
-/// primary key, whatever the planner believes about a table that has not been analysed.
+/// each other. Of a destination whose breaker is open one is claimed at its time, to see whether it answers again; of
+/// one that is held or disabled, none. A delivery that still bears a lease was never finished by whoever had it, and may
+/// have been sent: it is unsure. The lateral joins keep every lookup on the primary key, whatever the planner believes
+/// about a table that has not been analysed.
 pub(super) async fn claim(
     connection: &mut PgConnection,
     tenant: TenantId,
     lease: Lease,
-    limit: usize,
-    except: &[Uuid],
+    wanted: &[(DestinationId, i32)],
 ) -> Result<Vec<Claimed>, Error> {
-    let sql = format!(
-        "WITH due AS MATERIALIZED (
-             SELECT id FROM delivery
-             WHERE tenant_id = $1 AND state = 'pending' AND due_at <= $2 AND destination_id <> ALL ($5)
-             ORDER BY due_at LIMIT {limit} FOR UPDATE SKIP LOCKED
+    let (ids, limits): (Vec<Uuid>, Vec<i32>) = wanted.iter().map(|(id, limit)| (id.uuid(), *limit)).unzip();
+    let rows = sqlx::query_as(
+        "WITH probing AS (
+             UPDATE destination SET probe_at = $2 + interval '1 minute'
+             WHERE tenant_id = $1 AND id = ANY ($5) AND enabled AND breaker = 'open' AND probe_at <= $2
+             RETURNING id
+         ), open AS (
+             SELECT w.id, w.most, false AS probe FROM unnest($5::uuid[], $6::integer[]) AS w (id, most)
+             JOIN destination t ON t.tenant_id = $1 AND t.id = w.id AND t.enabled AND t.breaker = 'closed'
+             UNION ALL SELECT id, 1, true FROM probing
+         ), due AS MATERIALIZED (
+             SELECT d.id, open.probe FROM open CROSS JOIN LATERAL (
+                 SELECT id FROM delivery
+                 WHERE tenant_id = $1 AND destination_id = open.id AND state = 'pending' AND due_at <= $2
+                 ORDER BY due_at LIMIT open.most FOR UPDATE SKIP LOCKED
+             ) d
          ), claimed AS (
-             UPDATE delivery SET lease = $3, due_at = $4, attempts = attempts + 1
+             UPDATE delivery SET unsure = unsure OR lease IS NOT NULL, lease = $3, due_at = $4, attempts = attempts + 1
              WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM due))
-             RETURNING id, lead_id, destination_id, attempts, budget_from
+             RETURNING id, lead_id, destination_id, attempts, budget_from, unsure
          )
-         SELECT c.id AS delivery_id, c.destination_id, c.attempts, c.budget_from, s.slug AS source,
+         SELECT c.id AS delivery_id, c.destination_id, c.attempts, c.budget_from, c.unsure,
+                c.id = ANY (ARRAY(SELECT id FROM due WHERE probe)) AS probe, s.slug AS source,
                 l.id, l.received_at, l.external_id, l.lead_type, l.channel, l.first_name, l.last_name, l.phone,
                 l.phone_ext, l.alt_phones, l.email, l.alt_emails, l.address, l.city, l.state, l.zip, l.zip4, l.details
          FROM claimed c
          CROSS JOIN LATERAL (SELECT * FROM lead WHERE tenant_id = $1 AND id = c.lead_id LIMIT 1) l
-         CROSS JOIN LATERAL (SELECT slug FROM lead_source WHERE tenant_id = $1 AND id = l.source_id LIMIT 1) s"
-    );
-    // Only a number was put into the text.
-    let rows = sqlx::query_as(AssertSqlSafe(sql))
-        .bind(tenant.uuid())
-        .bind(lease.now)
-        .bind(lease.holder)
-        .bind(lease.until)
-        .bind(except)
-        .fetch_all(connection)
-        .await?;
+         CROSS JOIN LATERAL (SELECT slug FROM lead_source WHERE tenant_id = $1 AND id = l.source_id LIMIT 1) s",
+    )
+    .bind(tenant.uuid())
+    .bind(lease.now)
+    .bind(lease.holder)
+    .bind(lease.until)
+    .bind(ids)
+    .bind(limits)
+    .fetch_all(connection)
+    .await?;
     Ok(rows)
+}
+
+/// Takes places under a destination's rate limit, for all workers together: how many requests may begin now, at most
+/// `wanted`. The row stays locked until the claim commits; [`take_slots`] says how many were really used.
+pub(super) async fn slots(
+    connection: &mut PgConnection,
+    (tenant, destination): Key,
+    per_second: f64,
+    now: DateTime<Utc>,
+) -> Result<(DateTime<Utc>, i32), Error> {
+    let slot: Option<DateTime<Utc>> = sqlx::query_scalar(
+        "SELECT slot_at FROM destination WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .fetch_optional(connection)
+    .await?
+    .flatten();
+    Ok(rate::places(slot, per_second, now))
+}
+
+/// Writes from when on the next request may begin.
+pub(super) async fn take_slots(
+    connection: &mut PgConnection,
+    (tenant, destination): Key,
+    slot_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE destination SET slot_at = $3 WHERE tenant_id = $1 AND id = $2")
+        .bind(tenant.uuid())
+        .bind(destination.uuid())
+        .bind(slot_at)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 impl FromRow<'_, PgRow> for Claimed {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let details: Json<BTreeMap<String, Box<RawValue>>> = row.try_get("details")?;
         Ok(Self {
             id: DeliveryId(row.try_get("delivery_id")?),
             destination: DestinationId(row.try_get("destination_id")?),
             number: row.try_get("attempts")?,
             budget_from: row.try_get("budget_from")?,
-            lead: LeadFacts {
-                id: LeadId(row.try_get("id")?),
-                source: row.try_get("source")?,
-                received_at: row.try_get("received_at")?,
-                external_id: row.try_get("external_id")?,
-                lead_type: row.try_get("lead_type")?,
-                channel: row.try_get("channel")?,
-                first_name: row.try_get("first_name")?,
-                last_name: row.try_get("last_name")?,
-                phone: row.try_get("phone")?,
-                phone_ext: row.try_get("phone_ext")?,
-                alt_phones: row.try_get::<Option<_>, _>("alt_phones")?.unwrap_or_default(),
-                email: row.try_get("email")?,
-                alt_emails: row.try_get::<Option<_>, _>("alt_emails")?.unwrap_or_default(),
-                address: row.try_get("address")?,
-                city: row.try_get("city")?,
-                state: row.try_get("state")?,
-                zip: row.try_get("zip")?,
-                zip4: row.try_get("zip4")?,
-                details: details.0,
-            },
+            unsure: row.try_get("unsure")?,
+            probe: row.try_get("probe")?,
+            lead: facts(row)?,
         })
     }
 }
@@ -160,40 +223,43 @@ impl FromRow<'_, PgRow> for Claimed {
 /// Writes what came of claimed deliveries of one tenant: attempts and states in one statement, fenced.
 ///
 /// A delivery that no longer bears this lease and attempt number is somebody else's by now: neither its
-/// state nor the attempt is written. Answers how many were.
+/// state nor the attempt is written. Answers those that were.
 pub(super) async fn finish(
     connection: &mut PgConnection,
     tenant: TenantId,
     holder: Uuid,
     batch: &[Finished],
-) -> Result<u64, Error> {
+) -> Result<Vec<Written>, Error> {
     let columns = Columns::of(batch);
-    let written: i64 = sqlx::query_scalar(
+    let written = sqlx::query_as(
         "WITH done AS MATERIALIZED (
              SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
                                   $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::text[], $13::smallint[],
-                                  $14::text[], $15::jsonb[], $16::text[])
+                                  $14::text[], $15::jsonb[], $16::text[], $17::text[], $18::text[], $19::boolean[],
+                                  $20::boolean[])
                  AS t (id, number, state, due_at, reason, remote_id,
                        finished_at, started_at, duration_us, outcome, http_status,
-                       error_kind, response_headers, response_body)
+                       error_kind, response_headers, response_body, code, looked_up, refunded, unsure)
          ), changed AS (
              UPDATE delivery d
              SET state = done.state, due_at = done.due_at, reason = done.reason, remote_id = done.remote_id,
-                 finished_at = done.finished_at, lease = NULL,
-                 attempts = CASE WHEN done.outcome IS NULL THEN d.attempts - 1 ELSE d.attempts END
+                 finished_at = done.finished_at, lease = NULL, code = done.code,
+                 attempts = CASE WHEN done.outcome IS NULL THEN d.attempts - 1 ELSE d.attempts END,
+                 budget_from = CASE WHEN done.refunded THEN d.budget_from + 1 ELSE d.budget_from END,
+                 unsure = coalesce(done.unsure, d.unsure)
              FROM done
              WHERE d.tenant_id = $1 AND d.id = done.id
                AND d.state = 'pending' AND d.lease = $2 AND d.attempts = done.number
-             RETURNING d.id
+             RETURNING d.id, d.lead_id, d.destination_id, d.state
          ), recorded AS (
              INSERT INTO delivery_attempt (tenant_id, delivery_id, number, started_at, duration_us, outcome,
-                                           http_status, error_kind, response_headers, response_body)
+                                           http_status, error_kind, response_headers, response_body, looked_up)
              SELECT $1, done.id, done.number, done.started_at, done.duration_us, done.outcome,
-                    done.http_status, done.error_kind, done.response_headers, done.response_body
+                    done.http_status, done.error_kind, done.response_headers, done.response_body, done.looked_up
              FROM done JOIN changed ON changed.id = done.id
              WHERE done.outcome IS NOT NULL
          )
-         SELECT count(*) FROM changed",
+         SELECT id, lead_id, destination_id, state FROM changed",
     )
     .bind(tenant.uuid())
     .bind(holder)
@@ -211,9 +277,22 @@ pub(super) async fn finish(
     .bind(columns.error_kinds)
     .bind(columns.headers)
     .bind(columns.bodies)
-    .fetch_one(connection)
+    .bind(columns.codes)
+    .bind(columns.looked_ups)
+    .bind(columns.refunds)
+    .bind(columns.unsures)
+    .fetch_all(connection)
     .await?;
-    Ok(written.unsigned_abs())
+    Ok(written)
+}
+
+/// A delivery whose outcome was written.
+#[derive(Debug, FromRow)]
+pub(super) struct Written {
+    pub id: Uuid,
+    pub lead_id: Uuid,
+    pub destination_id: Uuid,
+    pub state: String,
 }
 
 /// A batch, one array a column.
@@ -233,6 +312,10 @@ struct Columns<'a> {
     error_kinds: Vec<Option<&'static str>>,
     headers: Vec<Option<Json<&'a BTreeMap<String, String>>>>,
     bodies: Vec<Option<&'a str>>,
+    codes: Vec<Option<&'a str>>,
+    looked_ups: Vec<Option<&'static str>>,
+    refunds: Vec<bool>,
+    unsures: Vec<Option<bool>>,
 }
 
 impl<'a> Columns<'a> {
@@ -246,21 +329,50 @@ impl<'a> Columns<'a> {
 
     fn push(&mut self, finished: &'a Finished) {
         let done_at = finished.at;
-        let (state, due_at, reason, remote_id, finished_at) = match &finished.state {
-            State::Pending(due_at) => ("pending", *due_at, None, None, None),
-            State::Delivered { remote_id } => {
-                ("delivered", done_at, None, remote_id.as_deref(), Some(done_at))
+        let row = match &finished.state {
+            State::Pending(due_at) | State::Refunded(due_at) => {
+                Row { state: "pending", due_at: *due_at, ..Row::at(done_at) }
             }
-            State::Failed { reason } => ("failed", done_at, Some(reason.as_str()), None, Some(done_at)),
-            State::Held { reason } => ("held", done_at, Some(reason.as_str()), None, None),
+            State::Delivered { remote_id, flagged } => Row {
+                state: "delivered",
+                code: flagged.then_some(NO_REMOTE_ID),
+                remote_id: remote_id.as_deref(),
+                finished_at: Some(done_at),
+                ..Row::at(done_at)
+            },
+            State::Failed { code, reason, not_before } => Row {
+                state: "failed",
+                due_at: not_before.unwrap_or(done_at),
+                code: Some(code.as_str()),
+                reason: Some(reason),
+                finished_at: Some(done_at),
+                ..Row::at(done_at)
+            },
+            State::Held { reason } => Row { state: "held", reason: Some(reason), ..Row::at(done_at) },
+            State::Unknown { reason } => Row {
+                state: "unknown",
+                code: Some(UNKNOWN),
+                reason: Some(reason),
+                finished_at: Some(done_at),
+                ..Row::at(done_at)
+            },
+            State::Rejected { code, reason } => Row {
+                state: "rejected",
+                code: Some(code),
+                reason: Some(reason),
+                finished_at: Some(done_at),
+                ..Row::at(done_at)
+            },
         };
         self.ids.push(finished.id.uuid());
         self.numbers.push(finished.number);
-        self.states.push(state);
-        self.due_ats.push(due_at);
-        self.reasons.push(reason);
-        self.remote_ids.push(remote_id);
-        self.finished_ats.push(finished_at);
+        self.states.push(row.state);
+        self.due_ats.push(row.due_at);
+        self.codes.push(row.code);
+        self.reasons.push(row.reason);
+        self.remote_ids.push(row.remote_id);
+        self.finished_ats.push(row.finished_at);
+        self.refunds.push(matches!(finished.state, State::Refunded(_)));
         let attempt = finished.attempt.as_ref();
         self.started_ats.push(attempt.map(|attempt| attempt.started_at));
         self.durations.push(attempt.map(|attempt| attempt.duration_us));
@@ -270,5 +382,23 @@ impl<'a> Columns<'a> {
         self.headers
             .push(attempt.map(|attempt| &attempt.headers).filter(|headers| !headers.is_empty()).map(Json));
         self.bodies.push(attempt.map(|attempt| attempt.body.as_str()).filter(|body| !body.is_empty()));
+        self.looked_ups.push(attempt.and_then(|attempt| attempt.looked_up));
+        self.unsures.push(attempt.map(|attempt| attempt.unsure));
+    }
+}
+
+/// The columns of a delivery that a state decides.
+struct Row<'a> {
+    state: &'static str,
+    due_at: DateTime<Utc>,
+    code: Option<&'a str>,
+    reason: Option<&'a str>,
+    remote_id: Option<&'a str>,
+    finished_at: Option<DateTime<Utc>>,
+}
+
+impl Row<'_> {
+    fn at(due_at: DateTime<Utc>) -> Self {
+        Self { state: "pending", due_at, code: None, reason: None, remote_id: None, finished_at: None }
     }
 }

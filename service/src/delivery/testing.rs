@@ -40,6 +40,16 @@ pub enum Step {
         /// The status that arrives.
         status: u16,
     },
+    /// Promises a long body and sends a byte now and then, for as long as somebody listens.
+    Drip {
+        /// The status that arrives.
+        status: u16,
+    },
+    /// Sends a body that never ends.
+    Endless {
+        /// The status that arrives.
+        status: u16,
+    },
 }
 
 impl Step {
@@ -62,6 +72,8 @@ impl Step {
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// `POST` or `GET`.
+    pub method: String,
     /// Path and query.
     pub path: String,
     /// Headers by lower-case name.
@@ -92,12 +104,21 @@ pub struct FakeCrm {
     task: JoinHandle<()>,
 }
 
-#[derive(Debug)]
+/// Decides what to do with a request.
+type Answers = Box<dyn Fn(&Received) -> Step + Send + Sync>;
+
 struct Shared {
     records: bool,
+    answers: Option<Answers>,
     arrivals: Mutex<Vec<(String, Instant)>>,
     inner: Mutex<Inner>,
     count: watch::Sender<usize>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("count", &*self.count.borrow()).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -106,25 +127,37 @@ struct Inner {
     received: Vec<Received>,
     on_their_way: HashMap<String, usize>,
     overlaps: usize,
+    at_once: usize,
+    at_once_max: usize,
 }
 
 impl FakeCrm {
     /// Listens on a free port of 127.0.0.1. Requests beyond the script are answered 200.
     pub async fn start(script: impl IntoIterator<Item = Step>) -> Self {
-        Self::listen(script.into_iter().collect(), true).await
+        Self::listen(script.into_iter().collect(), true, None).await
+    }
+
+    /// Listens on a free port of 127.0.0.1 and answers each request as that says.
+    pub async fn answering(answers: impl Fn(&Received) -> Step + Send + Sync + 'static) -> Self {
+        Self::listen(VecDeque::new(), true, Some(Box::new(answers))).await
     }
 
     /// The same without script and bodies: it keeps ids and times, and leaves the machine to what is measured.
     pub async fn counting() -> Self {
-        Self::listen(VecDeque::new(), false).await
+        Self::listen(VecDeque::new(), false, None).await
     }
 
-    async fn listen(script: VecDeque<Step>, records: bool) -> Self {
+    async fn listen(script: VecDeque<Step>, records: bool, answers: Option<Answers>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let inner = Mutex::new(Inner { script, ..Inner::default() });
-        let shared =
-            Arc::new(Shared { records, arrivals: Mutex::default(), inner, count: watch::Sender::new(0) });
+        let shared = Arc::new(Shared {
+            records,
+            answers,
+            arrivals: Mutex::default(),
+            inner,
+            count: watch::Sender::new(0),
+        });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { address, shared, task }
     }
@@ -159,6 +192,11 @@ impl FakeCrm {
         self.shared.inner().overlaps
     }
 
+    /// The most requests that were under way at a time.
+    pub fn at_once_max(&self) -> usize {
+        self.shared.inner().at_once_max
+    }
+
     /// Waits until so many requests have arrived, at most half a minute.
     pub async fn wait_for(&self, count: usize) {
         let mut arrived = self.shared.count.subscribe();
@@ -188,23 +226,34 @@ impl Shared {
             self.count.send_modify(|count| *count += 1);
             return Step::status(200);
         }
+        let answer = self.answers.as_ref().map(|answers| answers(&request));
         let mut inner = self.inner();
         let before = inner.on_their_way.entry(request.webhook_id().to_owned()).or_default();
         *before += 1;
         if *before > 1 {
             inner.overlaps += 1;
         }
+        inner.at_once += 1;
+        inner.at_once_max = inner.at_once_max.max(inner.at_once);
         inner.received.push(request);
-        let step = inner.script.pop_front().unwrap_or_else(|| Step::status(200));
+        let step = answer.or_else(|| inner.script.pop_front()).unwrap_or_else(|| Step::status(200));
         drop(inner);
         self.count.send_modify(|count| *count += 1);
         step
     }
 
+    fn end(&self) {
+        if self.records {
+            self.inner().at_once -= 1;
+        }
+    }
+
     fn leave(&self, webhook_id: &str) {
-        if self.records
-            && let Some(count) = self.inner().on_their_way.get_mut(webhook_id)
-        {
+        if !self.records {
+            return;
+        }
+        let mut inner = self.inner();
+        if let Some(count) = inner.on_their_way.get_mut(webhook_id) {
             *count -= 1;
         }
     }
@@ -233,6 +282,8 @@ async fn converse(mut stream: TcpStream, shared: &Shared) -> io::Result<()> {
             tokio::time::sleep(pause).await;
             step = *next;
         }
+        // Before the answer, which may bring the next request at once.
+        shared.end();
         let stays = respond(&mut stream, step).await;
         shared.leave(&webhook_id);
         if !stays? {
@@ -250,6 +301,21 @@ async fn respond(stream: &mut TcpStream, step: Step) -> io::Result<bool> {
             let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 100\r\n\r\nhalf");
             stream.write_all(head.as_bytes()).await?;
             return Ok(false);
+        }
+        Step::Drip { status } => {
+            let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 1000000\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            loop {
+                stream.write_all(b" ").await?;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+        Step::Endless { status } => {
+            let head = format!("HTTP/1.1 {status} Scripted\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await?;
+            loop {
+                stream.write_all(&[b'x'; 4096]).await?;
+            }
         }
         Step::Cut => return Ok(false),
         Step::Hang | Step::Delay(..) => std::future::pending().await,
@@ -279,7 +345,8 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     };
     let head = String::from_utf8_lossy(&buffer[..head_end]).into_owned();
     let mut lines = head.lines();
-    let path = lines.next().and_then(|line| line.split(' ').nth(1)).unwrap_or_default().to_owned();
+    let mut first = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
+    let (method, path) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
     let headers: BTreeMap<String, String> = lines
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
@@ -295,5 +362,5 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Resul
     }
     let body = String::from_utf8_lossy(&buffer[head_end..head_end + length]).into_owned();
     buffer.drain(..head_end + length);
-    Ok(Some(Received { path, headers, body, at: Instant::now() }))
+    Ok(Some(Received { method, path, headers, body, at: Instant::now() }))
 }

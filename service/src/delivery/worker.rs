@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::ids::TenantId;
+use domain::ids::{DestinationId, TenantId};
 use futures_util::StreamExt as _;
 use sqlx::PgPool;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Error;
+use super::claim::Room;
 use super::engine::{Engine, Job, Settings, Tally};
 use super::load::{Load, Place, Turn};
 use super::store::{self, Finished};
@@ -24,6 +25,9 @@ use crate::secrets::Secrets;
 
 /// Commits at a time: while one waits for the disk, the next is written.
 const COMMITS: usize = 2;
+/// Deliveries claimed for a destination, as a multiple of the requests that may be on their way to it: while those of
+/// one claim are answered, the next claim is made.
+const CLAIMED_AHEAD: usize = 4;
 /// First and longest pause when the database is away.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -89,8 +93,8 @@ impl Worker {
         let mut total = Tally::default();
         loop {
             let mut round = Tally::default();
-            for tenant in store::tenants_with_due(&engine.pool, engine.clock.now()).await? {
-                round.add(self.do_batch(tenant).await?);
+            for (tenant, destinations) in store::due_destinations(&engine.pool, engine.clock.now()).await? {
+                round.add(self.do_batch(tenant, &destinations).await?);
             }
             total.add(round);
             if round.claimed == 0 {
@@ -99,9 +103,10 @@ impl Worker {
         }
     }
 
-    async fn do_batch(&self, tenant: TenantId) -> Result<Tally, Error> {
+    async fn do_batch(&self, tenant: TenantId, destinations: &[DestinationId]) -> Result<Tally, Error> {
         let engine = &self.engine;
-        let jobs = engine.claim(tenant, engine.settings.batch, &[]).await?;
+        let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: 1 };
+        let jobs = engine.claim(tenant, destinations, &room).await?.jobs;
         let mut tally = Tally { claimed: jobs.len() as u64, ..Tally::default() };
         let mut done: Vec<Finished> = futures_util::stream::iter(jobs)
             .map(|job| engine.send(job))
@@ -114,6 +119,24 @@ impl Worker {
         Ok(tally)
     }
 
+    /// Claims one batch of due deliveries to a destination and gives it back as it was; answers how long looking and
+    /// claiming took. For measuring.
+    pub async fn time_a_claim(
+        &self,
+        tenant: TenantId,
+        destination: DestinationId,
+    ) -> Result<Duration, Error> {
+        let engine = &self.engine;
+        let started = Instant::now();
+        store::due_destinations(&engine.pool, engine.clock.now()).await?;
+        let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: CLAIMED_AHEAD };
+        let jobs = engine.claim(tenant, &[destination], &room).await?.jobs;
+        let took = started.elapsed();
+        let given_back: Vec<Finished> = jobs.iter().map(|job| engine.release(job)).collect();
+        engine.finish(tenant, &given_back).await?;
+        Ok(took)
+    }
+
     /// Delivers until `stop` is cancelled. Then claims nothing more, gives back what is not yet sent, waits for
     /// what is on its way up to the limit, commits it and returns. What is cut off by the limit is claimed
     /// again by somebody when its lease ends.
@@ -122,7 +145,7 @@ impl Worker {
         let (outcomes, received) = unbounded_channel();
         let run = Arc::new(Run {
             engine: Arc::clone(&self.engine),
-            load: Arc::new(Load::new(settings.places, settings.requests_per_destination)),
+            load: Arc::new(Load::new(settings.places)),
             sending: AtomicUsize::new(0),
             outcomes,
             jobs: TaskTracker::new(),
@@ -195,29 +218,29 @@ impl Worker {
     /// One batch for each tenant with due deliveries, beginning after the one that was served last.
     async fn claim_round(&self, run: &Arc<Run>, last: &mut Option<TenantId>) -> Result<Round, Error> {
         let engine = &self.engine;
-        let mut tenants = store::tenants_with_due(&engine.pool, engine.clock.now()).await?;
-        let first = tenants.partition_point(|tenant| last.is_some_and(|last| *tenant <= last));
+        let mut tenants = store::due_destinations(&engine.pool, engine.clock.now()).await?;
+        let first = tenants.partition_point(|(tenant, _)| last.is_some_and(|last| *tenant <= last));
         tenants.rotate_left(first);
         let mut round = Round::Idle;
-        for tenant in tenants {
+        for (tenant, destinations) in tenants {
             // Small claims cost as much as large ones: for who is being served it pays to wait for more room.
             let allowance = run.load.allowance(tenant);
             let wanted = engine.settings.batch.min(engine.settings.places / 16);
             if allowance == 0 || (allowance < wanted && run.load.is_served(tenant)) {
-                if round == Round::Idle {
-                    round = Round::Full;
-                }
+                round = round.or_full();
                 continue;
             }
-            let jobs = engine
-                .claim(tenant, allowance.min(engine.settings.batch), &run.load.saturated(tenant))
-                .await?;
+            let waiting = |destination| run.load.waiting((tenant, destination));
+            let room = Room { limit: allowance, waiting: &waiting, ahead: CLAIMED_AHEAD };
+            let claim = engine.claim(tenant, &destinations, &room).await?;
             *last = Some(tenant);
-            if !jobs.is_empty() {
+            if !claim.jobs.is_empty() {
                 round = Round::Claimed;
+            } else if claim.crowded {
+                round = round.or_full();
             }
-            for job in jobs {
-                let (place, turn) = run.load.take((tenant, job.destination_id));
+            for job in claim.jobs {
+                let (place, turn) = run.load.take((tenant, job.destination_id), job.concurrency);
                 run.sending.fetch_add(1, Ordering::Relaxed);
                 run.jobs.spawn(do_job(Arc::clone(run), job, place, turn));
             }
@@ -244,6 +267,12 @@ enum Round {
     Full,
     /// There is nothing that could be sent.
     Idle,
+}
+
+impl Round {
+    fn or_full(self) -> Self {
+        if self == Self::Idle { Self::Full } else { self }
+    }
 }
 
 /// Waits for its turn, sends, hands the outcome on. Told to stop while it waits, it gives the delivery back.

@@ -235,17 +235,21 @@ fn push_statuses(query: &mut QueryBuilder<Postgres>, statuses: &[Status]) {
     query.push(" AND (false");
     for status in statuses {
         query.push(match status {
-            Status::Accepted => format!(" OR NOT {any})"),
+            Status::Accepted => format!(" OR NOT {any} AND d.state <> 'rejected')"),
             Status::Failed => format!(" OR {any} AND d.state = 'failed')"),
             Status::Held => {
-                format!(" OR ({any} AND d.state = 'held') AND NOT {any} AND d.state = 'failed'))")
+                format!(
+                    " OR ({any} AND d.state IN ('held', 'unknown')) AND NOT {any} AND d.state = 'failed'))"
+                )
             }
             Status::Pending => {
                 format!(
-                    " OR ({any} AND d.state = 'pending') AND NOT {any} AND d.state IN ('failed', 'held')))"
+                    " OR ({any} AND d.state = 'pending') AND NOT {any} AND d.state IN ('failed', 'held', 'unknown')))"
                 )
             }
-            Status::Delivered => format!(" OR ({any}) AND NOT {any} AND d.state <> 'delivered'))"),
+            Status::Delivered => format!(
+                " OR ({any} AND d.state = 'delivered') AND NOT {any} AND d.state NOT IN ('delivered', 'rejected')))"
+            ),
         });
     }
     query.push(")");

@@ -1,6 +1,8 @@
 //! Deliveries over the real Postgres and a receiver on a socket, with every kind of answer.
 
+mod breaker;
 mod outcomes;
 mod retrying;
 mod safety;
+mod unsure;
 mod world;

@@ -21,7 +21,9 @@ async fn bonzo_gets_a_flat_lead_and_the_attempt_is_recorded() {
     let crm = FakeCrm::start([reply]).await;
     let to = world.destination(ACME, "bonzo", &crm.url(), None).await;
     let details = serde_json::json!({ "mortgage_balance": 250_000.55, "credit_score": 712 });
-    let id = world.lead(ACME, to, NewLead { first_name: Some("Kara"), details: Some(details) }).await;
+    let id = world
+        .lead(ACME, to, NewLead { first_name: Some("Kara"), details: Some(details), ..NewLead::default() })
+        .await;
 
     let tally = world.worker().run_due_work().await.expect("it runs");
     assert_eq!(tally, Tally { claimed: 1, delivered: 1, ..Tally::default() });
@@ -177,20 +179,61 @@ async fn a_destination_that_is_not_there_is_tried_again() {
     }
 }
 
+/// Nothing of the lead has left: it is tried again.
+#[tokio::test]
+async fn a_destination_that_does_not_speak_tls_gets_nothing() {
+    let world = World::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("https://{}/hook", listener.local_addr().expect("an address"));
+    let plain = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            use tokio::io::AsyncWriteExt as _;
+            // The client may have hung up.
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    let to = world.destination(ACME, "bonzo", &url, None).await;
+    let id = world.kara(ACME, to).await;
+    world.worker().run_due_work().await.expect("it runs");
+    let attempt = &world.attempts(ACME, id).await[0];
+    assert_eq!((attempt.outcome.as_str(), attempt.error_kind.as_deref()), ("retryable", Some("tls")));
+    plain.abort();
+}
+
+/// A drip and a body without end are cut off; the status had come, so the lead is there.
+#[tokio::test]
+async fn a_body_that_never_ends_does_not_hold_the_worker() {
+    let world = World::new().await;
+    let crm = FakeCrm::start([Step::Drip { status: 200 }, Step::Endless { status: 200 }]).await;
+    let to = world.destination(ACME, "bonzo", &crm.url(), None).await;
+    for kind in ["timeout", "body_too_large"] {
+        let id = world.kara(ACME, to).await;
+        world.worker().run_due_work().await.expect("it runs");
+        let attempt = &world.attempts(ACME, id).await[0];
+        assert_eq!((attempt.outcome.as_str(), attempt.error_kind.as_deref()), ("delivered", Some(kind)));
+    }
+}
+
 #[tokio::test]
 async fn a_private_address_is_refused_by_name_and_by_literal() {
     let world = World::new().await;
     let crm = FakeCrm::start([]).await;
     let strict = world.worker_with(|settings| settings.client.allow_private_addresses = false);
     // The name is harmless to look at; only its resolution shows where it leads.
-    let to = world.destination(ACME, "bonzo", &format!("https://localhost:{}/hook", crm.port()), None).await;
-    let by_name = world.kara(ACME, to).await;
+    let named =
+        world.destination(ACME, "bonzo", &format!("https://localhost:{}/hook", crm.port()), None).await;
+    let by_name = world.kara(ACME, named).await;
     let to = world.destination(ACME, "bonzo", "https://127.0.0.1/hook", None).await;
     let by_literal = world.kara(ACME, to).await;
     strict.run_due_work().await.expect("it runs");
-    let delivery = world.delivery(ACME, by_name).await;
-    assert_eq!(delivery.state, "failed");
-    assert!(delivery.reason.expect("a reason").contains("private or special address"));
+    assert_eq!(
+        world.delivery(ACME, by_name).await.state,
+        "pending",
+        "it waits for a person to correct the URL"
+    );
+    let (breaker, reason) = world.breaker(ACME, named).await;
+    assert_eq!(breaker, "held");
+    assert!(reason.expect("a reason").contains("private or special address"));
     assert_eq!(world.attempts(ACME, by_name).await[0].error_kind.as_deref(), Some("private_address"));
     let delivery = world.delivery(ACME, by_literal).await;
     assert_eq!((delivery.state.as_str(), delivery.attempts), ("held", 0), "no request is made at all");
@@ -206,7 +249,8 @@ async fn redirects_are_not_followed() {
     let to = world.destination(ACME, "webhook", &crm.url(), None).await;
     let id = world.kara(ACME, to).await;
     world.worker().run_due_work().await.expect("it runs");
-    assert_eq!((world.delivery(ACME, id).await.state.as_str(), target.count()), ("failed", 0));
+    assert_eq!((world.delivery(ACME, id).await.state.as_str(), target.count()), ("pending", 0));
+    assert_eq!(world.breaker(ACME, to).await.0, "held", "it waits for a person to give the final URL");
 }
 
 #[tokio::test]

@@ -104,16 +104,15 @@ async fn retry_all_takes_the_failed_and_the_held_of_one_destination_or_of_all() 
 }
 
 #[tokio::test]
-async fn a_disabled_destination_holds_its_deliveries() {
+async fn leads_for_a_disabled_destination_wait() {
     let world = World::new().await;
     let crm = FakeCrm::start([]).await;
     let to = world.destination(ACME, "bonzo", &crm.url(), None).await;
     world.execute(ACME, "UPDATE destination SET enabled = false WHERE tenant_id = $1").await;
     let id = world.kara(ACME, to).await;
     let worker = world.worker();
-    assert_eq!(worker.run_due_work().await.expect("it runs").held, 1);
-    assert_eq!(crm.count(), 0);
+    assert_eq!(worker.run_due_work().await.expect("it runs").claimed, 0);
+    assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (0, "pending"));
     world.execute(ACME, "UPDATE destination SET enabled = true WHERE tenant_id = $1").await;
-    world.retries().retry(ACME, id, "user_kim").await.expect("it can be retried");
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
 }

@@ -48,9 +48,9 @@ async fn a_delivery_that_kills_every_worker_runs_out_of_attempts() {
         }
         world.clock.advance(TimeDelta::seconds(36));
     }
-    assert_eq!(world.worker().run_due_work().await.expect("it runs").failed, 1);
+    assert_eq!(world.worker().run_due_work().await.expect("it runs").unknown, 1);
     let delivery = world.delivery(ACME, id).await;
-    assert_eq!((delivery.state.as_str(), delivery.attempts, crm.count()), ("failed", 10, 10));
+    assert_eq!((delivery.state.as_str(), delivery.attempts, crm.count()), ("unknown", 10, 10));
     assert!(delivery.reason.expect("a reason").contains("never came to an end"));
 }
 

@@ -34,6 +34,7 @@ pub struct World {
 pub struct NewLead<'a> {
     pub first_name: Option<&'a str>,
     pub details: Option<serde_json::Value>,
+    pub channel: Option<&'a str>,
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -44,6 +45,8 @@ pub struct Delivery {
     pub reason: Option<String>,
     pub remote_id: Option<String>,
     pub lease: Option<Uuid>,
+    pub code: Option<String>,
+    pub unsure: bool,
 }
 
 #[derive(Debug, sqlx::FromRow)]
@@ -54,6 +57,7 @@ pub struct Attempt {
     pub error_kind: Option<String>,
     pub response_headers: Option<serde_json::Value>,
     pub response_body: Option<String>,
+    pub looked_up: Option<String>,
 }
 
 impl World {
@@ -153,6 +157,40 @@ impl World {
         destination
     }
 
+    /// Gives a destination settings and credentials.
+    pub async fn set(
+        &self,
+        tenant: TenantId,
+        to: DestinationId,
+        settings: serde_json::Value,
+        credentials: serde_json::Value,
+    ) {
+        let context = Context { tenant, destination: to, purpose: Purpose::Credentials };
+        let mut tx = self.begin(tenant).await;
+        sqlx::query(
+            "UPDATE destination SET settings = $3, credentials_sealed = $4 WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant.uuid())
+        .bind(to.uuid())
+        .bind(settings)
+        .bind(self.secrets.seal(context, &credentials.to_string()))
+        .execute(tx.connection())
+        .await
+        .expect("settings");
+        tx.commit().await.expect("it commits");
+    }
+
+    /// A destination's breaker and why it is not closed.
+    pub async fn breaker(&self, tenant: TenantId, to: DestinationId) -> (String, Option<String>) {
+        let mut tx = self.begin(tenant).await;
+        sqlx::query_as("SELECT breaker, breaker_reason FROM destination WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.uuid())
+            .bind(to.uuid())
+            .fetch_one(tx.connection())
+            .await
+            .expect("the destination")
+    }
+
     /// A lead and its delivery, as intake commits them.
     pub async fn lead(&self, tenant: TenantId, to: DestinationId, new: NewLead<'_>) -> DeliveryId {
         let (lead, delivery) = (self.ids.next(self.clock.now()), self.ids.next(self.clock.now()));
@@ -160,7 +198,7 @@ impl World {
         sqlx::query(
             "INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, phone_scope,
                                external_id, channel, first_name, last_name, phone, details)
-             VALUES ($1, $2, $3, $4, $2, $2, $2, 'LS-1001', 'file', $5, 'Test', '+13035550101', $6)",
+             VALUES ($1, $2, $3, $4, $2, $2, $2, 'LS-1001', $7, $5, 'Test', '+13035550101', $6)",
         )
         .bind(tenant.uuid())
         .bind(lead)
@@ -168,6 +206,7 @@ impl World {
         .bind(self.clock.now())
         .bind(new.first_name)
         .bind(new.details.unwrap_or_else(|| serde_json::json!({})))
+        .bind(new.channel.unwrap_or("file"))
         .execute(tx.connection())
         .await
         .expect("a lead");

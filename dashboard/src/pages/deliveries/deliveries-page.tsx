@@ -1,4 +1,4 @@
-import { Button, MultiSelect, SegmentedControl, Select, Text } from '@mantine/core';
+import { Button, Checkbox, MultiSelect, SegmentedControl, Select, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconRefresh, IconSend } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
@@ -43,6 +43,10 @@ const RetryAllFailedDocument = graphql(`
   mutation RetryAllFailed($destination: ID) { retryAllFailed(destination: $destination) { retried } }
 `);
 
+const RetryDeliveriesDocument = graphql(`
+  mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { retried left } }
+`);
+
 type Row = DeliveriesQuery['deliveries']['nodes'][number];
 
 function OpenDelivery({ row }: { row: Row }) {
@@ -57,7 +61,12 @@ function OpenDelivery({ row }: { row: Row }) {
   );
 }
 
-function columnsWith(retry: (row: Row) => void): readonly Column<Row>[] {
+interface Selection {
+  has: (id: string) => boolean;
+  toggle: (id: string) => void;
+}
+
+function columnsWith(retry: (row: Row) => void, selection: Selection): readonly Column<Row>[] {
   return [
     { key: 'lead', header: 'Lead', cell: (row) => <OpenDelivery row={row} /> },
     { key: 'destination', header: 'Destination', card: 'plain', cell: (row) => <span>{row.destination.name}</span> },
@@ -65,6 +74,12 @@ function columnsWith(retry: (row: Row) => void): readonly Column<Row>[] {
     { key: 'reason', header: 'Reason', from: 'medium', card: 'plain', cell: (row) => <span className={classes.reason}>{row.reason}</span> },
     { key: 'attempts', header: 'Attempts', align: 'end', cell: (row) => formatCount(row.attemptCount) },
     { key: 'created', header: 'Created', align: 'end', from: 'wide', card: 'plain', cell: (row) => <Time at={row.createdAt} /> },
+    {
+      key: 'select', header: 'Selected', card: 'plain',
+      cell: (row) => isRetryable(row.state)
+        ? <Checkbox className={tableClasses.above} aria-label={`Select the delivery of ${formatName(row.lead)} to ${row.destination.name}`} checked={selection.has(row.id)} onChange={() => { selection.toggle(row.id); }} />
+        : <span />,
+    },
     {
       key: 'retry', header: 'Action', align: 'end', card: 'plain',
       cell: (row) => isRetryable(row.state)
@@ -90,7 +105,11 @@ export function DeliveriesPage() {
   });
   const [{ data: destinationData }] = useQuery({ query: DeliveryDestinationsDocument });
   const { retry } = useRetryDelivery();
-  const columns = columnsWith((row) => { void retry(row.id); });
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const columns = columnsWith((row) => { void retry(row.id); }, {
+    has: (id) => selected.has(id),
+    toggle: (id) => { setSelected((former) => (former.has(id) ? new Set([...former].filter((one) => one !== id)) : new Set([...former, id]))); },
+  });
   const active = destinations !== '' || states !== '' || httpStatus !== '';
   const all = destinationData?.destinations ?? [];
   const oneDestination = list('destination').length === 1 ? list('destination')[0] : undefined;
@@ -99,6 +118,7 @@ export function DeliveriesPage() {
   return (
     <>
       <PageHeader title="Deliveries" lead="Every hand-over of a lead to a destination, with each attempt on record.">
+        {selected.size > 0 && <RetrySelected ids={[...selected]} onDone={() => { setSelected(new Set()); reload(); }} />}
         <RetryAll
           destination={all.find(({ id }) => id === oneDestination)}
           count={all.filter(({ id }) => !oneDestination || id === oneDestination).reduce((sum, { failed, held }) => sum + failed + held, 0)}
@@ -136,6 +156,18 @@ export function DeliveriesPage() {
       <DeliveryDrawer onChange={reload} />
     </>
   );
+}
+
+function RetrySelected({ ids, onDone }: { ids: readonly string[]; onDone: () => void }) {
+  const [{ fetching }, retry] = useMutation(RetryDeliveriesDocument);
+  async function send() {
+    const { data, error } = await retry({ ids: [...ids] });
+    if (error) notifyError(error);
+    if (!data) return;
+    notifyDone(`${plural(data.retryDeliveries.retried, 'delivery', 'deliveries')} on the way again.`);
+    onDone();
+  }
+  return <Button loading={fetching} leftSection={<IconRefresh size={16} aria-hidden="true" />} onClick={send}>Retry {plural(ids.length, 'selected', 'selected')}</Button>;
 }
 
 function RetryAll({ destination, count, onDone }: { destination: { id: string; name: string } | undefined; count: number; onDone: () => void }) {

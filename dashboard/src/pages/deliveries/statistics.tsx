@@ -67,7 +67,7 @@ export function Statistics({ span, destination, state, onState }: Props) {
   );
 }
 
-const tileOrder: readonly DeliveryState[] = ['DELIVERED', 'PENDING', 'SENDING', 'HELD', 'FAILED'];
+const tileOrder: readonly DeliveryState[] = ['DELIVERED', 'PENDING', 'SENDING', 'HELD', 'UNKNOWN', 'FAILED'];
 
 function Tiles({ figures, state, onState }: { figures: Figures; state: string; onState: Props['onState'] }) {
   return (

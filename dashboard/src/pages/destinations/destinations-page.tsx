@@ -9,22 +9,28 @@ import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
 import { SecretOnce } from '../../components/secret-once';
 import { EmptyState, ErrorState } from '../../components/states';
-import { Status } from '../../components/status';
+import { breakers, Status } from '../../components/status';
 import { graphql } from '../../gql';
 import type { DeliveryState, DestinationKind, DestinationsQuery } from '../../gql/graphql';
 import { formatCount } from '../../lib/format';
 import { CreateDestination } from './create-destination';
-import { EditDestination } from './edit-destination';
 
 const DestinationsDocument = graphql(`
   query Destinations {
-    destinations { id slug name kind enabled urlMasked firstNameFallback createdAt pending delivered failed held }
+    destinations { id slug name kind enabled urlMasked breaker breakerReason pending delivered failed held unknown }
   }
 `);
 
 export type DestinationRow = DestinationsQuery['destinations'][number];
 
-export const destinationKinds: Readonly<Record<DestinationKind, string>> = { BONZO: 'Bonzo', WEBHOOK: 'Signed webhook' };
+export const destinationKinds: Readonly<Record<DestinationKind, string>> = {
+  BONZO: 'Bonzo webhook', BONZO_API: 'Bonzo API', NPA: 'NPA', BOBERDOO: 'boberdoo', WEBHOOK: 'Signed webhook',
+};
+
+/** Whether leads flow there, in a word. */
+export function Flow({ enabled, breaker }: Pick<DestinationRow, 'enabled' | 'breaker'>) {
+  return enabled ? <Status {...breakers[breaker]} /> : <Status label="Disabled" tone="calm" />;
+}
 
 function Count({ row, state, count }: { row: DestinationRow; state: DeliveryState; count: number }) {
   if (count === 0) return <span className="quiet">0</span>;
@@ -35,24 +41,22 @@ function Count({ row, state, count }: { row: DestinationRow; state: DeliveryStat
   );
 }
 
-function columnsWith(open: (row: DestinationRow) => void): readonly Column<DestinationRow>[] {
-  return [
-    { key: 'name', header: 'Name', cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { open(row); }}>{row.name}</button> },
-    { key: 'kind', header: 'Kind', card: 'plain', cell: (row) => <span>{destinationKinds[row.kind]}</span> },
-    { key: 'url', header: 'Address', from: 'wide', card: 'plain', cell: (row) => <span className="mono">{row.urlMasked}</span> },
-    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Status label={row.enabled ? 'Enabled' : 'Disabled'} tone={row.enabled ? 'good' : 'calm'} /> },
-    { key: 'delivered', header: 'Delivered', align: 'end', cell: (row) => <Count row={row} state="DELIVERED" count={row.delivered} /> },
-    { key: 'pending', header: 'Waiting', align: 'end', cell: (row) => <Count row={row} state="PENDING" count={row.pending} /> },
-    { key: 'held', header: 'Held', align: 'end', cell: (row) => <Count row={row} state="HELD" count={row.held} /> },
-    { key: 'failed', header: 'Failed', align: 'end', cell: (row) => <Count row={row} state="FAILED" count={row.failed} /> },
-  ];
-}
+const columns: readonly Column<DestinationRow>[] = [
+  { key: 'name', header: 'Name', cell: (row) => <Link to={`/destinations/${row.id}`} className={tableClasses.rowLink}>{row.name}</Link> },
+  { key: 'kind', header: 'Kind', card: 'plain', cell: (row) => <span>{destinationKinds[row.kind]}</span> },
+  { key: 'url', header: 'Address', from: 'wide', card: 'plain', cell: (row) => <span className="mono">{row.urlMasked}</span> },
+  { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Flow {...row} /> },
+  { key: 'delivered', header: 'Delivered', align: 'end', cell: (row) => <Count row={row} state="DELIVERED" count={row.delivered} /> },
+  { key: 'pending', header: 'Waiting', align: 'end', cell: (row) => <Count row={row} state="PENDING" count={row.pending} /> },
+  { key: 'held', header: 'Held', align: 'end', cell: (row) => <Count row={row} state="HELD" count={row.held} /> },
+  { key: 'unknown', header: 'Unknown', align: 'end', cell: (row) => <Count row={row} state="UNKNOWN" count={row.unknown} /> },
+  { key: 'failed', header: 'Failed', align: 'end', cell: (row) => <Count row={row} state="FAILED" count={row.failed} /> },
+];
 
 export function DestinationsPage() {
   const admin = useIsAdmin();
   const [{ data, error }, again] = useQuery({ query: DestinationsDocument });
   const [creating, setCreating] = useState(false);
-  const [edited, setEdited] = useState<DestinationRow | null>(null);
   const [secret, setSecret] = useState<string | null>(null);
   return (
     <>
@@ -62,13 +66,12 @@ export function DestinationsPage() {
       <Panel flush>
         {error && !data ? <ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /> : (
           <DataTable
-            caption="Destinations" columns={columnsWith(setEdited)} rows={data?.destinations} rowKey={({ id }) => id}
+            caption="Destinations" columns={columns} rows={data?.destinations} rowKey={({ id }) => id}
             empty={<EmptyState icon={IconTarget} title="No destination yet" detail={admin ? 'Leads are kept until there is one to hand them to.' : 'An administrator adds them.'} />}
           />
         )}
       </Panel>
       <CreateDestination opened={creating} onClose={() => { setCreating(false); }} onSecret={setSecret} />
-      {edited && <EditDestination key={edited.id} destination={edited} onClose={() => { setEdited(null); }} />}
       <SecretOnce
         secret={secret} title="Signing secret" onClose={() => { setSecret(null); }}
         use="The receiver checks each delivery’s signature with it, as Standard Webhooks describes."

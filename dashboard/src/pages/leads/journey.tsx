@@ -1,6 +1,6 @@
 import {
   IconAlertTriangle, IconArrowBackUp, IconBan, IconBolt, IconCalendar, IconCheck, IconClock, IconCopy, IconDownload, IconEdit,
-  IconHandStop, IconMoodEmpty, IconPencilCheck, IconPhone, IconSend, IconStar, IconTrophy, IconUrgent, IconX, type Icon,
+  IconHandStop, IconHelpCircle, IconMoodEmpty, IconPencilCheck, IconPhone, IconSend, IconStar, IconTrophy, IconUrgent, IconX, type Icon,
 } from '@tabler/icons-react';
 import type { Tone } from '../../components/status';
 import { Time } from '../../components/time';
@@ -32,6 +32,9 @@ const kinds: Readonly<Record<LeadEventKind, { label: string; tone: Tone; icon: I
   ESCALATED: { label: 'Escalated', tone: 'bad', icon: IconUrgent },
   BOOKED: { label: 'Help booked', tone: 'busy', icon: IconCalendar },
   RESENT: { label: 'Sent again', tone: 'busy', icon: IconSend },
+  CONFIRMED: { label: 'Arrival confirmed', tone: 'good', icon: IconCheck },
+  UNKNOWN: { label: 'Outcome unknown', tone: 'wait', icon: IconHelpCircle },
+  REJECTED: { label: 'Not sent', tone: 'soft', icon: IconBan },
 };
 
 export function Journey({ events }: { events: readonly Event[] }) {

@@ -1,0 +1,603 @@
+//! Payload templates as data: JSON whose texts hold places such as `{first_name}` and `{secret.token}`.
+//!
+//! A text that is one place and nothing else takes the type of its value (a number stays a number); in a longer text
+//! the values are put in as text. `{{` and `}}` are braces. After a bar stand filters: `{phone|ten_digits}`,
+//! `{credit_score|text}`. What has no value is left out, so that a blank never overwrites what the receiver knows; an
+//! object says more: `{"$value": "{email}", "default": "none@example.com", "required": true, "when": {…}}`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::condition::Condition;
+use super::payload::{Hold, LeadFacts, ten_digits};
+
+/// Deepest nesting of a template.
+const DEPTH_MAX: usize = 16;
+
+/// A template, read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template(Node);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Node {
+    Constant(Value),
+    Text(Text),
+    Object(Vec<(String, Node)>),
+    Array(Vec<Node>),
+    Chosen(Box<Chosen>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Chosen {
+    value: Node,
+    default: Option<Value>,
+    required: bool,
+    when: Option<Condition>,
+    /// As the template writes the value, for the person whose lead lacks it.
+    written: String,
+}
+
+/// A text with places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    Literal(String),
+    Place(Place),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Place {
+    source: Source,
+    filters: Vec<Filter>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Source {
+    Field(Field),
+    Secret(String),
+    /// The value that a lookup asks for.
+    Key,
+}
+
+/// Where a value stands in a lead.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field(String);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Filter {
+    Text,
+    Number,
+    TenDigits,
+    Digits,
+    Upper,
+    Lower,
+    YesNo,
+}
+
+/// What a template's places are filled from.
+#[derive(Clone, Copy)]
+pub struct Values<'a> {
+    /// The lead.
+    pub lead: &'a LeadFacts,
+    /// The destination's secrets by name.
+    pub secrets: &'a BTreeMap<String, String>,
+    /// What a lookup asks for.
+    pub key: Option<&'a str>,
+}
+
+/// A rendered value: JSON text that keeps every digit of a decimal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rendered {
+    /// A scalar as JSON text.
+    Json(String),
+    /// An object, in the template's order.
+    Object(Vec<(String, Rendered)>),
+    /// A list.
+    Array(Vec<Rendered>),
+}
+
+const FIELDS: [&str; 19] = [
+    "address",
+    "alt_emails",
+    "alt_phones",
+    "channel",
+    "city",
+    "email",
+    "external_id",
+    "first_name",
+    "full_name",
+    "last_name",
+    "lead_id",
+    "lead_type",
+    "phone",
+    "phone_ext",
+    "received_at",
+    "source",
+    "state",
+    "zip",
+    "zip4",
+];
+
+impl Field {
+    /// Reads a field's name: a column of the lead, or `details.NAME`.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let detail = name.strip_prefix("details.").is_some_and(|detail| !detail.is_empty());
+        if detail || FIELDS.contains(&name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(format!("a lead has no field `{name}`; further fields are written `details.NAME`"))
+        }
+    }
+}
+
+impl Template {
+    /// Reads a template; the error names the place in it and what would be right.
+    pub fn parse(value: &Value) -> Result<Self, String> {
+        Node::parse(value, 0).map(Self)
+    }
+
+    /// The names of the secrets that it asks for.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        self.0.collect_secrets(&mut names);
+        names
+    }
+
+    /// Fills it. None when nothing of it has a value.
+    pub fn render(&self, values: Values<'_>) -> Result<Option<Rendered>, Hold> {
+        self.0.render(values)
+    }
+}
+
+impl Node {
+    fn parse(value: &Value, depth: usize) -> Result<Self, String> {
+        if depth > DEPTH_MAX {
+            return Err(format!("the template is nested deeper than {DEPTH_MAX} levels"));
+        }
+        Ok(match value {
+            Value::String(text) => {
+                let text = Text::parse(text)?;
+                match text.0.as_slice() {
+                    [] => Self::Constant(Value::from("")),
+                    [Piece::Literal(literal)] => Self::Constant(Value::from(literal.as_str())),
+                    _ => Self::Text(text),
+                }
+            }
+            Value::Array(items) => {
+                Self::Array(items.iter().map(|item| Self::parse(item, depth + 1)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(object) if object.contains_key("$value") => Self::parse_chosen(object, depth)?,
+            Value::Object(object) => {
+                let member = |(key, value): (&String, &Value)| {
+                    let node = Self::parse(value, depth + 1).map_err(|error| format!("{key}: {error}"))?;
+                    Ok::<_, String>((key.clone(), node))
+                };
+                Self::Object(object.iter().map(member).collect::<Result<_, _>>()?)
+            }
+            constant => Self::Constant(constant.clone()),
+        })
+    }
+
+    fn parse_chosen(object: &serde_json::Map<String, Value>, depth: usize) -> Result<Self, String> {
+        let mut chosen = Chosen {
+            value: Self::Constant(Value::Null),
+            default: None,
+            required: false,
+            when: None,
+            written: String::new(),
+        };
+        for (key, value) in object {
+            match (key.as_str(), value) {
+                ("$value", value) => {
+                    chosen.value = Self::parse(value, depth + 1)?;
+                    let written = value.as_str().unwrap_or("a value").trim_matches(['{', '}']);
+                    written.clone_into(&mut chosen.written);
+                }
+                ("default", value) => chosen.default = Some(value.clone()),
+                ("required", Value::Bool(required)) => chosen.required = *required,
+                ("when", value) => {
+                    let condition: Condition =
+                        serde_json::from_value(value.clone()).map_err(|error| format!("when: {error}"))?;
+                    condition.check()?;
+                    chosen.when = Some(condition);
+                }
+                (other, _) => {
+                    return Err(format!(
+                        "beside `$value` stand `default`, `required` (true or false) and `when`, not `{other}`"
+                    ));
+                }
+            }
+        }
+        Ok(Self::Chosen(Box::new(chosen)))
+    }
+
+    fn collect_secrets(&self, names: &mut Vec<String>) {
+        match self {
+            Self::Constant(_) => {}
+            Self::Text(text) => names.extend(text.secrets().map(str::to_owned)),
+            Self::Object(members) => members.iter().for_each(|(_, node)| node.collect_secrets(names)),
+            Self::Array(items) => items.iter().for_each(|node| node.collect_secrets(names)),
+            Self::Chosen(chosen) => chosen.value.collect_secrets(names),
+        }
+    }
+
+    fn render(&self, values: Values<'_>) -> Result<Option<Rendered>, Hold> {
+        Ok(match self {
+            Self::Constant(value) => Some(Rendered::Json(value.to_string())),
+            Self::Text(text) => text.render_json(values).map(Rendered::Json),
+            Self::Object(members) => {
+                let mut object = Vec::with_capacity(members.len());
+                for (key, node) in members {
+                    if let Some(value) = node.render(values)? {
+                        object.push((key.clone(), value));
+                    }
+                }
+                (!object.is_empty()).then_some(Rendered::Object(object))
+            }
+            Self::Array(items) => {
+                let mut array = Vec::with_capacity(items.len());
+                for node in items {
+                    array.extend(node.render(values)?);
+                }
+                (!array.is_empty()).then_some(Rendered::Array(array))
+            }
+            Self::Chosen(chosen) => {
+                if chosen.when.as_ref().is_some_and(|condition| !condition.holds(values.lead)) {
+                    return Ok(None);
+                }
+                let default = || chosen.default.as_ref().map(|value| Rendered::Json(value.to_string()));
+                let found = chosen.value.render(values)?.or_else(default);
+                if chosen.required && found.is_none() {
+                    return Err(Hold::FieldMissing(chosen.written.clone()));
+                }
+                found
+            }
+        })
+    }
+}
+
+impl Text {
+    /// Reads a text with places.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            if rest[at + 1..].starts_with(brace) {
+                literal.push_str(brace);
+                rest = &rest[at + 2..];
+                continue;
+            }
+            let end = rest[at..].find('}').filter(|_| brace == "{").ok_or_else(|| {
+                format!("`{text}` has a brace without its partner; a brace itself is written twice")
+            })?;
+            if !literal.is_empty() {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::Place(Place::parse(&rest[at + 1..at + end])?));
+            rest = &rest[at + end + 1..];
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
+        }
+        Ok(Self(pieces))
+    }
+
+    /// The names of the secrets that it asks for.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Place(Place { source: Source::Secret(name), .. }) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// As text; none when it is one place without a value.
+    pub fn render(&self, values: Values<'_>) -> Option<String> {
+        if let [Piece::Place(place)] = self.0.as_slice() {
+            return place.value(values).map(Json::into_text);
+        }
+        let mut out = String::new();
+        for piece in &self.0 {
+            match piece {
+                Piece::Literal(literal) => out.push_str(literal),
+                Piece::Place(place) => {
+                    out.push_str(&place.value(values).map(Json::into_text).unwrap_or_default());
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn render_json(&self, values: Values<'_>) -> Option<String> {
+        match self.0.as_slice() {
+            [Piece::Place(place)] => place.value(values).map(|json| json.0.into_owned()),
+            _ => self.render(values).map(|text| Value::from(text).to_string()),
+        }
+    }
+}
+
+/// A scalar as JSON text.
+struct Json<'a>(Cow<'a, str>);
+
+impl Json<'_> {
+    fn of_text(text: &str) -> Json<'static> {
+        Json(Cow::Owned(Value::from(text).to_string()))
+    }
+
+    fn into_text(self) -> String {
+        if self.0.starts_with('"') {
+            serde_json::from_str(&self.0).unwrap_or_default()
+        } else {
+            self.0.into_owned()
+        }
+    }
+}
+
+impl Place {
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = text.split('|').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let source = match name.strip_prefix("secret.") {
+            Some(secret) if !secret.is_empty() => Source::Secret(secret.to_owned()),
+            _ if name == "key" => Source::Key,
+            _ => Source::Field(Field::parse(name)?),
+        };
+        let filter = |word: &str| {
+            Ok(match word {
+                "text" => Filter::Text,
+                "number" => Filter::Number,
+                "ten_digits" => Filter::TenDigits,
+                "digits" => Filter::Digits,
+                "upper" => Filter::Upper,
+                "lower" => Filter::Lower,
+                "yes_no" => Filter::YesNo,
+                other => {
+                    return Err(format!(
+                        "there is no filter `{other}`; there are text, number, ten_digits, digits, upper, lower and yes_no"
+                    ));
+                }
+            })
+        };
+        Ok(Self { source, filters: parts.map(filter).collect::<Result<_, _>>()? })
+    }
+
+    fn value<'a>(&self, values: Values<'a>) -> Option<Json<'a>> {
+        let found = match &self.source {
+            Source::Field(field) => json_of(values.lead, field),
+            Source::Secret(name) => values.secrets.get(name).map(|secret| Json::of_text(secret)),
+            Source::Key => values.key.map(Json::of_text),
+        };
+        self.filters.iter().try_fold(found?, |value, filter| filter.apply(value))
+    }
+}
+
+impl Filter {
+    fn apply(self, value: Json<'_>) -> Option<Json<'_>> {
+        let changed = |change: fn(&str) -> String, value: Json<'_>| {
+            let text = change(&value.into_text());
+            (!text.is_empty()).then(|| Json::of_text(&text))
+        };
+        match self {
+            Self::Text => changed(str::to_owned, value),
+            Self::TenDigits => changed(|text| ten_digits(text).to_owned(), value),
+            Self::Digits => changed(|text| text.chars().filter(char::is_ascii_digit).collect(), value),
+            Self::Upper => changed(str::to_uppercase, value),
+            Self::Lower => changed(str::to_lowercase, value),
+            Self::Number => {
+                let number: rust_decimal::Decimal = value.into_text().trim().parse().ok()?;
+                Some(Json(Cow::Owned(number.to_string())))
+            }
+            Self::YesNo => match value.into_text().as_str() {
+                "true" => Some(Json::of_text("Yes")),
+                "false" => Some(Json::of_text("No")),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn json_of<'a>(lead: &'a LeadFacts, field: &Field) -> Option<Json<'a>> {
+    if let Some(name) = field.0.strip_prefix("details.") {
+        let json = lead.details.get(name)?.get();
+        return (json != "null" && json != "\"\"").then_some(Json(Cow::Borrowed(json)));
+    }
+    column(lead, &field.0).filter(|text| !text.is_empty()).map(|text| Json::of_text(&text))
+}
+
+/// The text of a field; none when the lead does not have it.
+pub(super) fn text_of(lead: &LeadFacts, field: &Field) -> Option<String> {
+    json_of(lead, field).map(Json::into_text)
+}
+
+fn column<'a>(lead: &'a LeadFacts, name: &str) -> Option<Cow<'a, str>> {
+    let borrowed = match name {
+        "address" => &lead.address,
+        "city" => &lead.city,
+        "email" => &lead.email,
+        "external_id" => &lead.external_id,
+        "first_name" => &lead.first_name,
+        "last_name" => &lead.last_name,
+        "lead_type" => &lead.lead_type,
+        "phone" => &lead.phone,
+        "phone_ext" => &lead.phone_ext,
+        "state" => &lead.state,
+        "zip" => &lead.zip,
+        "zip4" => &lead.zip4,
+        "channel" => return Some(Cow::Borrowed(&lead.channel)),
+        "source" => return Some(Cow::Borrowed(&lead.source)),
+        "lead_id" => return Some(Cow::Owned(lead.id.to_string())),
+        "received_at" => {
+            return Some(Cow::Owned(lead.received_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)));
+        }
+        "full_name" => {
+            let names = [lead.first_name.as_deref(), lead.last_name.as_deref()];
+            return Some(Cow::Owned(names.into_iter().flatten().collect::<Vec<_>>().join(" ")));
+        }
+        "alt_phones" => return Some(Cow::Owned(lead.alt_phones.join(", "))),
+        "alt_emails" => return Some(Cow::Owned(lead.alt_emails.join(", "))),
+        _ => return None,
+    };
+    borrowed.as_deref().map(Cow::Borrowed)
+}
+
+impl Rendered {
+    /// As JSON text.
+    pub fn to_json(&self) -> String {
+        let mut out = String::with_capacity(512);
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Json(json) => out.push_str(json),
+            Self::Object(members) => {
+                for (index, (key, value)) in members.iter().enumerate() {
+                    out.push(if index == 0 { '{' } else { ',' });
+                    out.push_str(&Value::from(key.as_str()).to_string());
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+            Self::Array(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    out.push(if index == 0 { '[' } else { ',' });
+                    value.write(out);
+                }
+                out.push(']');
+            }
+        }
+    }
+
+    /// As pairs of a form: nested names are written `outer[inner]`, lists `name[]`.
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        self.collect_pairs("", &mut pairs);
+        pairs
+    }
+
+    fn collect_pairs(&self, name: &str, pairs: &mut Vec<(String, String)>) {
+        match self {
+            Self::Json(json) => pairs.push((name.to_owned(), Json(Cow::Borrowed(json)).into_text())),
+            Self::Object(members) => {
+                for (key, value) in members {
+                    let inner = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
+                    value.collect_pairs(&inner, pairs);
+                }
+            }
+            Self::Array(items) => {
+                for value in items {
+                    value.collect_pairs(&format!("{name}[]"), pairs);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::payload::tests::lead;
+    use super::*;
+
+    fn rendered(template: &Value, lead: &LeadFacts) -> Result<Option<String>, Hold> {
+        let secrets = BTreeMap::from([("token".to_owned(), "s3cret".to_owned())]);
+        let template = Template::parse(template).expect("a template");
+        let found = template.render(Values { lead, secrets: &secrets, key: None })?;
+        Ok(found.map(|rendered| rendered.to_json()))
+    }
+
+    #[test]
+    fn places_take_the_type_of_their_value_and_blanks_are_left_out() {
+        let mut lead = lead(r#"{"loan_amount":312450.10,"credit_score":712,"va":true,"year":"2020"}"#);
+        lead.first_name = Some("José".to_owned());
+        lead.phone = Some("+13035550101".to_owned());
+        let template = json!({
+            "auth": "Bearer {secret.token}", "name": "{full_name}", "phone": "{phone|ten_digits}",
+            "score": "{details.credit_score|text}", "loan": { "amount": "{details.loan_amount}", "none": "{zip}" },
+            "year": "{details.year|number}", "va": "{details.va|yes_no}", "email": "{email}",
+            "tags": ["baton", "{email}", "{source}"], "empty": { "zip": "{zip}" }, "ok": true, "braces": "{{x}}",
+        });
+        let found = rendered(&template, &lead).expect("sent").expect("something");
+        assert!(found.contains(r#""amount":312450.10"#), "{found}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&found).expect("JSON"),
+            json!({
+                "auth": "Bearer s3cret", "name": "José", "phone": "3035550101", "score": "712",
+                "loan": { "amount": 312_450.1 }, "year": 2020, "va": "Yes",
+                "tags": ["baton", "leadsource"], "ok": true, "braces": "{x}",
+            })
+        );
+    }
+
+    #[test]
+    fn a_chosen_value_has_a_default_a_condition_and_may_be_required() {
+        let mut lead = lead("{}");
+        let email = json!({ "email": { "$value": "{email}", "default": "none@example.com" } });
+        assert_eq!(rendered(&email, &lead), Ok(Some(r#"{"email":"none@example.com"}"#.to_owned())));
+        let only = json!({ "$value": "yes", "when": { "field": "state", "in": ["CO"] } });
+        assert_eq!(rendered(&only, &lead), Ok(None));
+        lead.state = Some("CO".to_owned());
+        assert_eq!(rendered(&only, &lead), Ok(Some("\"yes\"".to_owned())));
+        let required = json!({ "z": { "$value": "{zip}", "required": true } });
+        assert_eq!(rendered(&required, &lead), Err(Hold::FieldMissing("zip".to_owned())));
+    }
+
+    #[test]
+    fn a_template_that_cannot_be_filled_is_refused_with_its_place() {
+        for (template, words) in [
+            (json!({ "a": { "b": "{fist_name}" } }), "a: b: a lead has no field `fist_name`"),
+            (json!("{phone|shout}"), "no filter `shout`"),
+            (json!("{phone"), "without its partner"),
+            (json!("phone}"), "without its partner"),
+            (json!({ "$value": "{phone}", "defualt": 1 }), "not `defualt`"),
+            (json!({ "$value": "{phone}", "when": {} }), "empty"),
+        ] {
+            let error = Template::parse(&template).expect_err("refused");
+            assert!(error.contains(words), "{error}");
+        }
+        let mut deep = json!("x");
+        for _ in 0..40 {
+            deep = json!([deep]);
+        }
+        assert!(Template::parse(&deep).expect_err("refused").contains("nested"));
+    }
+
+    #[test]
+    fn a_form_names_what_is_nested() {
+        let template =
+            Template::parse(&json!({ "a": "x y", "b": { "c": 1 }, "d": ["e", "f"] })).expect("a template");
+        let lead = lead("{}");
+        let found = template.render(Values { lead: &lead, secrets: &BTreeMap::new(), key: None });
+        let pairs = found.expect("sent").expect("something").to_pairs();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("a", "x y"), ("b[c]", "1"), ("d[]", "e"), ("d[]", "f")]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_and_what_is_rendered_is_json(text in ".{0,40}", first in ".{0,20}") {
+            let mut lead = lead("{}");
+            lead.first_name = Some(first);
+            for text in [text.clone(), format!("{{first_name}}{text}"), format!("{text} {{first_name|upper}}")] {
+                if let Ok(template) = Template::parse(&json!({ "a": text })) {
+                    let found = template.render(Values { lead: &lead, secrets: &BTreeMap::new(), key: None });
+                    if let Ok(Some(rendered)) = found {
+                        prop_assert!(serde_json::from_str::<Value>(&rendered.to_json()).is_ok());
+                    }
+                }
+            }
+        }
+    }
+}

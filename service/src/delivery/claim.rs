@@ -1,0 +1,153 @@
+//! How many deliveries to claim, and of which destinations.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::delivery::rate;
+use domain::ids::{DestinationId, TenantId};
+use sqlx::PgConnection;
+
+use super::Error;
+use super::destinations::{Destination, Known, Opener};
+use super::engine::{Engine, Job};
+use super::store::{self, Lease};
+use crate::database::{Mode, TenantTx};
+
+/// How much may be claimed.
+pub(super) struct Room<'a> {
+    /// Of the tenant.
+    pub limit: usize,
+    /// Deliveries to a destination that wait or are on their way.
+    pub waiting: &'a (dyn Fn(DestinationId) -> usize + Sync),
+    /// Deliveries that are claimed ahead, as a multiple of those that may be on their way.
+    pub ahead: usize,
+}
+
+/// What a claim came to.
+pub(super) struct Claim {
+    pub jobs: Vec<Job>,
+    /// Some destination had no room: there may be more when it has.
+    pub crowded: bool,
+}
+
+impl Engine {
+    /// Claims due deliveries of a tenant to those of its destinations that have room.
+    pub(super) async fn claim(
+        &self,
+        tenant: TenantId,
+        destinations: &[DestinationId],
+        room: &Room<'_>,
+    ) -> Result<Claim, Error> {
+        let now = self.clock.now();
+        let leased_until = now + TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::hours(1));
+        let lease = Lease { holder: self.holder, now, until: leased_until };
+        let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
+        let open = Opener {
+            secrets: &self.secrets,
+            allow_private: self.client.settings().allow_private_addresses,
+            now,
+        };
+        let known = self.destinations.get(tx.connection(), tenant, destinations.to_vec(), &open).await?;
+        let (mut wanted, crowded) = self.wanted(tenant, destinations, &known, room, now);
+        let slots = self.take_slots(tx.connection(), tenant, &mut wanted, &known, now).await?;
+        if wanted.is_empty() {
+            return Ok(Claim { jobs: Vec::new(), crowded });
+        }
+        let claimed = store::claim(tx.connection(), tenant, lease, &wanted).await?;
+        for (destination, per_second, from) in slots {
+            let taken = claimed.iter().filter(|one| one.destination == destination).count();
+            let next = rate::after(from, per_second, taken);
+            store::take_slots(tx.connection(), (tenant, destination), next).await?;
+        }
+        tx.commit().await?;
+        let jobs = claimed.into_iter().map(|claimed| Job {
+            tenant,
+            destination_id: claimed.destination,
+            concurrency: self.concurrency(known.get(&claimed.destination)),
+            id: claimed.id,
+            number: claimed.number,
+            budget_from: claimed.budget_from,
+            unsure: claimed.unsure,
+            probe: claimed.probe,
+            leased_until,
+            lead: claimed.lead,
+            destination: known.get(&claimed.destination).cloned(),
+        });
+        Ok(Claim { jobs: jobs.collect(), crowded })
+    }
+
+    /// How many to claim for each destination.
+    fn wanted(
+        &self,
+        tenant: TenantId,
+        destinations: &[DestinationId],
+        known: &HashMap<DestinationId, Known>,
+        room: &Room<'_>,
+        now: DateTime<Utc>,
+    ) -> (Vec<(DestinationId, i32)>, bool) {
+        let limit = room.limit.min(self.settings.batch);
+        let mut crowded = false;
+        let mut free = Vec::new();
+        for &destination in destinations {
+            if self.gates.is_paused((tenant, destination), now) {
+                continue;
+            }
+            let found = known.get(&destination);
+            let concurrency = self.concurrency(found);
+            // What may not be sent twice is not claimed ahead: were this process killed, nobody would know whether
+            // it was sent, and a person would have to decide for each.
+            let repeatable =
+                found.is_some_and(|known| known.as_ref().as_ref().is_ok_and(Destination::is_repeatable));
+            let depth = if repeatable { concurrency * room.ahead } else { concurrency };
+            let waiting = (room.waiting)(destination);
+            let left = depth.saturating_sub(waiting);
+            // Small claims cost as much as large ones: where some are at work it pays to wait for more room.
+            if left == 0 || (waiting > 0 && left < depth.div_ceil(4)) {
+                crowded = true;
+            } else {
+                free.push((destination, left));
+            }
+        }
+        // Beginning anywhere, so that none is always the last one to find the room taken.
+        let start = usize::try_from(self.ids.jitter()).unwrap_or(0) % free.len().max(1);
+        free.rotate_left(start);
+        free.truncate(limit.max(1));
+        let share = limit.div_ceil(free.len().max(1));
+        let places = |left: usize| i32::try_from(left.min(share)).unwrap_or(i32::MAX);
+        (free.into_iter().map(|(destination, left)| (destination, places(left))).collect(), crowded)
+    }
+
+    fn concurrency(&self, known: Option<&Known>) -> usize {
+        let of_destination = known
+            .and_then(|known| known.as_ref().as_ref().ok())
+            .and_then(|destination| destination.plan.profile.limits.concurrency)
+            .map_or(usize::MAX, usize::from);
+        of_destination.min(self.settings.requests_per_destination).max(1)
+    }
+
+    /// Keeps to the rate limits: lowers what is wanted, and answers from when on slots are counted where there is one.
+    async fn take_slots(
+        &self,
+        connection: &mut PgConnection,
+        tenant: TenantId,
+        wanted: &mut Vec<(DestinationId, i32)>,
+        known: &HashMap<DestinationId, Known>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(DestinationId, f64, DateTime<Utc>)>, Error> {
+        let mut slots = Vec::new();
+        for (destination, limit) in wanted.iter_mut() {
+            let found = known.get(destination).and_then(|known| known.as_ref().as_ref().ok());
+            let Some(per_second) = found.and_then(|one| one.plan.profile.limits.per_second) else { continue };
+            let key = (tenant, *destination);
+            let (from, free) = store::slots(connection, key, per_second, now).await?;
+            *limit = free.min(*limit);
+            if *limit > 0 {
+                slots.push((*destination, per_second, from));
+            } else {
+                self.gates.pause(key, rate::after(from, per_second, 1));
+            }
+        }
+        wanted.retain(|(_, limit)| *limit > 0);
+        Ok(slots)
+    }
+}

@@ -1,0 +1,63 @@
+//! Asking a destination whether it has a lead, before anything is sent a second time.
+
+use chrono::TimeDelta;
+use domain::delivery::{Failure, LeadFacts, lookup};
+use serde_json::Value;
+
+use super::client::{Answer, Client};
+use super::destinations::Destination;
+use super::request;
+
+/// What a lookup came to.
+pub(super) enum Found {
+    /// The destination has it.
+    Here {
+        /// Its own id of the record, when the record has one.
+        remote_id: Option<String>,
+        /// The answer that shows it.
+        answer: Box<Answer>,
+    },
+    /// It answered every question, and has it under none.
+    Absent,
+    /// It could not say. Boxed: an answer is large.
+    Failed {
+        /// The answer, or how there was none.
+        answer: Box<Answer>,
+    },
+    /// There is nothing that could be asked about this lead.
+    NotAsked,
+}
+
+/// Asks by each key that the lead has a value for, in the order of the settings, until one finds it. All questions share
+/// one deadline.
+pub(super) async fn ask(
+    client: &Client,
+    destination: &Destination,
+    lead: &LeadFacts,
+    deadline: TimeDelta,
+) -> Found {
+    let Some(rules) = &destination.plan.profile.lookup else { return Found::NotAsked };
+    let questions = request::questions(destination, lead);
+    if questions.is_empty() {
+        return Found::NotAsked;
+    }
+    let share = deadline.to_std().unwrap_or_default() / u32::try_from(questions.len()).unwrap_or(u32::MAX);
+    for mut question in questions {
+        question.outgoing.deadline = question.outgoing.deadline.min(share);
+        let mut answer = client.send(&destination.endpoint, question.outgoing).await;
+        match answer.status {
+            // Some services say so when a search finds nothing.
+            Some(404) => continue,
+            Some(200..=299) if answer.failure.is_none() => {}
+            _ => return Found::Failed { answer: Box::new(answer) },
+        }
+        let Ok(json) = serde_json::from_str::<Value>(&answer.text) else {
+            answer.failure = Some(Failure::Protocol);
+            return Found::Failed { answer: Box::new(answer) };
+        };
+        if let Some(id) = lookup::find(rules, &json, &question.field, &question.value) {
+            return Found::Here { remote_id: (!id.is_empty()).then_some(id), answer: Box::new(answer) };
+        }
+    }
+    Found::Absent
+}
