@@ -76,12 +76,13 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Starts the import worker and the delivery worker.
+/// Starts the import worker, the delivery worker and the one that records due service-level clocks.
 pub(crate) fn workers(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
     let delivery = app.delivery_worker()?;
     let mut workers = JoinSet::new();
     let (for_imports, for_delivery) = (stop.clone(), stop.clone());
     workers.spawn(imports::work(Arc::clone(app), for_imports));
+    workers.spawn(service::sla::due::work(Arc::clone(app), stop.clone()));
     workers.spawn(async move { delivery.run(for_delivery).await });
     Ok(workers)
 }

@@ -9,6 +9,7 @@ pub mod intake;
 mod naming;
 pub mod runtime;
 pub mod secrets;
+pub mod sla;
 
 pub use app::App;
 pub use error::Error;

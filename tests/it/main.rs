@@ -8,4 +8,5 @@ mod intake;
 mod isolation;
 mod overlap;
 mod schema;
+mod sla;
 mod workers;

@@ -10,6 +10,7 @@ use domain::delivery::{
     Kind, LeadFacts, Next, Outcome, Reply, RetrySchedule, bonzo, judge_failure, judge_reply, payload,
 };
 use domain::ids::{DeliveryId, DestinationId, TenantId};
+use domain::sla::Event;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -21,6 +22,7 @@ use super::store::{self, Attempt, Finished, Lease, State};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
+use crate::sla::clocks;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -261,8 +263,12 @@ impl Engine {
     pub(super) async fn finish(&self, tenant: TenantId, batch: &[Finished]) -> Result<u64, Error> {
         let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
         let written = store::finish(tx.connection(), tenant, self.holder, batch).await?;
+        let now = self.clock.now();
+        clocks::occurred(tx.connection(), tenant, Event::Delivered, &written.delivered, now, &self.ids)
+            .await
+            .map_err(|error| Error::Clocks(Box::new(error)))?;
         tx.commit().await?;
-        Ok(written)
+        Ok(written.rows)
     }
 
     /// The same for a batch that the database dislikes: halves it until the one row that is at fault stands

@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 use super::Error;
+use crate::sla::clocks::Occurrence;
 
 /// A delivery that this worker holds.
 #[derive(Debug)]
@@ -157,15 +158,15 @@ impl FromRow<'_, PgRow> for Claimed {
 /// Writes what came of claimed deliveries of one tenant: attempts and states in one statement, fenced.
 ///
 /// A delivery that no longer bears this lease and attempt number is somebody else's by now: neither its
-/// state nor the attempt is written. Answers how many were.
+/// state nor the attempt is written. Answers what was.
 pub(super) async fn finish(
     connection: &mut PgConnection,
     tenant: TenantId,
     holder: Uuid,
     batch: &[Finished],
-) -> Result<u64, Error> {
+) -> Result<Written, Error> {
     let columns = Columns::of(batch);
-    let written: i64 = sqlx::query_scalar(
+    let rows: Vec<(Uuid, Uuid, Option<DateTime<Utc>>)> = sqlx::query_as(
         "WITH done AS MATERIALIZED (
              SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
                                   $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::text[], $13::smallint[],
@@ -181,7 +182,7 @@ pub(super) async fn finish(
              FROM done
              WHERE d.tenant_id = $1 AND d.id = done.id
                AND d.state = 'pending' AND d.lease = $2 AND d.attempts = done.number
-             RETURNING d.id
+             RETURNING d.id, d.lead_id, d.destination_id, d.state, d.finished_at
          ), recorded AS (
              INSERT INTO delivery_attempt (tenant_id, delivery_id, number, started_at, duration_us, outcome,
                                            http_status, error_kind, response_headers, response_body)
@@ -190,7 +191,7 @@ pub(super) async fn finish(
              FROM done JOIN changed ON changed.id = done.id
              WHERE done.outcome IS NOT NULL
          )
-         SELECT count(*) FROM changed",
+         SELECT lead_id, destination_id, CASE WHEN state = 'delivered' THEN finished_at END FROM changed",
     )
     .bind(tenant.uuid())
     .bind(holder)
@@ -208,9 +209,20 @@ pub(super) async fn finish(
     .bind(columns.error_kinds)
     .bind(columns.headers)
     .bind(columns.bodies)
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
-    Ok(written.unsigned_abs())
+    let delivered = |(lead, destination, at): &(Uuid, Uuid, Option<DateTime<Utc>>)| {
+        let occurrence = Occurrence::of(LeadId(*lead), (*at)?);
+        Some(Occurrence { destination: Some(DestinationId(*destination)), ..occurrence })
+    };
+    Ok(Written { rows: rows.len() as u64, delivered: rows.iter().filter_map(delivered).collect() })
+}
+
+/// What was still ours.
+pub(super) struct Written {
+    pub rows: u64,
+    /// Leads that a destination took.
+    pub delivered: Vec<Occurrence>,
 }
 
 /// A batch, one array a column.

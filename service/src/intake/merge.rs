@@ -25,6 +25,7 @@ use super::copy::CopyRows;
 use super::revise::{self, Found};
 use crate::error::Error;
 use crate::runtime::Ids;
+use crate::sla::clocks::{self, NewLead};
 
 /// Where a batch comes from: the same for all of its records.
 #[derive(Clone, Debug)]
@@ -94,6 +95,18 @@ pub struct Resolved {
     pub lead: LeadId,
 }
 
+/// What of the tenant new leads need to know.
+#[derive(sqlx::FromRow)]
+struct Tenant {
+    /// Where they go.
+    destinations: Vec<Uuid>,
+    /// Whether service-level clocks may start with them.
+    has_policies: bool,
+}
+
+const TENANT: &str = "SELECT ARRAY(SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id) AS destinations,
+    EXISTS (SELECT FROM sla_policy WHERE tenant_id = $1 AND enabled AND starts_with = 'received') AS has_policies";
+
 const STAGE: &str = "CREATE TEMP TABLE IF NOT EXISTS lead_stage (
     ordinal integer, leader boolean, id uuid, delivery_ids uuid[], record integer,
     identity uuid, fingerprint uuid, phone_scope uuid, email_scope uuid, external_id text, lead_type text, channel text,
@@ -150,11 +163,7 @@ pub async fn merge(
         return Ok(Vec::new());
     }
     sqlx::query(STAGE).execute(&mut *connection).await?;
-    let destinations: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id")
-            .bind(origin.tenant.uuid())
-            .fetch_all(&mut *connection)
-            .await?;
+    let tenant: Tenant = sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
     let mut first_round = true;
@@ -164,7 +173,7 @@ pub async fn merge(
         }
         first_round = false;
         let before = waiting.len();
-        waiting = round(connection, origin, &destinations, waiting, ids, rows, &mut resolved).await?;
+        waiting = round(connection, origin, &tenant, waiting, ids, rows, &mut resolved).await?;
         if waiting.len() == before {
             // A key was taken and yet nothing has it: the row that took it is gone again.
             return Err(Error::contended());
@@ -189,12 +198,13 @@ pub async fn merge_one(
 async fn round<'a>(
     connection: &mut PgConnection,
     origin: &Origin,
-    destinations: &[Uuid],
+    tenant: &Tenant,
     candidates: Vec<&'a Candidate>,
     ids: &Ids,
     rows: &mut CopyRows,
     resolved: &mut Vec<Resolved>,
 ) -> Result<Vec<&'a Candidate>, Error> {
+    let destinations = tenant.destinations.as_slice();
     let staged = stage(connection, origin, destinations.len(), &candidates, ids, rows).await?;
     let inserted: HashSet<Uuid> = sqlx::query_scalar(INSERT_LEADERS)
         .bind(origin.tenant.uuid())
@@ -222,6 +232,17 @@ async fn round<'a>(
             .bind(&rest)
             .execute(&mut *connection)
             .await?;
+    }
+    if tenant.has_policies {
+        let stored = candidates.iter().zip(&staged).filter(|(_, id)| inserted.contains(id));
+        let stored: Vec<NewLead<'_>> = stored
+            .map(|(candidate, id)| NewLead {
+                id: LeadId(*id),
+                lead: &candidate.lead,
+                channel: candidate.lead.channel.as_deref().unwrap_or(origin.channel),
+            })
+            .collect();
+        clocks::received(connection, origin.tenant, origin.source.uuid(), origin.now, &stored).await?;
     }
     if rest.is_empty() {
         return Ok(Vec::new());
