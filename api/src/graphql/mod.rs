@@ -27,6 +27,7 @@ mod page;
 mod permit;
 mod progress;
 pub mod session;
+mod sla;
 mod sources;
 mod statistics;
 mod submitting;
@@ -69,6 +70,9 @@ struct Query(
     destinations::DestinationQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
+    sla::SlaQueries,
+    sla::PromiseQueries,
+    sla::EscalationQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -80,6 +84,8 @@ struct Mutation(
     failed_records::FailedRecordMutations,
     imports::ImportMutations,
     deliveries::DeliveryMutations,
+    sla::PromiseMutations,
+    sla::EscalationMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -8,6 +8,7 @@ export const router = createBrowserRouter([
     errorElement: <CrashPage />,
     children: [
       { path: '/sign-in', element: <SignInPage /> },
+      { path: '/sla/compact', lazy: async () => ({ Component: (await import('../pages/sla/compact-page')).CompactPage }) },
       {
         element: <Layout />,
         children: [
@@ -23,6 +24,10 @@ export const router = createBrowserRouter([
               { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
               { path: 'sources', lazy: async () => ({ Component: (await import('../pages/sources/sources-page')).SourcesPage }) },
               { path: 'destinations', lazy: async () => ({ Component: (await import('../pages/destinations/destinations-page')).DestinationsPage }) },
+              { path: 'sla', lazy: async () => ({ Component: (await import('../pages/sla/board-page')).BoardPage }) },
+              { path: 'sla/policies', lazy: async () => ({ Component: (await import('../pages/sla/policies-page')).PoliciesPage }) },
+              { path: 'sla/calendars', lazy: async () => ({ Component: (await import('../pages/sla/calendars-page')).CalendarsPage }) },
+              { path: 'sla/cases', lazy: async () => ({ Component: (await import('../pages/sla/cases-page')).CasesPage }) },
               { path: '*', element: <MissingPage /> },
             ],
           },
