@@ -21,6 +21,7 @@ mod deliveries;
 mod demo;
 mod destination;
 mod doctor;
+mod export;
 mod failed;
 mod failure;
 mod import;
@@ -29,6 +30,7 @@ mod migrate;
 mod output;
 mod progress;
 mod records;
+mod sla;
 mod source;
 mod tenant;
 mod user;
@@ -110,6 +112,12 @@ enum Command {
     /// Deliveries of every state.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// A tenant's figures as files for other tools.
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Service levels: what was met and missed, what is due, cases.
+    #[command(subcommand)]
+    Sla(sla::Command),
 }
 
 /// How a command ended well.
@@ -187,6 +195,8 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Export(command) => export::run(&context, command).await,
+        Command::Sla(command) => sla::run(&context, command).await,
         Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }

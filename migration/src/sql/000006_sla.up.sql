@@ -205,3 +205,31 @@ CREATE FUNCTION tenants_with_due_clocks(at timestamptz) RETURNS SETOF uuid
 CREATE FUNCTION tenants_with_open_cases() RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
     AS $$ SELECT DISTINCT tenant_id FROM sla_case WHERE closed_at IS NULL $$;
+
+-- What reports outside of Baton read: one tenant's leads, clocks and refusals without personal data. The views ask with the
+-- rights of whoever reads them, so row-level security holds; `SET app.tenant_id` says whose rows they are.
+CREATE VIEW report_lead WITH (security_invoker = true) AS
+    SELECT l.tenant_id, l.id AS lead_id, l.received_at, s.slug AS source, l.lead_type, l.channel, l.state,
+           coalesce(l.details ->> 'campaign', l.details ->> 'custom.campaign') AS campaign,
+           (SELECT min(d.finished_at) FROM delivery d
+            WHERE d.tenant_id = l.tenant_id AND d.lead_id = l.id AND d.state = 'delivered') AS delivered_at,
+           e.contacted_at, e.qualified_at, e.sold_at, e.lost_at
+    FROM lead l
+    JOIN lead_source s ON s.tenant_id = l.tenant_id AND s.id = l.source_id
+    CROSS JOIN LATERAL (
+        SELECT min(e.at) FILTER (WHERE e.kind = 'contacted') AS contacted_at,
+               min(e.at) FILTER (WHERE e.kind = 'qualified') AS qualified_at,
+               min(e.at) FILTER (WHERE e.kind = 'sold') AS sold_at, min(e.at) FILTER (WHERE e.kind = 'lost') AS lost_at
+        FROM lead_event e WHERE e.tenant_id = l.tenant_id AND e.lead_id = l.id) e;
+
+CREATE VIEW report_clock WITH (security_invoker = true) AS
+    SELECT c.tenant_id, c.lead_id, c.clock, s.slug AS source, c.lead_type, c.channel, c.state, c.campaign, c.agent, c.team,
+           c.started_at, c.due_at, c.stopped_at, c.breached_at, c.elapsed_us / 1e6::double precision AS elapsed_seconds,
+           c.in_target, c.reason
+    FROM sla_clock c JOIN lead_source s ON s.tenant_id = c.tenant_id AND s.id = c.source_id;
+
+CREATE VIEW report_refusal WITH (security_invoker = true) AS
+    SELECT f.tenant_id, f.id AS failed_record_id, f.created_at, s.slug AS source, f.state, r.reason ->> 'code' AS code
+    FROM failed_record f
+    JOIN lead_source s ON s.tenant_id = f.tenant_id AND s.id = f.source_id
+    CROSS JOIN LATERAL jsonb_array_elements(f.reasons) AS r(reason);

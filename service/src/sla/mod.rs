@@ -9,7 +9,7 @@
 //! * [`clocks`] – start, stop, pause.
 //! * [`due`] – at risk, breached; the worker.
 //! * [`escalation`] – cases, help that can be booked.
-//! * [`reads`], [`sources`], [`what_if`], [`export`] – what it came to.
+//! * [`reads`], [`sources`], [`what_if`], [`export`], [`parquet`] – what it came to.
 //!
 //! Deliberately absent: a job for each deadline. A million open clocks would be a million jobs.
 
@@ -19,6 +19,7 @@ pub mod contact;
 pub mod due;
 pub mod escalation;
 pub mod export;
+pub mod parquet;
 pub mod policies;
 pub mod reads;
 pub mod sources;
