@@ -28,6 +28,7 @@ const config: CodegenConfig = {
         strictScalars: true,
         scalars: {
           DateTime: 'string',
+          NaiveDate: 'string',
           JSON: { input: 'unknown', output: 'unknown' },
         },
       },

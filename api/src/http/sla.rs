@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -105,10 +106,11 @@ impl Wanted {
 pub async fn report(
     State(app): State<Arc<App>>,
     Path(report): Path<String>,
-    Query(wanted): Query<Wanted>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
+    let Query(wanted) = wanted.map_err(|error| Error::invalid("query", error.body_text()))?;
     let now = app.clock.now();
     let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
     let (filter, period) = (wanted.filter()?, wanted.period(now)?);

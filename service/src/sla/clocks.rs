@@ -49,7 +49,7 @@ struct Starting<'a> {
     state: Option<String>,
     channel: String,
     destination: Option<Uuid>,
-    field: Box<dyn Fn(&str) -> Option<String> + Send + 'a>,
+    field: Box<dyn Fn(&str) -> Option<String> + Send + Sync + 'a>,
 }
 
 /// A lead that was just stored.
@@ -82,7 +82,8 @@ pub async fn received(
         destination: None,
         field: Box::new(|name| new.lead.detail(name).map(text_of)),
     });
-    start(connection, tenant, &policies, Event::Received, starting.collect()).await
+    let starting: Vec<Starting<'_>> = starting.collect();
+    start(connection, tenant, &policies, Event::Received, &starting).await
 }
 
 fn text_of(value: &Value) -> String {
@@ -140,7 +141,7 @@ pub async fn occurred(
             field: Box::new(|name| row.details.get(name).and_then(json_text)),
         });
     }
-    start(connection, tenant, &policies, event, starting).await
+    start(connection, tenant, &policies, event, &starting).await
 }
 
 #[derive(FromRow)]
@@ -201,7 +202,7 @@ async fn start(
     tenant: TenantId,
     policies: &[Ready],
     event: Event,
-    starting: Vec<Starting<'_>>,
+    starting: &[Starting<'_>],
 ) -> Result<(), Error> {
     let mine: Vec<&Ready> = policies
         .iter()
@@ -209,7 +210,7 @@ async fn start(
         .collect();
     let mut columns = Columns::default();
     let mut reckoned: HashMap<(Uuid, DateTime<Utc>), Deadlines> = HashMap::new();
-    for lead in &starting {
+    for lead in starting {
         choose(&mine, lead, &mut columns, &mut reckoned)?;
     }
     if columns.leads.is_empty() {

@@ -145,7 +145,7 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
         let below = figures.met * 100 < decided * i64::from(setting.threshold_percent);
         let (met, missed) = (whole(figures.met), whole(figures.missed));
         if enough && below {
-            changed |= open(app, tx.connection(), tenant, &setting.clock, (met, missed), now).await?;
+            changed |= open(app, tx.connection(), tenant, &setting.clock, (met, missed), period).await?;
         } else {
             let closed = sqlx::query(
                 "UPDATE sla_case SET closed_at = $3, met_now = $4, missed_now = $5
@@ -179,15 +179,17 @@ async fn open(
     tenant: TenantId,
     clock: &str,
     (met, missed): (i32, i32),
-    now: DateTime<Utc>,
+    window: Period,
 ) -> Result<bool, Error> {
+    let now = app.clock.now();
     let leads: Vec<Uuid> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
-        "SELECT lead_id FROM sla_clock WHERE tenant_id = $1 AND clock = $2 AND breached_at <= $3
+        "SELECT lead_id FROM sla_clock WHERE tenant_id = $1 AND clock = $2 AND breached_at >= $3 AND breached_at < $4
          ORDER BY breached_at DESC LIMIT {LEADS_MAX}"
     )))
     .bind(tenant.uuid())
     .bind(clock)
-    .bind(now)
+    .bind(window.from)
+    .bind(window.until)
     .fetch_all(&mut *connection)
     .await?;
     let id = CaseId(app.ids.next(now));

@@ -1,4 +1,4 @@
-//! One tenant's report views as Parquet files, one folder a day, for Rill, DuckDB and whoever reads such files.
+//! One tenant's report views as Parquet files, one folder a day, for Rill, `DuckDB` and whoever reads such files.
 //!
 //! A day is written under another name and moved into place, so that a reader sees it whole; writing it again replaces it.
 //! Rows are read and written in groups, so memory does not grow with the day.

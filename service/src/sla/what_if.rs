@@ -12,8 +12,8 @@ use crate::database::TenantTx;
 use crate::error::Error;
 
 /// Clocks of one statement, and the most of all.
-const BATCH: i64 = 10_000;
-const CLOCKS_MAX: i64 = 500_000;
+const BATCH: usize = 10_000;
+const CLOCKS_MAX: usize = 500_000;
 
 /// The difference that other terms would have made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,9 +87,9 @@ pub async fn compare(
             };
             difference.add(past.in_target, would);
         }
-        seen += i64::try_from(batch.len()).unwrap_or(i64::MAX);
+        seen += batch.len();
         match batch.last() {
-            Some(past) if batch.len() as i64 == BATCH => last = past.lead_id,
+            Some(past) if batch.len() == BATCH => last = past.lead_id,
             _ => return Ok(difference),
         }
         if seen >= CLOCKS_MAX {

@@ -1,9 +1,11 @@
 //! What clocks came to.
 
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{DestinationId, LeadId, PolicyId, SourceId};
 use domain::sla::{Bucket, Period};
@@ -190,20 +192,28 @@ impl From<HeatCell> for SlaHeatCell {
 }
 
 /// One clock of one lead.
-#[derive(SimpleObject)]
-#[graphql(complex)]
 pub struct SlaClock {
     lead: Option<Arc<Lead>>,
     source: Option<Arc<Source>>,
-    /// null: it has stopped.
     standing: Option<SlaStanding>,
-    #[graphql(skip)]
     row: ClockRow,
 }
 
-#[ComplexObject]
-#[expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+#[Object]
 impl SlaClock {
+    async fn lead(&self) -> Option<Arc<Lead>> {
+        self.lead.clone()
+    }
+
+    async fn source(&self) -> Option<Arc<Source>> {
+        self.source.clone()
+    }
+
+    /// null: it has stopped.
+    async fn standing(&self) -> Option<SlaStanding> {
+        self.standing
+    }
+
     async fn lead_id(&self) -> ID {
         ID(LeadId(self.row.lead_id).to_string())
     }
@@ -399,7 +409,7 @@ async fn rows(
 
 async fn clocks(reads: &Reads, rows: Vec<ClockRow>, selected: &Selected<'_>) -> Result<Vec<SlaClock>, ApiError> {
     let wanted = selected.field("lead");
-    let mut found = if wanted.exists() {
+    let found = if wanted.exists() {
         leads::by_ids(reads, rows.iter().map(|row| row.lead_id), &LeadWants::read(&wanted)).await?
     } else {
         HashMap::new()
@@ -413,7 +423,7 @@ async fn clocks(reads: &Reads, rows: Vec<ClockRow>, selected: &Selected<'_>) -> 
     Ok(rows
         .into_iter()
         .map(|row| SlaClock {
-            lead: found.get_mut(&row.lead_id).map(|lead| Arc::clone(lead)),
+            lead: found.get(&row.lead_id).map(Arc::clone),
             source: sources.get(&row.source_id).map(Arc::clone),
             standing: row.standing(reads.now).map(SlaStanding::from),
             row,

@@ -1,6 +1,8 @@
 //! Policies, calendars, and what people do with clocks.
 
-use async_graphql::{ComplexObject, Context, ID, InputObject, Object, SimpleObject};
+#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ids::{CalendarId, LeadId, PolicyId, SourceId};
 use domain::sla::{CalendarSpec, Conditions, FieldIs, WindowSpec};
@@ -131,15 +133,12 @@ pub struct SlaFieldIsInput {
 }
 
 /// A policy and what one of its versions promises.
-#[derive(Clone, Debug, SimpleObject)]
-#[graphql(complex)]
+#[derive(Clone, Debug)]
 pub struct SlaPolicy {
-    #[graphql(skip)]
     row: PolicyRow,
 }
 
-#[ComplexObject]
-#[expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+#[Object]
 impl SlaPolicy {
     async fn id(&self) -> ID {
         ID(PolicyId(self.row.id).to_string())
