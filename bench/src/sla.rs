@@ -94,8 +94,10 @@ struct Client {
 impl Client {
     async fn ask(&self, token: &str, body: &str) -> Outcome<(Duration, Value)> {
         let started = Instant::now();
-        let request = self.http.post(&self.address).bearer_auth(token).header("content-type", "application/json");
-        let text = request.header("accept", "application/json").body(body.to_owned()).send().await?.text().await?;
+        let request =
+            self.http.post(&self.address).bearer_auth(token).header("content-type", "application/json");
+        let text =
+            request.header("accept", "application/json").body(body.to_owned()).send().await?.text().await?;
         let took = started.elapsed();
         let answer: Value = serde_json::from_str(&text)?;
         if answer.get("errors").is_some() {
@@ -205,7 +207,9 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
     let late = tenant(&world, "late").await?;
     fill(&world, &late, due_at_once, due_at_once).await?;
     // All of the busy tenant's clocks out of the way, all of the late one's due.
-    sqlx::raw_sql("UPDATE sla_clock SET next_at = NULL WHERE next_at IS NOT NULL").execute(world.owner()?).await?;
+    sqlx::raw_sql("UPDATE sla_clock SET next_at = NULL WHERE next_at IS NOT NULL")
+        .execute(world.owner()?)
+        .await?;
     sqlx::query(
         "UPDATE sla_clock SET at_risk_at = now() - interval '2 minutes', due_at = now() - interval '1 minute',
                 next_at = now() - interval '2 minutes' WHERE tenant_id = $1",

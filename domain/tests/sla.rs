@@ -25,7 +25,8 @@ fn spec(zone: &str, windows: Vec<WindowSpec>, holidays: &[&str]) -> CalendarSpec
 
 fn office(zone: &str) -> CalendarSpec {
     let days = 1..=5;
-    let windows = days.flat_map(|day| [window(day, "09:00", "12:00"), window(day, "13:00", "17:00")]).collect();
+    let windows =
+        days.flat_map(|day| [window(day, "09:00", "12:00"), window(day, "13:00", "17:00")]).collect();
     spec(zone, windows, &["2026-11-26", "2026-12-25"])
 }
 
@@ -116,7 +117,10 @@ fn a_window_over_midnight_is_two() {
     let calendar = Calendar::new(&late).expect("a calendar");
     let friday = at("2026-11-20T21:00:00+01:00");
     assert_eq!(calendar.after(friday, TimeDelta::hours(3)), Ok(at("2026-11-21T01:00:00+01:00")));
-    assert!(calendar.is_open(at("2026-11-21T01:59:59+01:00")) && !calendar.is_open(at("2026-11-21T02:00:00+01:00")));
+    assert!(
+        calendar.is_open(at("2026-11-21T01:59:59+01:00"))
+            && !calendar.is_open(at("2026-11-21T02:00:00+01:00"))
+    );
     // All day, all week: business time is calendar time.
     let always = spec("Europe/Paris", (1..=7).map(|day| window(day, "00:00", "24:00")).collect(), &[]);
     let calendar = Calendar::new(&always).expect("a calendar");

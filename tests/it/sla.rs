@@ -64,7 +64,8 @@ fn told(journey: &[EventRow], kind: &str) -> Vec<DateTime<Utc>> {
 }
 
 async fn contacted(app: &App, tenant: TenantId, lead: LeadId, at: Option<DateTime<Utc>>) -> bool {
-    let contact = Contact { lead, at, agent: Some("Grace".to_owned()), team: Some("West".to_owned()), note: None };
+    let contact =
+        Contact { lead, at, agent: Some("Grace".to_owned()), team: Some("West".to_owned()), note: None };
     contact::record(app, tenant, contact, "user_x").await.expect("recorded")
 }
 
@@ -97,7 +98,10 @@ async fn the_clocks_of_a_lead_follow_its_journey() {
     let lead = lead(&test, tenant, 1).await;
     let processing = &clocks_of(app, tenant, lead).await[0];
     assert_eq!((processing.clock.as_str(), processing.started_at), ("processing", start));
-    assert_eq!((processing.at_risk_at, processing.due_at), (Some(start + MINUTES(12)), Some(start + MINUTES(15))));
+    assert_eq!(
+        (processing.at_risk_at, processing.due_at),
+        (Some(start + MINUTES(12)), Some(start + MINUTES(15)))
+    );
     app.clock.advance(MINUTES(5));
     assert_eq!(deliver(app).await.delivered, 1);
     let found = clocks_of(app, tenant, lead).await;
@@ -142,7 +146,10 @@ async fn what_ran_out_while_nobody_looked_is_recorded_at_its_time() {
     assert_eq!(due::run_due(app).await.expect("a round"), Recorded::default());
     let clock = &clocks_of(app, tenant, lead).await[0];
     assert_eq!((clock.breached_at, clock.in_target), (Some(start + MINUTES(15)), Some(false)));
-    assert!(clock.reason.as_deref().is_some_and(|reason| reason.starts_with("the delivery is failed")), "{clock:?}");
+    assert!(
+        clock.reason.as_deref().is_some_and(|reason| reason.starts_with("the delivery is failed")),
+        "{clock:?}"
+    );
     assert_eq!(clock.standing(app.clock.now()), Some(Standing::Overdue));
     let journey = journey(app, tenant, lead).await;
     assert_eq!(told(&journey, "at_risk"), [start + MINUTES(12)]);
@@ -262,9 +269,13 @@ async fn versions_are_kept_and_other_terms_can_be_tried() {
     let response = all.iter().find(|row| row.clock == "response").expect("the policy");
     let id = PolicyId(response.id);
     let change = |draft| PolicyChange { draft: Some(draft), ..PolicyChange::default() };
-    let second = policies::update(app, tenant, id, change(draft(60, Some(calendar))), "user_x").await.expect("changed");
+    let second = policies::update(app, tenant, id, change(draft(60, Some(calendar))), "user_x")
+        .await
+        .expect("changed");
     assert_eq!(second.version, 2);
-    let same = policies::update(app, tenant, id, change(draft(60, Some(calendar))), "user_x").await.expect("the same");
+    let same = policies::update(app, tenant, id, change(draft(60, Some(calendar))), "user_x")
+        .await
+        .expect("the same");
     assert_eq!(same.version, 2, "what says the same is no version");
 
     // 12:00 UTC is 5:00 in Denver: due at 10:00, 17:00 UTC.
@@ -287,10 +298,13 @@ async fn versions_are_kept_and_other_terms_can_be_tried() {
     assert_eq!(clocks_of(app, tenant, lead).await[1].elapsed_us, Some(30 * 60 * 1_000_000));
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let now = app.clock.now();
-    let other = what_if::compare(&tx, "response", &draft(60, None), around(app), now).await.expect("figures");
+    let (terms, _) = policies::check(&tx, &draft(60, None)).await.expect("terms");
+    let other = what_if::compare(&tx, "response", (&Conditions::default(), &terms), around(app), now)
+        .await
+        .expect("figures");
     assert_eq!((other.clocks, other.met, other.would_miss, other.newly_missed), (1, 1, 1, 1));
-    let nobody = Draft { conditions: Conditions { states: vec!["UT".to_owned()], ..Conditions::default() }, ..draft(60, None) };
-    let none = what_if::compare(&tx, "response", &nobody, around(app), now).await.expect("figures");
+    let nobody = Conditions { states: vec!["UT".to_owned()], ..Conditions::default() };
+    let none = what_if::compare(&tx, "response", (&nobody, &terms), around(app), now).await.expect("figures");
     assert_eq!(none.clocks, 0);
 }
 
@@ -331,7 +345,9 @@ async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() 
     let booked = escalation::book(app, tenant, case, Some(slot), None, "user_x").await.expect("booked");
     assert_eq!(booked.state, "confirmed");
     escalation::book(app, tenant, case, Some(slot), None, "user_y").await.expect_err("it is taken");
-    let wish = escalation::book(app, tenant, case, None, Some("Fridays".to_owned()), "user_y").await.expect("a wish");
+    let wish = escalation::book(app, tenant, case, None, Some("Fridays".to_owned()), "user_y")
+        .await
+        .expect("a wish");
     let moved = async |state: &str| {
         escalation::move_booking(app, tenant, BookingId(wish.id), state, None, "operator").await
     };
@@ -341,7 +357,10 @@ async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() 
     moved("cancelled").await.expect_err("it is done");
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let history = escalation::booking_events(&tx, &[wish.id]).await.expect("history");
-    assert_eq!(history.iter().map(|event| event.state.as_str()).collect::<Vec<_>>(), ["requested", "confirmed", "done"]);
+    assert_eq!(
+        history.iter().map(|event| event.state.as_str()).collect::<Vec<_>>(),
+        ["requested", "confirmed", "done"]
+    );
     assert!(escalation::free_slots(&tx, now).await.expect("slots").is_empty());
     drop(tx);
     assert_eq!(told(&journey(app, tenant, late).await, "booked").len(), 2);

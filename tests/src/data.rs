@@ -17,9 +17,9 @@ use service::delivery::testing::{FakeCrm, Step};
 use service::intake::imports::{self, Counts, ReceivedFile};
 use service::intake::run::{self, Ended};
 use service::intake::submit::{self, Submission, Submitted};
+use service::sla;
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
-use service::sla;
 use sha2::{Digest, Sha256};
 
 use crate::{TestApp, fixture, source_id};

@@ -223,8 +223,17 @@ struct PolicyShown {
 }
 
 impl Row for PolicyShown {
-    const COLUMNS: &'static [&'static str] =
-        &["name", "clock", "from", "to", "target_seconds", "at_risk_percent", "business_time", "version", "enabled"];
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "clock",
+        "from",
+        "to",
+        "target_seconds",
+        "at_risk_percent",
+        "business_time",
+        "version",
+        "enabled",
+    ];
 }
 
 #[derive(Debug, Serialize)]
@@ -285,8 +294,11 @@ async fn of_tenant(
                 let slug = slugs.iter().find(|source| source.id.to_string() == key);
                 Some(slug.map_or(key, |source| source.slug.clone()))
             };
-            let rows: Vec<_> =
-                found.into_iter().map(|row| (name(&row.key), row)).map(|(name, row)| AdherenceShown::of(row, name)).collect();
+            let rows: Vec<_> = found
+                .into_iter()
+                .map(|row| (name(&row.key), row))
+                .map(|(name, row)| AdherenceShown::of(row, name))
+                .collect();
             context.output.list(&rows)?;
         }
         Command::Open { which, overdue, limit } => {

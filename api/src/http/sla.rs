@@ -44,7 +44,8 @@ fn texts(list: &str) -> Vec<String> {
 }
 
 fn ids<T: std::str::FromStr<Err = InvalidId>>(field: &'static str, list: &str) -> Result<Vec<T>, Error> {
-    let read = |one: &String| one.parse().map_err(|error: InvalidId| Error::invalid(field, error.to_string()));
+    let read =
+        |one: &String| one.parse().map_err(|error: InvalidId| Error::invalid(field, error.to_string()));
     texts(list).iter().map(read).collect()
 }
 

@@ -29,11 +29,13 @@ async fn ids(world: &World) -> Ids {
     let import = import(world).await;
     let calendar = json!({ "input": { "name": "Office", "timeZone": "UTC",
         "windows": [{ "weekday": 1, "from": "09:00", "until": "17:00" }] } });
-    let document = "mutation ($input: SlaCalendarInput!) { it: createSlaCalendar(input: $input) { calendar { id } } }";
+    let document =
+        "mutation ($input: SlaCalendarInput!) { it: createSlaCalendar(input: $input) { calendar { id } } }";
     let made = world.data(&rival.admin, document, calendar).await;
     let calendar = made["it"]["calendar"]["id"].as_str().unwrap().to_owned();
     let policy = json!({ "input": { "name": "P", "clock": "response", "draft": { "targetSeconds": 60 } } });
-    let document = "mutation ($input: CreateSlaPolicyInput!) { it: createSlaPolicy(input: $input) { policy { id } } }";
+    let document =
+        "mutation ($input: CreateSlaPolicyInput!) { it: createSlaPolicy(input: $input) { policy { id } } }";
     let made = world.data(&rival.admin, document, policy).await;
     let policy = made["it"]["policy"]["id"].as_str().unwrap().to_owned();
     let (case, booking) = help(world).await;
@@ -101,13 +103,18 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let since = "since: \"2026-11-01T00:00:00Z\"";
     let theirs_alone = format!("filter: {{ clock: \"response\", sourceIds: [\"{source}\"] }}");
     let nothing = [
-        (format!("{{ it: slaAdherence({since}, {theirs_alone}) {{ total {{ total }} rows {{ key }} }} }}"),
-            json!({ "total": { "total": 0 }, "rows": [] })),
+        (
+            format!("{{ it: slaAdherence({since}, {theirs_alone}) {{ total {{ total }} rows {{ key }} }} }}"),
+            json!({ "total": { "total": 0 }, "rows": [] }),
+        ),
         (format!("{{ it: slaOpenClocks({theirs_alone}) {{ leadId }} }}"), json!([])),
         (format!("{{ it: slaBreaches({since}, {theirs_alone}) {{ leadId }} }}"), json!([])),
         (format!("{{ it: slaHeatMap({since}, {theirs_alone}) {{ hour }} }}"), json!([])),
         (format!("{{ it: slaPerformance({since}, {theirs_alone}) {{ name }} }}"), json!([])),
-        (format!("{{ it: slaNow({theirs_alone}) {{ running openCases }} }}"), json!({ "running": 0, "openCases": 0 })),
+        (
+            format!("{{ it: slaNow({theirs_alone}) {{ running openCases }} }}"),
+            json!({ "running": 0, "openCases": 0 }),
+        ),
     ];
     let empty = [
         format!("{{ it: leads(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
@@ -147,16 +154,22 @@ async fn another_tenants_things_are_not_there_for_any_field() {
             "mutation {{ it: updateSlaPolicy(input: {{ id: \"{policy}\", name: \"X\" }}) {{ error {{ code }} }} }}"
         ),
         format!("mutation {{ it: recordContact(input: {{ leadId: \"{lead}\" }}) {{ error {{ code }} }} }}"),
-        format!("mutation {{ it: pauseSlaClock(lead: \"{lead}\", clock: \"response\") {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: pauseSlaClock(lead: \"{lead}\", clock: \"response\") {{ error {{ code }} }} }}"
+        ),
         format!("mutation {{ it: bookSlaHelp(case: \"{case}\") {{ error {{ code }} }} }}"),
-        format!("mutation {{ it: moveSlaBooking(id: \"{booking}\", state: CONFIRMED) {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: moveSlaBooking(id: \"{booking}\", state: CONFIRMED) {{ error {{ code }} }} }}"
+        ),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),
         format!(
             "{{ it: deliveryStatistics(since: \"2026-11-20T00:00:00Z\", destination: \"{destination}\") {{ total }} }}"
         ),
-        format!("{{ it: slaPreview(draft: {{ targetSeconds: 60, calendarId: \"{calendar}\" }}, startsAt: \"2026-11-20T00:00:00Z\") {{ dueAt }} }}"),
+        format!(
+            "{{ it: slaPreview(draft: {{ targetSeconds: 60, calendarId: \"{calendar}\" }}, startsAt: \"2026-11-20T00:00:00Z\") {{ dueAt }} }}"
+        ),
         format!("{{ it: slaWhatIf(policy: \"{policy}\", version: 1, {since}) {{ clocks }} }}"),
     ];
     let admin = &world.acme.admin;

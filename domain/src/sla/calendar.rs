@@ -80,9 +80,10 @@ pub struct Calendar {
 impl Calendar {
     /// The calendar that the text describes, or what is wrong with it.
     pub fn new(spec: &CalendarSpec) -> Result<Self, CalendarError> {
-        let zone: Tz = spec.time_zone.parse().map_err(|_| {
-            wrong("time_zone", "the time zone must be an IANA name such as America/Denver")
-        })?;
+        let zone: Tz = spec
+            .time_zone
+            .parse()
+            .map_err(|_| wrong("time_zone", "the time zone must be an IANA name such as America/Denver"))?;
         if spec.windows.is_empty() {
             return Err(wrong("windows", "a calendar needs at least one window in which somebody works"));
         }
@@ -100,7 +101,10 @@ impl Calendar {
             let from = minutes(&window.from, false)
                 .ok_or_else(|| wrong(format!("windows.{place}.from"), "a time is written as in 09:00"))?;
             let until = minutes(&window.until, true).ok_or_else(|| {
-                wrong(format!("windows.{place}.until"), "a time is written as in 17:30, the end of a day as 24:00")
+                wrong(
+                    format!("windows.{place}.until"),
+                    "a time is written as in 17:30, the end of a day as 24:00",
+                )
             })?;
             if from < until {
                 week[day].push((from, until));
@@ -174,7 +178,9 @@ impl Calendar {
         let day = NaiveDate::from_ymd_opt(1970, 1, 1)
             .and_then(|epoch| epoch.checked_add_signed(TimeDelta::days(stretch.day)));
         let windows: &[(u16, u16)] = match day {
-            Some(day) if !self.holidays.contains(&day) => &self.week[day.weekday().num_days_from_monday() as usize],
+            Some(day) if !self.holidays.contains(&day) => {
+                &self.week[day.weekday().num_days_from_monday() as usize]
+            }
             _ => &[],
         };
         let midnight = stretch.day * DAY - stretch.offset;
@@ -229,7 +235,8 @@ struct Stretch {
 /// `09:30` as minutes of the day.
 fn minutes(text: &str, end: bool) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
-    if hours.len() != 2 || minutes.len() != 2 || !text.bytes().all(|one| one.is_ascii_digit() || one == b':') {
+    if hours.len() != 2 || minutes.len() != 2 || !text.bytes().all(|one| one.is_ascii_digit() || one == b':')
+    {
         return None;
     }
     let (hours, minutes): (u16, u16) = (hours.parse().ok()?, minutes.parse().ok()?);

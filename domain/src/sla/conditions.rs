@@ -83,9 +83,15 @@ impl Conditions {
             return wrong("sources", format!("a condition has at most {VALUES_MAX} values"));
         }
         if self.fields.len() > FIELDS_MAX
-            || self.fields.iter().any(|one| one.field.is_empty() || one.is.is_empty() || one.is.len() > VALUES_MAX)
+            || self
+                .fields
+                .iter()
+                .any(|one| one.field.is_empty() || one.is.is_empty() || one.is.len() > VALUES_MAX)
         {
-            return wrong("fields", format!("at most {FIELDS_MAX} fields, each with a name and 1 to {VALUES_MAX} values"));
+            return wrong(
+                "fields",
+                format!("at most {FIELDS_MAX} fields, each with a name and 1 to {VALUES_MAX} values"),
+            );
         }
         Ok(())
     }
@@ -103,7 +109,9 @@ impl Conditions {
 
 fn one_of(wanted: &[String], value: Option<&str>) -> bool {
     wanted.is_empty()
-        || value.is_some_and(|value| wanted.iter().any(|one| one.trim().to_lowercase() == value.trim().to_lowercase()))
+        || value.is_some_and(|value| {
+            wanted.iter().any(|one| one.trim().to_lowercase() == value.trim().to_lowercase())
+        })
 }
 
 #[cfg(test)]
@@ -139,7 +147,10 @@ mod tests {
             Conditions { states: list("UT"), ..all.clone() },
             Conditions { campaigns: list("spring"), ..all.clone() },
             Conditions { channels: list("file"), ..all.clone() },
-            Conditions { fields: vec![FieldIs { field: "vehicle_year".to_owned(), is: list("2020") }], ..all.clone() },
+            Conditions {
+                fields: vec![FieldIs { field: "vehicle_year".to_owned(), is: list("2020") }],
+                ..all.clone()
+            },
         ] {
             assert!(!broken.hold(&lead), "{broken:?}");
         }

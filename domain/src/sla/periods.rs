@@ -54,7 +54,8 @@ fn next(at: DateTime<Utc>, bucket: Bucket, zone: Tz) -> DateTime<Utc> {
     let next = match bucket {
         Bucket::Hour => {
             let into = TimeDelta::seconds(at.timestamp().rem_euclid(3600));
-            return at - into - TimeDelta::nanoseconds(i64::from(at.timestamp_subsec_nanos())) + TimeDelta::hours(1);
+            return at - into - TimeDelta::nanoseconds(i64::from(at.timestamp_subsec_nanos()))
+                + TimeDelta::hours(1);
         }
         Bucket::Day => day.checked_add_days(Days::new(1)),
         Bucket::Week => day.checked_add_days(Days::new(7 - u64::from(day.weekday().num_days_from_monday()))),

@@ -36,9 +36,16 @@ pub struct Deadlines {
 
 impl Terms {
     /// A target of 1 s to a year; at risk from 1 to 99 percent of it; business time with a calendar, else calendar time.
-    pub fn new(target: TimeDelta, at_risk_percent: u8, calendar: Option<Calendar>) -> Result<Self, TermsError> {
+    pub fn new(
+        target: TimeDelta,
+        at_risk_percent: u8,
+        calendar: Option<Calendar>,
+    ) -> Result<Self, TermsError> {
         if target < TimeDelta::seconds(1) || target > TARGET_MAX {
-            return Err(TermsError { field: "target_seconds", message: "the target is 1 second to 366 days" });
+            return Err(TermsError {
+                field: "target_seconds",
+                message: "the target is 1 second to 366 days",
+            });
         }
         if !(1..=99).contains(&at_risk_percent) {
             let message = "the at-risk share is a percentage from 1 to 99";
@@ -61,7 +68,10 @@ impl Terms {
     /// at-risk share is at risk at once.
     pub fn resume(&self, at: DateTime<Utc>, used: TimeDelta) -> Result<Deadlines, NeverOpen> {
         let warn = self.target * i32::from(self.at_risk_percent) / 100;
-        Ok(Deadlines { at_risk_at: self.after(at, warn - used)?, due_at: self.after(at, self.target - used)? })
+        Ok(Deadlines {
+            at_risk_at: self.after(at, warn - used)?,
+            due_at: self.after(at, self.target - used)?,
+        })
     }
 
     /// The time that counts between two instants; none when the second is not the later one.

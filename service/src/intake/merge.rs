@@ -163,7 +163,8 @@ pub async fn merge(
         return Ok(Vec::new());
     }
     sqlx::query(STAGE).execute(&mut *connection).await?;
-    let tenant: Tenant = sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;
+    let tenant: Tenant =
+        sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
     let mut first_round = true;

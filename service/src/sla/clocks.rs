@@ -368,7 +368,9 @@ async fn stop(
     let mut steps = Steps::default();
     let mut stopped = Stopped::default();
     for clock in &open {
-        let (Some(ready), Some(what)) = (terms.get(&(clock.policy_id, clock.version)), first.get(&clock.lead_id)) else {
+        let (Some(ready), Some(what)) =
+            (terms.get(&(clock.policy_id, clock.version)), first.get(&clock.lead_id))
+        else {
             continue;
         };
         // What is told to have happened before the clock began took no time.
@@ -478,7 +480,10 @@ pub async fn set_paused(
     let open = open.ok_or_else(|| Error::not_found("open clock", format!("{clock} of {lead}")))?;
     let terms = terms(tx.connection(), tenant, std::slice::from_ref(&open)).await?;
     let ready = terms.get(&(open.policy_id, open.version)).ok_or_else(|| {
-        Error::internal("reading a clock's policy", format!("sla_policy_version {} is missing", open.policy_id))
+        Error::internal(
+            "reading a clock's policy",
+            format!("sla_policy_version {} is missing", open.policy_id),
+        )
     })?;
     if open.breached_at.is_some() || open.due_at.is_some_and(|due| due <= now) {
         return Err(Error::Conflict("the clock has run out; a pause would change nothing".into()));

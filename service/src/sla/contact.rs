@@ -34,7 +34,9 @@ pub async fn record(app: &App, tenant: TenantId, contact: Contact, actor: &str) 
     if at > now + TimeDelta::minutes(5) {
         return Err(Error::invalid("at", "a contact cannot lie in the future"));
     }
-    for (field, text, most) in [("agent", &contact.agent, 120), ("team", &contact.team, 120), ("note", &contact.note, 500)] {
+    for (field, text, most) in
+        [("agent", &contact.agent, 120), ("team", &contact.team, 120), ("note", &contact.note, 500)]
+    {
         if text.as_ref().is_some_and(|text| text.trim().is_empty() || text.chars().count() > most) {
             return Err(Error::invalid(field, format!("1 to {most} characters")));
         }
@@ -68,7 +70,8 @@ pub async fn record(app: &App, tenant: TenantId, contact: Contact, actor: &str) 
     let id = app.ids.next(now);
     steps.push_by(id, contact.lead.uuid(), Step::Contacted, at, Some(actor.to_owned()), data);
     steps.insert(tx.connection(), tenant).await?;
-    let occurrence = Occurrence { agent: Some(agent), team: contact.team, ..Occurrence::of(contact.lead, at) };
+    let occurrence =
+        Occurrence { agent: Some(agent), team: contact.team, ..Occurrence::of(contact.lead, at) };
     let event = Event::Step(Step::Contacted);
     clocks::occurred(tx.connection(), tenant, event, &[occurrence], now, &app.ids).await?;
     tx.commit().await?;

@@ -36,8 +36,10 @@ pub struct Recorded {
 /// Records everything that is due at the clock's time, then looks whether cases open or close.
 pub async fn run_due(app: &App) -> Result<Recorded, Error> {
     let now = app.clock.now();
-    let tenants: Vec<Uuid> =
-        sqlx::query_scalar("SELECT tenants_with_due_clocks($1)").bind(now).fetch_all(&app.database.app).await?;
+    let tenants: Vec<Uuid> = sqlx::query_scalar("SELECT tenants_with_due_clocks($1)")
+        .bind(now)
+        .fetch_all(&app.database.app)
+        .await?;
     let mut all = Recorded::default();
     for tenant in tenants.iter().copied().map(TenantId) {
         let mut of_tenant = Recorded::default();

@@ -64,7 +64,10 @@ pub struct BookingRow {
 
 /// What happened to a booking.
 #[derive(Clone, Debug, FromRow)]
-#[expect(missing_docs, reason = "the columns of table sla_booking_event, whose migration says what they mean")]
+#[expect(
+    missing_docs,
+    reason = "the columns of table sla_booking_event, whose migration says what they mean"
+)]
 pub struct BookingEventRow {
     pub booking_id: Uuid,
     pub state: String,
@@ -223,14 +226,18 @@ async fn open(
 /// Cases, the newest first; only the open ones when asked.
 pub async fn cases(tx: &TenantTx, only_open: bool, most: usize) -> Result<Vec<CaseRow>, Error> {
     let open = if only_open { "AND closed_at IS NULL" } else { "" };
-    let sql = format!("SELECT {CASE} FROM sla_case WHERE tenant_id = $1 {open} ORDER BY id DESC LIMIT {}", most.min(100));
+    let sql = format!(
+        "SELECT {CASE} FROM sla_case WHERE tenant_id = $1 {open} ORDER BY id DESC LIMIT {}",
+        most.min(100)
+    );
     let mut connection = tx.lock().await;
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(tx.tenant().uuid()).fetch_all(&mut *connection).await?)
 }
 
 /// The bookings of those cases, oldest first.
 pub async fn bookings(tx: &TenantTx, cases: &[Uuid]) -> Result<Vec<BookingRow>, Error> {
-    let sql = format!("SELECT {BOOKING} FROM sla_booking WHERE tenant_id = $1 AND case_id = ANY($2) ORDER BY id");
+    let sql =
+        format!("SELECT {BOOKING} FROM sla_booking WHERE tenant_id = $1 AND case_id = ANY($2) ORDER BY id");
     let mut connection = tx.lock().await;
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(tx.tenant().uuid())
@@ -284,14 +291,16 @@ pub async fn add_slot(
     }
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let slot = SlotRow { id: app.ids.next(now), starts_at, ends_at };
-    sqlx::query("INSERT INTO sla_slot (tenant_id, id, starts_at, ends_at, created_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(tenant.uuid())
-        .bind(slot.id)
-        .bind(starts_at)
-        .bind(ends_at)
-        .bind(now)
-        .execute(tx.connection())
-        .await?;
+    sqlx::query(
+        "INSERT INTO sla_slot (tenant_id, id, starts_at, ends_at, created_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(tenant.uuid())
+    .bind(slot.id)
+    .bind(starts_at)
+    .bind(ends_at)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
     tx.commit().await?;
     Ok(slot)
 }
@@ -321,13 +330,14 @@ pub async fn book(
     let starts_at = match slot {
         None => None,
         Some(slot) => {
-            let starts: Option<DateTime<Utc>> =
-                sqlx::query_scalar("SELECT starts_at FROM sla_slot WHERE tenant_id = $1 AND id = $2 AND starts_at > $3")
-                    .bind(tenant.uuid())
-                    .bind(slot.uuid())
-                    .bind(now)
-                    .fetch_optional(tx.connection())
-                    .await?;
+            let starts: Option<DateTime<Utc>> = sqlx::query_scalar(
+                "SELECT starts_at FROM sla_slot WHERE tenant_id = $1 AND id = $2 AND starts_at > $3",
+            )
+            .bind(tenant.uuid())
+            .bind(slot.uuid())
+            .bind(now)
+            .fetch_optional(tx.connection())
+            .await?;
             Some(starts.ok_or_else(|| Error::not_found("slot", slot))?)
         }
     };

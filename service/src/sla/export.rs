@@ -56,8 +56,17 @@ fn whole(micros: Option<i64>) -> Option<f64> {
     micros.map(|us| us as f64)
 }
 
-const FIGURES: [&str; 9] =
-    ["clocks", "met", "missed", "open", "share", "p50_seconds", "p90_seconds", "p95_seconds", "worst_seconds"];
+const FIGURES: [&str; 9] = [
+    "clocks",
+    "met",
+    "missed",
+    "open",
+    "share",
+    "p50_seconds",
+    "p90_seconds",
+    "p95_seconds",
+    "worst_seconds",
+];
 
 fn figures(of: &Figures) -> [String; 9] {
     [
@@ -114,8 +123,26 @@ pub async fn heat_map(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Re
 async fn clocks(tx: &TenantTx, rows: Vec<ClockRow>) -> Result<Vec<u8>, Error> {
     let sources = names(tx, Some(Dimension::Source)).await?;
     let mut sheet = Sheet::new(&[
-        "lead", "clock", "policy", "version", "source", "lead_type", "state", "campaign", "agent", "team", "started_at",
-        "at_risk_at", "due_at", "paused_at", "pause_reason", "stopped_at", "seconds", "in_target", "breached_at", "reason",
+        "lead",
+        "clock",
+        "policy",
+        "version",
+        "source",
+        "lead_type",
+        "state",
+        "campaign",
+        "agent",
+        "team",
+        "started_at",
+        "at_risk_at",
+        "due_at",
+        "paused_at",
+        "pause_reason",
+        "stopped_at",
+        "seconds",
+        "in_target",
+        "breached_at",
+        "reason",
     ])?;
     for row in rows {
         sheet.row(vec![
@@ -166,8 +193,16 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Err
     for one in sources::refusals(tx, period).await? {
         reasons.entry(one.source_id).or_default().push(format!("{} {}", one.code, one.count));
     }
-    let mut sheet =
-        Sheet::new(&["source", "received", "accepted", "refused", "delivered", "contacted", "sold", "refusals"])?;
+    let mut sheet = Sheet::new(&[
+        "source",
+        "received",
+        "accepted",
+        "refused",
+        "delivered",
+        "contacted",
+        "sold",
+        "refusals",
+    ])?;
     for row in sources::effectiveness(tx, period).await? {
         let name = names.get(&row.source_id.to_string()).cloned();
         let mut cells = vec![name.unwrap_or_else(|| SourceId(row.source_id).to_string())];

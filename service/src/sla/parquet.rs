@@ -119,7 +119,8 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 
 /// Writes the views' rows of the period below the folder, by days of UTC. Days without a row have no file.
 pub async fn export(tx: &TenantTx, period: Period, folder: &Path) -> Result<Written, Error> {
-    let (first, last) = (period.from.date_naive(), (period.until - chrono::TimeDelta::microseconds(1)).date_naive());
+    let (first, last) =
+        (period.from.date_naive(), (period.until - chrono::TimeDelta::microseconds(1)).date_naive());
     let mut written = Written::default();
     for (count, day) in first.iter_days().take_while(|day| *day <= last).enumerate() {
         if count >= DAYS_MAX {
@@ -148,7 +149,8 @@ async fn one_day(tx: &TenantTx, view: &View, day: NaiveDate, folder: &Path) -> R
     fs::create_dir_all(&folder).map_err(failed)?;
     let file = File::create(&part).map_err(failed)?;
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let mut writer = SerializedFileWriter::new(file, Arc::new(schema(view)?), Arc::new(properties)).map_err(failed)?;
+    let mut writer =
+        SerializedFileWriter::new(file, Arc::new(schema(view)?), Arc::new(properties)).map_err(failed)?;
     let mut count = 0;
     while let Some(last) = rows.last() {
         let after: String = last.try_get("page_key")?;
@@ -199,7 +201,10 @@ fn schema(view: &View) -> Result<Type, Error> {
 }
 
 /// Values of a column and, for each row, whether it has one.
-fn column<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> Result<Option<T>, sqlx::Error>) -> Result<(Vec<T>, Vec<i16>), Error> {
+fn column<T>(
+    rows: &[PgRow],
+    read: impl Fn(&PgRow) -> Result<Option<T>, sqlx::Error>,
+) -> Result<(Vec<T>, Vec<i16>), Error> {
     let mut values = Vec::with_capacity(rows.len());
     let mut levels = Vec::with_capacity(rows.len());
     for row in rows {
@@ -210,7 +215,11 @@ fn column<T>(rows: &[PgRow], read: impl Fn(&PgRow) -> Result<Option<T>, sqlx::Er
     Ok((values, levels))
 }
 
-fn write_group(group: &mut SerializedRowGroupWriter<'_, File>, view: &View, rows: &[PgRow]) -> Result<(), Error> {
+fn write_group(
+    group: &mut SerializedRowGroupWriter<'_, File>,
+    view: &View,
+    rows: &[PgRow],
+) -> Result<(), Error> {
     for (place, (_, kind)) in view.columns.iter().enumerate() {
         let mut writer = group
             .next_column()
@@ -219,7 +228,9 @@ fn write_group(group: &mut SerializedRowGroupWriter<'_, File>, view: &View, rows
         match kind {
             Text => {
                 let (values, levels) = column(rows, |row| {
-                    Ok(row.try_get::<Option<String>, _>(place)?.map(|text| ByteArray::from(text.into_bytes())))
+                    Ok(row
+                        .try_get::<Option<String>, _>(place)?
+                        .map(|text| ByteArray::from(text.into_bytes())))
                 })?;
                 writer.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None).map_err(failed)?;
             }

@@ -17,7 +17,10 @@ const POLICIES_MAX: i64 = 100;
 
 /// A policy with one of its versions, the newest unless another was asked for.
 #[derive(Clone, Debug, FromRow)]
-#[expect(missing_docs, reason = "the columns of sla_policy and sla_policy_version, whose migration says what they mean")]
+#[expect(
+    missing_docs,
+    reason = "the columns of sla_policy and sla_policy_version, whose migration says what they mean"
+)]
 pub struct PolicyRow {
     pub id: Uuid,
     pub name: String,
@@ -194,7 +197,8 @@ fn events(new: &NewPolicy) -> Result<(Event, Event), Error> {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let first = new.clock.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     if !first || new.clock.len() > 40 || !new.clock.bytes().all(good) {
-        let message = "a clock's name has 1 to 40 lower-case letters, digits and underscores and begins with a letter";
+        let message =
+            "a clock's name has 1 to 40 lower-case letters, digits and underscores and begins with a letter";
         return Err(Error::invalid("clock", message));
     }
     let read = |field: &'static str, given: Option<&str>| {
@@ -215,10 +219,9 @@ fn events(new: &NewPolicy) -> Result<(Event, Event), Error> {
             }
             (starts, stops)
         }
-        None => (
-            read("starts_with", new.starts_with.as_deref())?,
-            read("stops_with", new.stops_with.as_deref())?,
-        ),
+        None => {
+            (read("starts_with", new.starts_with.as_deref())?, read("stops_with", new.stops_with.as_deref())?)
+        }
     };
     if starts == stops || stops == Event::Received {
         return Err(Error::invalid("stops_with", "a clock stops with a later event than it starts with"));

@@ -134,7 +134,8 @@ impl Figures {
 const FIGURES: &str = "count(*) AS total, count(*) FILTER (WHERE c.in_target) AS met,
      count(*) FILTER (WHERE NOT c.in_target) AS missed, max(c.elapsed_us) AS worst_us,
      percentile_cont(ARRAY[0.5, 0.9, 0.95]) WITHIN GROUP (ORDER BY c.elapsed_us) AS percentiles";
-const UNPACKED: &str = "a.total, a.met, a.missed, a.worst_us, a.percentiles[1] AS p50_us, a.percentiles[2] AS p90_us,
+const UNPACKED: &str =
+    "a.total, a.met, a.missed, a.worst_us, a.percentiles[1] AS p50_us, a.percentiles[2] AS p90_us,
      a.percentiles[3] AS p95_us";
 
 /// What is asked.
@@ -184,7 +185,11 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &ClockFilter) {
 }
 
 /// The sources asked for, or all of the tenant: with them, the index gives a range of time.
-async fn sources(connection: &mut PgConnection, tenant: Uuid, filter: &ClockFilter) -> Result<Vec<Uuid>, Error> {
+async fn sources(
+    connection: &mut PgConnection,
+    tenant: Uuid,
+    filter: &ClockFilter,
+) -> Result<Vec<Uuid>, Error> {
     if !filter.sources.is_empty() {
         return Ok(filter.sources.iter().map(|id| id.uuid()).collect());
     }
@@ -360,7 +365,9 @@ pub async fn open(
     most: usize,
     now: DateTime<Utc>,
 ) -> Result<Vec<ClockRow>, Error> {
-    let mut query = QueryBuilder::new(format!("SELECT {ROW} FROM sla_clock c WHERE c.stopped_at IS NULL AND c.tenant_id = "));
+    let mut query = QueryBuilder::new(format!(
+        "SELECT {ROW} FROM sla_clock c WHERE c.stopped_at IS NULL AND c.tenant_id = "
+    ));
     query.push_bind(tx.tenant().uuid());
     match standing {
         None => query.push(" AND c.due_at > ").push_bind(now),
@@ -396,7 +403,9 @@ pub async fn breaches(
 /// The clocks of a lead, in the order of their start.
 pub async fn of_lead(tx: &TenantTx, lead: Uuid) -> Result<Vec<ClockRow>, Error> {
     let mut connection = tx.lock().await;
-    let sql = format!("SELECT {ROW} FROM sla_clock c WHERE c.tenant_id = $1 AND c.lead_id = $2 ORDER BY c.started_at, c.clock");
+    let sql = format!(
+        "SELECT {ROW} FROM sla_clock c WHERE c.tenant_id = $1 AND c.lead_id = $2 ORDER BY c.started_at, c.clock"
+    );
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(tx.tenant().uuid())
         .bind(lead)
@@ -419,9 +428,11 @@ pub struct Now {
 
 /// How the open clocks stand now. At risk is told of the [`COUNTED_MAX`] that are due next.
 pub async fn now(tx: &TenantTx, filter: &ClockFilter, now: DateTime<Utc>) -> Result<Now, Error> {
-    let mut query = QueryBuilder::new("SELECT count(*) FILTER (WHERE kind = 1 AND NOT warned) AS running,
+    let mut query = QueryBuilder::new(
+        "SELECT count(*) FILTER (WHERE kind = 1 AND NOT warned) AS running,
         count(*) FILTER (WHERE kind = 1 AND warned) AS at_risk, count(*) FILTER (WHERE kind = 2) AS overdue,
-        count(*) FILTER (WHERE kind = 3) AS paused FROM (");
+        count(*) FILTER (WHERE kind = 3) AS paused FROM (",
+    );
     for (kind, which) in [(1, "c.due_at > "), (2, "c.due_at <= "), (3, "c.due_at IS NULL")] {
         if kind > 1 {
             query.push(" UNION ALL ");

@@ -3,11 +3,10 @@
 //! A clock is reckoned from when it started to when it stopped, without its pauses: their times are not kept by the clock.
 
 use chrono::{DateTime, Utc};
-use domain::sla::{Facts, Period};
+use domain::sla::{Conditions, Facts, Period, Terms};
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::policies::{self, Draft};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -54,16 +53,15 @@ struct Past {
 pub async fn compare(
     tx: &TenantTx,
     clock: &str,
-    draft: &Draft,
+    (conditions, terms): (&Conditions, &Terms),
     period: Period,
     now: DateTime<Utc>,
 ) -> Result<Difference, Error> {
-    let (terms, _) = policies::check(tx, draft).await?;
     let mut difference = Difference::default();
     let mut last = Uuid::nil();
     let mut seen = 0;
     loop {
-        let batch = batch(tx, clock, !draft.conditions.fields.is_empty(), period, last).await?;
+        let batch = batch(tx, clock, !conditions.fields.is_empty(), period, last).await?;
         for past in &batch {
             let facts = Facts {
                 source: past.source_id,
@@ -76,10 +74,13 @@ pub async fn compare(
                     Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
                 },
             };
-            if !draft.conditions.hold(&facts) {
+            if !conditions.hold(&facts) {
                 continue;
             }
-            let due = terms.start(past.started_at).map_err(|error| Error::invalid("calendar", error.to_string()))?.due_at;
+            let due = terms
+                .start(past.started_at)
+                .map_err(|error| Error::invalid("calendar", error.to_string()))?
+                .due_at;
             let would = match past.stopped_at {
                 Some(stopped) => Some(stopped <= due),
                 None if due <= now => Some(false),

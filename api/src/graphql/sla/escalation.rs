@@ -196,7 +196,11 @@ impl EscalationQueries {
             let (case, events) = (row.case_id, history.remove(&row.id).unwrap_or_default());
             of_case.entry(case).or_default().push(booking(row, events)?);
         }
-        Ok(rows.into_iter().map(|row| (of_case.remove(&row.id).unwrap_or_default(), row)).map(|(b, r)| case(r, b)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (of_case.remove(&row.id).unwrap_or_default(), row))
+            .map(|(b, r)| case(r, b))
+            .collect())
     }
 
     async fn sla_thresholds(&self, context: &Context<'_>) -> Result<Vec<SlaThreshold>, ApiError> {

@@ -9,7 +9,9 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{DestinationId, LeadId, PolicyId, SourceId};
 use domain::sla::{Bucket, Period};
-use service::sla::reads::{self, Choices, ClockFilter, ClockRow, Dimension, Figures, HeatCell, Question, Standing};
+use service::sla::reads::{
+    self, Choices, ClockFilter, ClockRow, Dimension, Figures, HeatCell, Question, Standing,
+};
 use service::sla::sources;
 use uuid::Uuid;
 
@@ -407,7 +409,11 @@ async fn rows(
     Ok(found.into_iter().map(row).collect())
 }
 
-async fn clocks(reads: &Reads, rows: Vec<ClockRow>, selected: &Selected<'_>) -> Result<Vec<SlaClock>, ApiError> {
+async fn clocks(
+    reads: &Reads,
+    rows: Vec<ClockRow>,
+    selected: &Selected<'_>,
+) -> Result<Vec<SlaClock>, ApiError> {
     let wanted = selected.field("lead");
     let found = if wanted.exists() {
         leads::by_ids(reads, rows.iter().map(|row| row.lead_id), &LeadWants::read(&wanted)).await?
@@ -435,7 +441,9 @@ async fn clocks(reads: &Reads, rows: Vec<ClockRow>, selected: &Selected<'_>) -> 
 fn most(first: i32) -> Result<usize, ApiError> {
     match usize::try_from(first) {
         Ok(rows) if rows <= reads::LIST_MAX => Ok(rows),
-        Ok(rows) => Err(ApiError::limit(format!("`first` is {rows}; a list has at most {} rows", reads::LIST_MAX))),
+        Ok(rows) => {
+            Err(ApiError::limit(format!("`first` is {rows}; a list has at most {} rows", reads::LIST_MAX)))
+        }
         Err(_) => Err(ApiError::invalid("first", "`first` must not be negative")),
     }
 }

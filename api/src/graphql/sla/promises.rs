@@ -340,7 +340,11 @@ impl PromiseQueries {
         Ok(rows.into_iter().map(|row| SlaPolicy { row }).collect())
     }
 
-    async fn sla_policy(&self, context: &Context<'_>, id: Id<PolicyId>) -> Result<Option<SlaPolicy>, ApiError> {
+    async fn sla_policy(
+        &self,
+        context: &Context<'_>,
+        id: Id<PolicyId>,
+    ) -> Result<Option<SlaPolicy>, ApiError> {
         let reads = operation(context)?.read().await?;
         Ok(found(policies::by_id(&reads, id.0).await)?.map(|row| SlaPolicy { row }))
     }
@@ -377,22 +381,22 @@ impl PromiseQueries {
         let period = period(since, until, reads.now)?;
         let versions = policies::versions(&reads, policy.0).await?;
         let clock = versions.first().map(|row| row.clock.clone()).unwrap_or_default();
-        let draft = match (draft, version) {
-            (Some(draft), None) => draft.read(),
+        let (conditions, terms) = match (draft, version) {
+            (Some(draft), None) => {
+                let draft = draft.read();
+                let (terms, _) = policies::check(&reads, &draft).await?;
+                (draft.conditions, terms)
+            }
             (None, Some(version)) => {
                 let row = versions.into_iter().find(|row| row.version == version);
-                let row = row.ok_or_else(|| ApiError::invalid("version", "the policy has no such version"))?;
-                Draft {
-                    conditions: row.conditions.0,
-                    target_s: row.target_s,
-                    at_risk_percent: row.at_risk_percent,
-                    calendar: row.calendar_id.map(CalendarId),
-                    pause_reasons: row.pause_reasons,
-                }
+                let row =
+                    row.ok_or_else(|| ApiError::invalid("version", "the policy has no such version"))?;
+                let terms = row.terms()?;
+                (row.conditions.0, terms)
             }
             _ => return Err(ApiError::invalid("version", "give either a version or a draft")),
         };
-        Ok(what_if::compare(&reads, &clock, &draft, period, reads.now).await?.into())
+        Ok(what_if::compare(&reads, &clock, (&conditions, &terms), period, reads.now).await?.into())
     }
 }
 
@@ -463,8 +467,7 @@ impl PromiseMutations {
         let viewer = operation.viewer()?;
         let (name, spec) = input.spec();
         let actor = viewer.actor.to_string();
-        let change =
-            calendars::update(&operation.app, viewer.tenant, id.0, Some(&name), Some(&spec), &actor);
+        let change = calendars::update(&operation.app, viewer.tenant, id.0, Some(&name), Some(&spec), &actor);
         calendar_payload(expected(operation.change(change).await)?)
     }
 
@@ -522,7 +525,8 @@ impl PromiseMutations {
             note: input.note,
         };
         let actor = viewer.actor.to_string();
-        let recorded = operation.change(contact::record(&operation.app, viewer.tenant, contact, &actor)).await;
+        let recorded =
+            operation.change(contact::record(&operation.app, viewer.tenant, contact, &actor)).await;
         Ok(match expected(recorded)? {
             Ok(first) => RecordContactPayload { first: Some(first), error: None },
             Err(error) => RecordContactPayload { first: None, error: Some(error) },
