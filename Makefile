@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-ver
 BATON := $(TARGET)/debug/baton
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/index.html dashboard/vite.config.ts dashboard/codegen.ts -type f -not -path '*/gql/*' 2>/dev/null)
 
-.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests schema dashboard-check browser-tests
+.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests schema dashboard-check browser-tests rill-test
 
 help:
 	@sed -n 's/^# \(.*\)/\1/p' Makefile | head -1
@@ -24,7 +24,7 @@ demo:
 
 test:
 	@scripts/install.sh rust compiler postgres node chromium
-	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests
+	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests rill-test
 	@echo 'Everything passed.'
 
 check: fmt
@@ -74,6 +74,10 @@ dashboard-check: dashboard/node_modules/.package-lock.json
 
 browser-tests: dashboard binary
 	scripts/browser-test.sh $(BATON)
+
+# The Rill project's models and measures over exported files, in DuckDB.
+rill-test: binary
+	scripts/rill-test.sh $(BATON)
 
 clean:
 	cargo clean

@@ -29,6 +29,7 @@ const config: CodegenConfig = {
         scalars: {
           BigInt: 'number',
           DateTime: 'string',
+          NaiveDate: 'string',
           JSON: { input: 'unknown', output: 'unknown' },
         },
       },

@@ -77,13 +77,15 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Starts the import worker, the sweep of its files, the delivery worker and the job worker.
+/// Starts the import worker, the sweep of its files, the delivery worker, the job worker and the one that records due
+/// service-level clocks.
 pub(crate) fn workers(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
     let delivery = app.delivery_worker()?;
     let mut workers = JoinSet::new();
     let (for_delivery, for_jobs) = (stop.clone(), stop.clone());
     workers.spawn(imports::work(Arc::clone(app), stop.clone()));
     workers.spawn(uploads::work(Arc::clone(app), stop.clone()));
+    workers.spawn(service::sla::due::work(Arc::clone(app), stop.clone()));
     workers.spawn(async move { delivery.run(for_delivery).await });
     workers.spawn(jobs::Worker::new(Arc::clone(app)).run(for_jobs));
     Ok(workers)

@@ -1,6 +1,6 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [import] [rules] [graphql] [delivery] [--scale 0.1] [--output json]`; all four when none is named. Each measure
+//! `bench [import] [rules] [graphql] [delivery] [sla] [--scale 0.1] [--output json]`; all five when none is named. Each measure
 //! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
 //! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
@@ -19,6 +19,7 @@ mod process;
 mod receiver;
 mod report;
 mod rules;
+mod sla;
 mod world;
 
 use report::{Line, Output};
@@ -71,6 +72,7 @@ enum Measure {
     Rules,
     Graphql,
     Delivery,
+    Sla,
 }
 
 /// What the program starts itself again for.
@@ -130,6 +132,9 @@ async fn measure(named: &[Measure], size: Size) -> Outcome<Vec<Line>> {
     }
     if wanted(Measure::Delivery) {
         lines.extend(delivery::measure(size).await?);
+    }
+    if wanted(Measure::Sla) {
+        lines.extend(sla::measure(size).await?);
     }
     Ok(lines)
 }

@@ -104,6 +104,16 @@ id! {
     DestinationId = "dest";
     /// One lead on its way to one destination.
     DeliveryId = "delivery";
+    /// A calendar of business time.
+    CalendarId = "calendar";
+    /// A service-level policy.
+    PolicyId = "policy";
+    /// A case that missed service levels have opened.
+    CaseId = "case";
+    /// A time at which help can be booked.
+    SlotId = "slot";
+    /// A booking of help.
+    BookingId = "booking";
     /// A person or service that signs in.
     UserId = "user";
     /// An API key.

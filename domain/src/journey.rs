@@ -34,6 +34,10 @@ pub enum Step {
     AtRisk,
     /// A clock of a service-level agreement ran out.
     Breached,
+    /// A clock of a service-level agreement was paused.
+    Paused,
+    /// It goes on.
+    Resumed,
     /// A breach opened help.
     Escalated,
     /// Help was booked.
@@ -46,7 +50,7 @@ pub enum Step {
 
 impl Step {
     /// Every step, in the order of a journey.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Updated,
         Self::Duplicate,
         Self::Triggered,
@@ -61,6 +65,8 @@ impl Step {
         Self::Suppressed,
         Self::AtRisk,
         Self::Breached,
+        Self::Paused,
+        Self::Resumed,
         Self::Escalated,
         Self::Booked,
         Self::Resent,
@@ -84,6 +90,8 @@ impl Step {
             Self::Suppressed => "suppressed",
             Self::AtRisk => "at_risk",
             Self::Breached => "breached",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
             Self::Escalated => "escalated",
             Self::Booked => "booked",
             Self::Resent => "resent",

@@ -9,6 +9,7 @@
 //! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – destinations as data, outcomes, retry schedule, circuit rules.
+//! * [`sla`] – business time, clocks and their deadlines.
 
 pub mod access;
 pub mod delivery;
@@ -16,3 +17,4 @@ pub mod ids;
 pub mod intake;
 pub mod journey;
 pub mod lead;
+pub mod sla;

@@ -18,6 +18,15 @@ pub mod import_batch;
 pub mod lead;
 pub mod lead_event;
 pub mod lead_source;
+pub mod sla_booking;
+pub mod sla_booking_event;
+pub mod sla_calendar;
+pub mod sla_case;
+pub mod sla_clock;
+pub mod sla_policy;
+pub mod sla_policy_version;
+pub mod sla_setting;
+pub mod sla_slot;
 pub mod tenant;
 
 /// An entity whose rows belong to a tenant.

@@ -30,6 +30,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000002_journey.down.sql"),
             ),
             sql(
+                "m20261121_000006_sla",
+                include_str!("sql/000006_sla.up.sql"),
+                include_str!("sql/000006_sla.down.sql"),
+            ),
+            sql(
                 "m20261121_000003_delivery",
                 include_str!("sql/000003_delivery.up.sql"),
                 include_str!("sql/000003_delivery.down.sql"),

@@ -101,6 +101,7 @@ pub struct Wake {
     delivery: delivery::Wake,
     imports: Arc<Notify>,
     progress: watch::Sender<u64>,
+    sla: watch::Sender<u64>,
 }
 
 impl Default for Wake {
@@ -109,6 +110,7 @@ impl Default for Wake {
             delivery: delivery::Wake::default(),
             imports: Arc::new(Notify::new()),
             progress: watch::Sender::new(0),
+            sla: watch::Sender::new(0),
         }
     }
 }
@@ -137,6 +139,16 @@ impl Wake {
     /// An import has come further.
     pub fn progress(&self) {
         self.progress.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Clocks or cases of service levels have changed.
+    pub fn sla(&self) {
+        self.sla.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Changes whenever this process has changed clocks or cases.
+    pub fn sla_watch(&self) -> watch::Receiver<u64> {
+        self.sla.subscribe()
     }
 
     /// Changes whenever an import of this process has come further.

@@ -12,6 +12,7 @@ mod naming;
 pub mod resealing;
 pub mod runtime;
 pub mod secrets;
+pub mod sla;
 
 pub use app::App;
 pub use error::Error;

@@ -13,5 +13,6 @@ mod isolation;
 mod mischief;
 mod overlap;
 mod schema;
+mod sla;
 mod walk;
 mod workers;

@@ -129,6 +129,15 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::lead::Entity, &mut all);
     declared(entity::lead_event::Entity, &mut all);
     declared(entity::lead_source::Entity, &mut all);
+    declared(entity::sla_booking::Entity, &mut all);
+    declared(entity::sla_booking_event::Entity, &mut all);
+    declared(entity::sla_calendar::Entity, &mut all);
+    declared(entity::sla_case::Entity, &mut all);
+    declared(entity::sla_clock::Entity, &mut all);
+    declared(entity::sla_policy::Entity, &mut all);
+    declared(entity::sla_policy_version::Entity, &mut all);
+    declared(entity::sla_setting::Entity, &mut all);
+    declared(entity::sla_slot::Entity, &mut all);
     declared(entity::tenant::Entity, &mut all);
     all
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::ids::{DestinationId, ImportId, SourceId, TenantId};
+use domain::ids::{CalendarId, CaseId, DestinationId, ImportId, SlotId, SourceId, TenantId};
+use domain::sla::{CalendarSpec, WindowSpec};
 use entity::lead_source;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -16,6 +17,9 @@ use service::delivery::testing::{FakeCrm, Step};
 use service::intake::imports::{self, Counts, ReceivedFile};
 use service::intake::run::{self, Ended};
 use service::intake::submit::{self, Submission, Submitted};
+use service::sla;
+use service::sla::escalation::{self, Setting};
+use service::sla::policies::{Draft, NewPolicy};
 use sha2::{Digest, Sha256};
 
 use crate::{TestApp, fixture, source_id};
@@ -119,6 +123,55 @@ pub async fn rows(app: &App, tenant: TenantId, tables: &[&str]) -> Vec<Value> {
     rows
 }
 
+/// Business time, a policy by it, a threshold, and a case in which help was booked.
+async fn service_levels(app: &App, tenant: TenantId) {
+    let window = WindowSpec { weekday: 1, from: "09:00".to_owned(), until: "17:00".to_owned() };
+    let spec =
+        CalendarSpec { time_zone: "America/Denver".to_owned(), windows: vec![window], holidays: Vec::new() };
+    let calendar = sla::calendars::create(app, tenant, "Mondays", &spec).await.expect("a calendar");
+    let draft = Draft {
+        conditions: domain::sla::Conditions::default(),
+        target_s: 900,
+        at_risk_percent: 80,
+        calendar: Some(CalendarId(calendar.id)),
+        pause_reasons: Vec::new(),
+    };
+    let policy = NewPolicy {
+        name: "Delivered on Monday".to_owned(),
+        clock: "processing".to_owned(),
+        starts_with: None,
+        stops_with: None,
+        place: 1,
+        draft,
+    };
+    sla::policies::create(app, tenant, policy, "tests").await.expect("a policy");
+    let setting = Setting {
+        clock: "processing".to_owned(),
+        threshold_percent: 90,
+        window_minutes: 60,
+        clocks_min: 1_000,
+        booking_url: None,
+    };
+    escalation::set(app, tenant, setting).await.expect("a threshold");
+    let now = app.clock.now();
+    let case = CaseId(app.ids.next(now));
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await.expect("a transaction");
+    sqlx::query(
+        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, met, missed, met_now, missed_now, lead_ids)
+         VALUES ($1, $2, 'response', $3, 1, 9, 1, 9, '{}')",
+    )
+    .bind(tenant.uuid())
+    .bind(case.uuid())
+    .bind(now)
+    .execute(tx.connection())
+    .await
+    .expect("a case");
+    tx.commit().await.expect("committed");
+    let hour = chrono::TimeDelta::hours(1);
+    let slot = escalation::add_slot(app, tenant, now + hour, now + hour * 2).await.expect("a slot");
+    escalation::book(app, tenant, case, Some(SlotId(slot.id)), None, "tests").await.expect("a booking");
+}
+
 /// A tenant with rows in every table: an imported file with refused records, a lead that came by itself under an
 /// idempotency key, a revision of it, a destination whose CRM refused one delivery and took the others.
 pub async fn everything(test: &TestApp, slug: &str) -> Everything {
@@ -126,6 +179,7 @@ pub async fn everything(test: &TestApp, slug: &str) -> Everything {
     let tenant = test.tenant(slug).await;
     let crm = FakeCrm::start([Step::status(400)]).await;
     let destination = destination(app, tenant, "bonzo", crm.url(), Some("Friend")).await;
+    service_levels(app, tenant).await;
     let source = test.source(tenant, "experian").await;
     let (import, ended) = import_file(app, tenant, &source, &fixture("experian.csv")).await;
     assert!(matches!(ended, Ended::Done(_)), "{ended:?}");

@@ -22,6 +22,7 @@ mod deliveries;
 mod demo;
 mod destination;
 mod doctor;
+mod export;
 mod failed;
 mod failure;
 mod import;
@@ -32,6 +33,7 @@ mod output;
 mod progress;
 mod records;
 mod secrets;
+mod sla;
 mod source;
 mod tenant;
 mod user;
@@ -126,6 +128,12 @@ enum Command {
     /// Deliveries of every state.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// A tenant's figures as files for other tools.
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Service levels: what was met and missed, what is due, cases.
+    #[command(subcommand)]
+    Sla(sla::Command),
 }
 
 /// How a command ended well.
@@ -209,6 +217,8 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Export(command) => export::run(&context, command).await,
+        Command::Sla(command) => sla::run(&context, command).await,
         Command::Schema { .. } | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }

@@ -34,6 +34,7 @@ mod progress;
 mod providers;
 mod roles;
 pub mod session;
+mod sla;
 mod sources;
 mod statistics;
 mod submitting;
@@ -83,6 +84,9 @@ struct Query(
     providers::ProviderQueries,
     links::LinkQueries,
     roles::RoleQueries,
+    sla::SlaQueries,
+    sla::PromiseQueries,
+    sla::EscalationQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -99,6 +103,8 @@ struct Mutation(
     deliveries::DeliveryMutations,
     providers::ProviderMutations,
     links::LinkMutations,
+    sla::PromiseMutations,
+    sla::EscalationMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -14,6 +14,7 @@ use super::error::ApiError;
 use super::id::Id;
 use super::imports::{self, Import, ImportState};
 use super::operation::{Operation, operation};
+use super::sla::{self, SlaFilter, SlaNow};
 use super::wants::{ImportWants, Selected, Wants};
 
 /// The longest time between two looks: another process may run the import, and wakes nobody here.
@@ -38,6 +39,16 @@ impl Subscriptions {
         let woken = operation.app.wake.progress_watch();
         let first = look(operation, id.0, wants).await?;
         Ok(follow(operation, wants, woken, first))
+    }
+
+    /// How the open clocks stand, now and whenever that changes.
+    async fn sla_changes<'a>(
+        &self,
+        context: &Context<'a>,
+        filter: Option<SlaFilter>,
+    ) -> Result<impl Stream<Item = Result<SlaNow, ApiError>> + 'a, ApiError> {
+        let operation = operation(context)?;
+        Ok(sla::changes(operation, SlaFilter::read(filter), operation.app.wake.sla_watch()))
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
+//! | `GET /exports/sla/{report}` | service levels as CSV ([`sla`]) |
 //! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
 //! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
@@ -34,6 +35,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod oauth;
 pub mod problem;
+pub mod sla;
 pub mod throttle;
 pub mod token;
 pub mod upload;
@@ -66,6 +68,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
+        .route("/exports/sla/{report}", get(sla::report))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
         .route("/t/{tenant}/oauth/{provider}/start", get(oauth::start))
         .route("/t/{tenant}/oauth/{provider}/callback", get(oauth::callback))

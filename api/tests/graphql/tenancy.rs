@@ -14,6 +14,10 @@ struct Ids {
     team: String,
     key: String,
     invitation: String,
+    calendar: String,
+    policy: String,
+    case: String,
+    booking: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -41,7 +45,42 @@ async fn ids(world: &World) -> Ids {
     let key = text(&made["createApiKey"]["key"]["id"]);
     let invitation = text(&made["inviteUser"]["invitation"]["id"]);
     let user = rival.member.viewer.as_ref().unwrap().actor.to_string();
-    Ids { lead, delivery, failed, import, user, team, key, invitation }
+    let calendar = json!({ "input": { "name": "Office", "timeZone": "UTC",
+        "windows": [{ "weekday": 1, "from": "09:00", "until": "17:00" }] } });
+    let document =
+        "mutation ($input: SlaCalendarInput!) { it: createSlaCalendar(input: $input) { calendar { id } } }";
+    let made = world.data(&rival.admin, document, calendar).await;
+    let calendar = made["it"]["calendar"]["id"].as_str().unwrap().to_owned();
+    let policy = json!({ "input": { "name": "P", "clock": "response", "draft": { "targetSeconds": 60 } } });
+    let document =
+        "mutation ($input: CreateSlaPolicyInput!) { it: createSlaPolicy(input: $input) { policy { id } } }";
+    let made = world.data(&rival.admin, document, policy).await;
+    let policy = made["it"]["policy"]["id"].as_str().unwrap().to_owned();
+    let (case, booking) = help(world).await;
+    Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking }
+}
+
+/// A case of the rival's, and help that was booked for it.
+async fn help(world: &World) -> (String, String) {
+    use domain::ids::{BookingId, CaseId};
+    use service::database::Mode;
+    use service::sla::escalation;
+
+    let case = CaseId(world.app.ids.next(world.app.clock.now()));
+    let mut tx = world.app.begin(world.rival.id, Mode::ReadWrite).await.unwrap();
+    sqlx::query(
+        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, met, missed, met_now, missed_now, lead_ids)
+         VALUES ($1, $2, 'response', $3, 1, 9, 1, 9, '{}')",
+    )
+    .bind(world.rival.id.uuid())
+    .bind(case.uuid())
+    .bind(world.app.clock.now())
+    .execute(tx.connection())
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let booking = escalation::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
+    (case.to_string(), BookingId(booking.id).to_string())
 }
 
 async fn import(world: &World) -> String {
@@ -68,7 +107,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let world = World::new().await;
     let theirs = ids(&world).await;
     let (source, destination) = (&world.rival.source, &world.rival.destination);
-    let Ids { lead, delivery, failed, import, user, team, key, invitation } = &theirs;
+    let Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking } = &theirs;
     let absent = [
         format!("{{ it: lead(id: \"{lead}\") {{ id }} }}"),
         format!("{{ it: source(id: \"{source}\") {{ id }} }}"),
@@ -76,6 +115,24 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("{{ it: failedRecord(id: \"{failed}\") {{ id }} }}"),
         format!("{{ it: destination(id: \"{destination}\") {{ id }} }}"),
         format!("{{ it: delivery(id: \"{delivery}\") {{ id }} }}"),
+        format!("{{ it: slaPolicy(id: \"{policy}\") {{ id }} }}"),
+        format!("{{ it: slaClocks(lead: \"{lead}\") {{ clock }} }}"),
+    ];
+    let since = "since: \"2026-11-01T00:00:00Z\"";
+    let theirs_alone = format!("filter: {{ clock: \"response\", sourceIds: [\"{source}\"] }}");
+    let nothing = [
+        (
+            format!("{{ it: slaAdherence({since}, {theirs_alone}) {{ total {{ total }} rows {{ key }} }} }}"),
+            json!({ "total": { "total": 0 }, "rows": [] }),
+        ),
+        (format!("{{ it: slaOpenClocks({theirs_alone}) {{ leadId }} }}"), json!([])),
+        (format!("{{ it: slaBreaches({since}, {theirs_alone}) {{ leadId }} }}"), json!([])),
+        (format!("{{ it: slaHeatMap({since}, {theirs_alone}) {{ hour }} }}"), json!([])),
+        (format!("{{ it: slaPerformance({since}, {theirs_alone}) {{ name }} }}"), json!([])),
+        (
+            format!("{{ it: slaNow({theirs_alone}) {{ running openCases }} }}"),
+            json!({ "running": 0, "openCases": 0 }),
+        ),
     ];
     let empty = [
         format!("{{ it: leads(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
@@ -119,12 +176,33 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         // A partner is not looked up here: its id narrows what row-level security lets its user see of the own tenant.
         "mutation { it: inviteUser(input: { email: \"not an address\", role: AGENT }) { error { code } } }"
             .to_owned(),
+        format!(
+            "mutation {{ it: updateSlaCalendar(id: \"{calendar}\", input: {{ name: \"X\", timeZone: \"UTC\", windows: [{{ weekday: 1, from: \"09:00\", until: \"10:00\" }}] }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: createSlaPolicy(input: {{ name: \"X\", clock: \"response\", draft: {{ targetSeconds: 60, calendarId: \"{calendar}\" }} }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: updateSlaPolicy(input: {{ id: \"{policy}\", name: \"X\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!("mutation {{ it: recordContact(input: {{ leadId: \"{lead}\" }}) {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: pauseSlaClock(lead: \"{lead}\", clock: \"response\") {{ error {{ code }} }} }}"
+        ),
+        format!("mutation {{ it: bookSlaHelp(case: \"{case}\") {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: moveSlaBooking(id: \"{booking}\", state: CONFIRMED) {{ error {{ code }} }} }}"
+        ),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),
         format!(
             "{{ it: deliveryStatistics(since: \"2026-11-20T00:00:00Z\", destination: \"{destination}\") {{ total }} }}"
         ),
+        format!(
+            "{{ it: slaPreview(draft: {{ targetSeconds: 60, calendarId: \"{calendar}\" }}, startsAt: \"2026-11-20T00:00:00Z\") {{ dueAt }} }}"
+        ),
+        format!("{{ it: slaWhatIf(policy: \"{policy}\", version: 1, {since}) {{ clocks }} }}"),
     ];
     let admin = &world.acme.admin;
     for document in &absent {
@@ -142,7 +220,11 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     for document in &refused {
         assert_eq!(world.code(admin, document, Value::Null).await, "NOT_FOUND", "{document}");
     }
-    every_field_with_an_id_is_here(&[&absent[..], &empty, &unknown, &refused].concat());
+    for (document, expected) in &nothing {
+        assert_eq!(world.data(admin, document, Value::Null).await["it"], *expected, "{document}");
+    }
+    let nothing: Vec<String> = nothing.into_iter().map(|(document, _)| document).collect();
+    every_field_with_an_id_is_here(&[&absent[..], &empty, &unknown, &refused, &nothing].concat());
     assert_eq!(
         world.data(admin, "{ leads { nodes { id } totalCount } }", Value::Null).await["leads"],
         json!({ "nodes": [], "totalCount": 0 })

@@ -9,6 +9,7 @@ export const router = createBrowserRouter([
     errorElement: <CrashPage />,
     children: [
       { path: '/sign-in', element: <SignInPage /> },
+      { path: '/sla/compact', lazy: async () => ({ Component: (await import('../pages/sla/compact-page')).CompactPage }) },
       { path: '/invitation', lazy: async () => ({ Component: (await import('../pages/sign-in/invitation-page')).InvitationPage }) },
       { path: '/frame-sign-in', lazy: async () => ({ Component: (await import('../pages/frame/handover-page')).HandoverPage }) },
       {
@@ -27,6 +28,10 @@ export const router = createBrowserRouter([
               { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
               { path: 'sources', lazy: async () => ({ Component: (await import('../pages/sources/sources-page')).SourcesPage }) },
               { path: 'destinations', lazy: async () => ({ Component: (await import('../pages/destinations/destinations-page')).DestinationsPage }) },
+              { path: 'sla', lazy: async () => ({ Component: (await import('../pages/sla/board-page')).BoardPage }) },
+              { path: 'sla/policies', lazy: async () => ({ Component: (await import('../pages/sla/policies-page')).PoliciesPage }) },
+              { path: 'sla/calendars', lazy: async () => ({ Component: (await import('../pages/sla/calendars-page')).CalendarsPage }) },
+              { path: 'sla/cases', lazy: async () => ({ Component: (await import('../pages/sla/cases-page')).CasesPage }) },
               { path: 'destinations/:id', lazy: async () => ({ Component: (await import('../pages/destinations/destination-page')).DestinationPage }) },
               {
                 path: 'settings',

@@ -347,7 +347,7 @@ impl Engine {
         let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
         let written = store::finish(tx.connection(), tenant, self.holder, batch).await?;
         let now = self.clock.now();
-        let ended: Vec<Settled> = written.iter().filter_map(ended).collect();
+        let ended: Vec<Settled> = written.iter().filter_map(|written| ended(written, now)).collect();
         if !ended.is_empty() {
             settled(tx.connection(), tenant, &ended, (now, &self.ids)).await?;
         }
@@ -402,12 +402,13 @@ impl Engine {
 /// A lookup that finds something says nothing about failures in a row.
 const NO_LIMITS: gates::Limits = gates::Limits { failures: 0, pause: Duration::ZERO };
 
-fn ended(written: &Written) -> Option<Settled> {
+fn ended(written: &Written, now: DateTime<Utc>) -> Option<Settled> {
     Some(Settled {
         delivery: DeliveryId(written.id),
         lead: LeadId(written.lead_id),
         destination: DestinationId(written.destination_id),
         end: End::of(&written.state)?,
+        at: written.finished_at.unwrap_or(now),
     })
 }
 

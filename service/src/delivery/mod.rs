@@ -75,6 +75,9 @@ pub enum Error {
     /// The HTTP client could not be made.
     #[error("the HTTP client could not be made")]
     Client(#[source] reqwest::Error),
+    /// The clocks of service levels could not be told.
+    #[error("service levels could not be told of deliveries")]
+    Clocks(#[source] Box<crate::error::Error>),
     /// This tenant has no such delivery.
     #[error("there is no such delivery")]
     NotFound,
@@ -98,6 +101,9 @@ impl Error {
     fn is_passing(&self) -> bool {
         match self {
             Self::Statement(error) => is_passing(error),
+            Self::Clocks(error) => {
+                matches!(**error, crate::error::Error::Unavailable { .. }) || error.is_contention()
+            }
             Self::Transaction(DbErr::Conn(_) | DbErr::ConnectionAcquire(_)) => true,
             Self::Transaction(
                 DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)),

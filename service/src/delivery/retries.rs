@@ -217,6 +217,7 @@ impl Retries<'_> {
             lead: LeadId(lead),
             destination: DestinationId(destination),
             end: End::Delivered,
+            at: now,
         };
         settled(tx.connection(), tenant, &[end], (now, self.ids)).await?;
         self.record(tx.connection(), (tenant, now), (Step::Confirmed, actor), &[(id, lead)]).await?;

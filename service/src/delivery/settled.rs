@@ -2,10 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
+use domain::sla::Event;
 use sqlx::PgConnection;
 
 use super::Error;
 use crate::runtime::Ids;
+use crate::sla::clocks::{self, Occurrence};
 
 /// How a delivery came to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub struct Settled {
     pub destination: DestinationId,
     /// How it ended.
     pub end: End,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 impl End {
@@ -52,10 +56,19 @@ impl End {
 ///
 /// A delivery that a person retried, or that reconciliation sends again, comes to an end again.
 pub(super) async fn settled(
-    _connection: &mut PgConnection,
-    _tenant: TenantId,
-    _settled: &[Settled],
-    (_now, _ids): (DateTime<Utc>, &Ids),
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    settled: &[Settled],
+    (now, ids): (DateTime<Utc>, &Ids),
 ) -> Result<(), Error> {
-    Ok(())
+    let delivered = settled.iter().filter(|settled| settled.end == End::Delivered);
+    let delivered: Vec<Occurrence> = delivered
+        .map(|settled| Occurrence {
+            destination: Some(settled.destination),
+            ..Occurrence::of(settled.lead, settled.at)
+        })
+        .collect();
+    clocks::occurred(connection, tenant, Event::Delivered, &delivered, now, ids)
+        .await
+        .map_err(|error| Error::Clocks(Box::new(error)))
 }

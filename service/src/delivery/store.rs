@@ -250,7 +250,7 @@ pub(super) async fn finish(
              FROM done
              WHERE d.tenant_id = $1 AND d.id = done.id
                AND d.state = 'pending' AND d.lease = $2 AND d.attempts = done.number
-             RETURNING d.id, d.lead_id, d.destination_id, d.state
+             RETURNING d.id, d.lead_id, d.destination_id, d.state, d.finished_at
          ), recorded AS (
              INSERT INTO delivery_attempt (tenant_id, delivery_id, number, started_at, duration_us, outcome,
                                            http_status, error_kind, response_headers, response_body, looked_up)
@@ -259,7 +259,7 @@ pub(super) async fn finish(
              FROM done JOIN changed ON changed.id = done.id
              WHERE done.outcome IS NOT NULL
          )
-         SELECT id, lead_id, destination_id, state FROM changed",
+         SELECT id, lead_id, destination_id, state, finished_at FROM changed",
     )
     .bind(tenant.uuid())
     .bind(holder)
@@ -293,6 +293,7 @@ pub(super) struct Written {
     pub lead_id: Uuid,
     pub destination_id: Uuid,
     pub state: String,
+    pub finished_at: Option<DateTime<Utc>>,
 }
 
 /// A batch, one array a column.

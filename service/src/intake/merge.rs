@@ -26,6 +26,7 @@ use super::stage;
 use super::together::Part;
 use crate::error::Error;
 use crate::runtime::Ids;
+use crate::sla::clocks::{self, NewLead};
 
 /// Where a batch comes from: the same for all of its records.
 #[derive(Clone, Debug)]
@@ -95,6 +96,18 @@ pub struct Resolved {
     pub lead: LeadId,
 }
 
+/// What of the tenant new leads need to know.
+#[derive(sqlx::FromRow)]
+struct Tenant {
+    /// Where they go.
+    destinations: Vec<Uuid>,
+    /// Whether service-level clocks may start with them.
+    has_policies: bool,
+}
+
+const TENANT: &str = "SELECT ARRAY(SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id) AS destinations,
+    EXISTS (SELECT FROM sla_policy WHERE tenant_id = $1 AND enabled AND starts_with = 'received') AS has_policies";
+
 const INSERT_DELIVERIES: &str = "INSERT INTO delivery (tenant_id, due_at, state, id, lead_id, destination_id)
     SELECT $1, $2, 'pending', * FROM unnest($3::uuid[], $4::uuid[], $5::uuid[])";
 
@@ -127,17 +140,14 @@ pub async fn merge(
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let destinations: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id")
-            .bind(origin.tenant.uuid())
-            .fetch_all(&mut *connection)
-            .await?;
+    let tenant: Tenant =
+        sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
     while !waiting.is_empty() {
         let before = waiting.len();
         let again = waiting.len() < candidates.len();
-        let round = Round { origin, destinations: &destinations, ids, again };
+        let round = Round { origin, tenant: &tenant, ids, again };
         waiting = round.run(connection, waiting, part.take(), rows, &mut resolved).await?;
         if waiting.len() == before {
             // A key was taken and yet nothing has it: the row that took it is gone again.
@@ -162,7 +172,7 @@ pub async fn merge_one(
 /// One round: inserts the leaders, resolves who finds a stored lead, answers the rest.
 struct Round<'a> {
     origin: &'a Origin,
-    destinations: &'a [Uuid],
+    tenant: &'a Tenant,
     ids: &'a Ids,
     /// It is not the first.
     again: bool,
@@ -181,6 +191,7 @@ impl Round<'_> {
         let inserted = stage::insert(connection, self.origin, &candidates, &keys, self.again, rows).await?;
         self.insert_deliveries(connection, &inserted).await?;
         let inserted: HashSet<Uuid> = inserted.into_iter().collect();
+        self.start_clocks(connection, &candidates, &keys, &inserted).await?;
         let mut rest = Vec::new();
         for (place, (candidate, keys)) in candidates.iter().zip(&keys).enumerate() {
             if inserted.contains(&keys.id) {
@@ -235,10 +246,11 @@ impl Round<'_> {
 
     /// One pending delivery of each new lead to each destination.
     async fn insert_deliveries(&self, connection: &mut PgConnection, leads: &[Uuid]) -> Result<(), Error> {
-        if self.destinations.is_empty() || leads.is_empty() {
+        let destinations = &self.tenant.destinations;
+        if destinations.is_empty() || leads.is_empty() {
             return Ok(());
         }
-        let pairs = || leads.iter().flat_map(|lead| self.destinations.iter().map(move |to| (*lead, *to)));
+        let pairs = || leads.iter().flat_map(|lead| destinations.iter().map(move |to| (*lead, *to)));
         let (of, to): (Vec<Uuid>, Vec<Uuid>) = pairs().unzip();
         let ids: Vec<Uuid> = pairs().map(|_| self.ids.next(self.origin.now)).collect();
         sqlx::query(INSERT_DELIVERIES)
@@ -250,6 +262,29 @@ impl Round<'_> {
             .execute(connection)
             .await?;
         Ok(())
+    }
+
+    /// The service-level clocks that begin with the receipt of a lead.
+    async fn start_clocks(
+        &self,
+        connection: &mut PgConnection,
+        candidates: &[&Candidate],
+        keys: &[Keys],
+        inserted: &HashSet<Uuid>,
+    ) -> Result<(), Error> {
+        if !self.tenant.has_policies || inserted.is_empty() {
+            return Ok(());
+        }
+        let Origin { tenant, source, channel, now, .. } = *self.origin;
+        let stored = candidates.iter().zip(keys).filter(|(_, keys)| inserted.contains(&keys.id));
+        let stored: Vec<NewLead<'_>> = stored
+            .map(|(candidate, keys)| NewLead {
+                id: LeadId(keys.id),
+                lead: &candidate.lead,
+                channel: candidate.lead.channel.as_deref().unwrap_or(channel),
+            })
+            .collect();
+        clocks::received(connection, tenant, source.uuid(), now, &stored).await
     }
 
     /// The stored lead that each of those candidates meets, by the candidate's place.

@@ -29,6 +29,8 @@ const kinds: Readonly<Record<LeadEventKind, { label: string; tone: Tone; icon: I
   SUPPRESSED: { label: 'Suppressed', tone: 'wait', icon: IconBan },
   AT_RISK: { label: 'At risk of being late', tone: 'wait', icon: IconClock },
   BREACHED: { label: 'Late', tone: 'bad', icon: IconClock },
+  PAUSED: { label: 'Clock paused', tone: 'soft', icon: IconClock },
+  RESUMED: { label: 'Clock goes on', tone: 'soft', icon: IconClock },
   ESCALATED: { label: 'Escalated', tone: 'bad', icon: IconUrgent },
   BOOKED: { label: 'Help booked', tone: 'busy', icon: IconCalendar },
   RESENT: { label: 'Sent again', tone: 'busy', icon: IconSend },

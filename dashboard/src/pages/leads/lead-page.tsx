@@ -14,6 +14,7 @@ import { graphql } from '../../gql';
 import type { LeadQuery } from '../../gql/graphql';
 import { fieldLabel, groupDetails } from '../../lib/fields';
 import { formatName, formatPhone, humanise } from '../../lib/format';
+import { LeadClocks } from '../sla/lead-clocks';
 import { Journey } from './journey';
 import classes from './lead.module.css';
 
@@ -51,6 +52,7 @@ export function LeadPage() {
         <div className={panelClasses.stack}>
           {lead.warnings.length > 0 && <Warnings lead={lead} />}
           <Contact lead={lead} />
+          <LeadClocks lead={lead.id} onChange={() => { again({ requestPolicy: 'network-only' }); }} />
           <Details lead={lead} />
           <Panel title="Deliveries" detail="Each destination, and each attempt to hand the lead over.">
             {lead.deliveries.length === 0

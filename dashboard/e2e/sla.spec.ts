@@ -1,0 +1,50 @@
+import { expect, test } from '@playwright/test';
+import { signIn } from './session';
+
+test('an administrator makes a calendar and a policy, and sees when a lead would be due', async ({ page }) => {
+  const name = `Office ${Date.now()}`;
+  await signIn(page, '/sla/calendars');
+  await page.getByRole('button', { name: 'New calendar' }).click();
+  const calendar = page.getByRole('dialog', { name: 'New calendar' });
+  await calendar.getByLabel('Name', { exact: true }).fill(name);
+  await calendar.getByLabel('From').first().fill('9');
+  await calendar.getByRole('button', { name: 'Create the calendar' }).click();
+  await expect(calendar.getByRole('alert')).toContainText('as in 09:00');
+  await calendar.getByLabel('From').first().fill('09:00');
+  await calendar.getByRole('button', { name: 'Create the calendar' }).click();
+  await expect(page.getByRole('row').filter({ hasText: name })).toContainText('Mon 09:00–17:00');
+
+  await page.goto('/sla/policies');
+  await page.getByRole('button', { name: 'New policy' }).click();
+  const policy = page.getByRole('dialog', { name: 'New policy' });
+  await policy.getByLabel('Name', { exact: true }).fill(`Within the hour ${name}`);
+  await policy.getByLabel('Target').fill('60');
+  await policy.getByRole('combobox', { name: 'Time', exact: true }).click();
+  await page.getByRole('option', { name: new RegExp(name) }).click();
+  // A lead of a Saturday afternoon is due on Monday, an hour after somebody has begun to work.
+  await expect(policy.getByRole('status')).toContainText(/Saturday.*Monday.*10:00:00 AM/s);
+  await policy.getByRole('button', { name: 'Create the policy' }).click();
+  const row = page.getByRole('row').filter({ hasText: `Within the hour ${name}` });
+  await expect(row).toContainText('1 h');
+  await row.getByRole('button').click();
+  const edit = page.getByRole('dialog', { name: `Within the hour ${name}` });
+  await edit.getByRole('button', { name: 'What would these terms have given' }).click();
+  await expect(edit.getByText(/would have been missed/)).toBeVisible();
+});
+
+test('the board keeps its filters in the address, and fits one screen as a resource link', async ({ page }) => {
+  await signIn(page, '/sla?span=month&clock=processing');
+  await expect(page.getByRole('heading', { name: 'Service levels', exact: true })).toBeVisible();
+  await expect(page.getByRole('radio', { name: '30 days' })).toBeChecked();
+  await page.getByText('24 hours').click();
+  await expect(page).toHaveURL(/span=day/);
+  const csv = await page.getByRole('link', { name: 'Download missed service levels as CSV' }).getAttribute('href');
+  const answer = await page.request.get(csv ?? '');
+  expect(answer.status()).toBe(200);
+  expect(await answer.text()).toContain('lead,clock,policy');
+  await page.setViewportSize({ width: 1280, height: 720 });
+  await page.goto('/sla/compact');
+  await expect(page.getByRole('heading', { name: 'Due next' })).toBeVisible();
+  const overflow = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
+  expect(overflow).toBeLessThanOrEqual(0);
+});

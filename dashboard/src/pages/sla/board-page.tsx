@@ -1,0 +1,132 @@
+import { Alert, Anchor, Button, Group, MultiSelect, SegmentedControl, Select } from '@mantine/core';
+import { IconLayoutDashboard, IconPrinter, IconUrgent, IconUsersGroup } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Link, useSearchParams } from 'react-router';
+import { useQuery } from 'urql';
+import { DataTable, type Column } from '../../components/data-table';
+import { FilterBar } from '../../components/filters';
+import { PageHeader } from '../../components/page-header';
+import { Panel, panelClasses } from '../../components/panel';
+import { EmptyState } from '../../components/states';
+import type { SlaDimension, SlaPerformanceQuery } from '../../gql/graphql';
+import { formatCount, plural } from '../../lib/format';
+import { useThreshold } from './cases-page';
+import { SlaChoicesDocument, SlaPerformanceDocument } from './data';
+import { spans, useBoard, type Board, type ListName } from './filter';
+import { Answer, Breaches, By, Csv, dimensions, HeatMap, Open, Share, SourceTable, Tiles, Trend, useNow } from './parts';
+import classes from './sla.module.css';
+import { clockName, lasting } from './words';
+
+function Filters({ board }: { board: Board }) {
+  const [{ data }] = useQuery({ query: SlaChoicesDocument });
+  const choices = data?.slaChoices;
+  const texts = (values: readonly string[] | undefined) => (values ?? []).map((value) => ({ value, label: value }));
+  const named = (values: readonly { id: string; name: string }[] | undefined) => (values ?? []).map(({ id, name }) => ({ value: id, label: name }));
+  const many = (name: ListName, label: string, options: { value: string; label: string }[]) => (
+    <MultiSelect
+      key={name} label={label} placeholder={board.list(name).length > 0 ? '' : 'All'} clearable searchable value={board.list(name)} data={options}
+      onChange={(value) => { board.set({ [name]: value }); }} clearButtonProps={{ 'aria-label': `All: ${label.toLowerCase()}` }}
+    />
+  );
+  const clocks = [...new Set(['processing', 'response', ...(choices?.clocks ?? [])])];
+  return (
+    <FilterBar label="Filter the board" active={board.active} onClear={() => { board.set({ sources: null, leadTypes: null, states: null, campaigns: null, agents: null, teams: null, destinations: null }); }}>
+      <Select label="Clock" allowDeselect={false} value={board.clock} data={clocks.map((value) => ({ value, label: clockName(value) }))} onChange={(clock) => { board.set({ clock }); }} />
+      {many('sources', 'Source', named(data?.sources))}
+      {many('leadTypes', 'Lead type', texts(choices?.leadTypes))}
+      {many('states', 'State', texts(choices?.states))}
+      {many('campaigns', 'Campaign', texts(choices?.campaigns))}
+      {many('teams', 'Team', texts(choices?.teams))}
+      {many('agents', 'Agent', texts(choices?.agents))}
+      {many('destinations', 'Destination', named(data?.destinations))}
+    </FilterBar>
+  );
+}
+
+type PerformanceRow = SlaPerformanceQuery['slaPerformance'][number];
+
+const performanceColumns = (header: string): readonly Column<PerformanceRow>[] => [
+  { key: 'name', header, cell: (row) => row.name ?? <span className="quiet">nobody yet</span> },
+  { key: 'total', header: 'Leads', align: 'end', cell: (row) => formatCount(row.figures.total) },
+  { key: 'share', header: 'In target', align: 'end', cell: (row) => <Share share={row.figures.share} /> },
+  { key: 'p50', header: 'Median', align: 'end', cell: (row) => lasting(row.figures.p50Seconds) },
+  { key: 'p95', header: 'p95', align: 'end', from: 'wide', cell: (row) => lasting(row.figures.p95Seconds) },
+  { key: 'sold', header: 'Sold', align: 'end', cell: (row) => formatCount(row.sold) },
+];
+
+function Performance({ board }: { board: Board }) {
+  const [teams, setTeams] = useState(true);
+  const [{ data, error }, again] = useQuery({ query: SlaPerformanceDocument, variables: { since: board.since, teams, filter: board.filter } });
+  return (
+    <Panel
+      title="Team performance" detail="Who answered, and how fast" flush
+      actions={(
+        <>
+          <SegmentedControl size="xs" aria-label="By team or by agent" value={teams ? 'team' : 'agent'} onChange={(value) => { setTeams(value === 'team'); }} data={[{ value: 'team', label: 'Teams' }, { value: 'agent', label: 'Agents' }]} />
+          <Csv href={board.download(teams ? 'teams' : 'agents')} what="team performance" />
+        </>
+      )}
+    >
+      <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={180}>
+        {({ slaPerformance }) => (
+          <DataTable
+            caption="Team performance" columns={performanceColumns(teams ? 'Team' : 'Agent')} rows={slaPerformance} rowKey={(row) => row.name ?? ''}
+            empty={<EmptyState icon={IconUsersGroup} title="No clock in this span" detail="Who reached a lead is told with its first contact." />}
+          />
+        )}
+      </Answer>
+    </Panel>
+  );
+}
+
+export function BoardPage() {
+  const board = useBoard();
+  const now = useNow(board);
+  const threshold = useThreshold(board.clock);
+  const [parameters] = useSearchParams();
+  const [dimension, setDimension] = useState<SlaDimension>('SOURCE');
+  return (
+    <>
+      <PageHeader title="Service levels" lead="How fast leads are handed over and answered, who is about to be late, and where time is lost.">
+        <Group gap="xs" className={classes.noPrint}>
+          <Button component={Link} to="/sla/policies" variant="default">Policies</Button>
+          <Button component={Link} to="/sla/calendars" variant="default">Calendars</Button>
+          <Button component={Link} to="/sla/cases" variant="default">Cases</Button>
+          <Button component={Link} to={`/sla/compact?${parameters.toString()}`} variant="default" leftSection={<IconLayoutDashboard size={16} aria-hidden="true" />}>One screen</Button>
+          <Button variant="default" leftSection={<IconPrinter size={16} aria-hidden="true" />} onClick={() => { window.print(); }}>Print</Button>
+        </Group>
+        <SegmentedControl
+          aria-label="Span of the board" value={board.span} onChange={(span) => { board.set({ span }); }}
+          data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
+        />
+      </PageHeader>
+      <div className={classes.board}>
+        <div className={classes.noPrint}><Panel flush><Filters board={board} /></Panel></div>
+        {now && now.openCases > 0 && (
+          <Alert variant="light" color="red" icon={<IconUrgent aria-hidden="true" />} title="Service levels are missed">
+            {plural(now.openCases, 'case')} open. <Anchor component={Link} to="/sla/cases">See what happened and book help</Anchor>
+          </Alert>
+        )}
+        <Tiles board={board} now={now} />
+        <Trend board={board} target={threshold} />
+        <div className={panelClasses.halves}>
+          <Open board={board} now={now} first={10} standing={null} title="Due next" detail="Open clocks that can still be met" />
+          <Open board={board} now={now} first={10} standing="OVERDUE" title="Overdue" detail="Ran out and still open, the longest first" />
+        </div>
+        <div className={panelClasses.halves}>
+          <div>
+            <Select
+              className={classes.noPrint} mb="xs" size="xs" aria-label="Figures by" allowDeselect={false} value={dimension} data={Object.entries(dimensions).map(([value, label]) => ({ value, label: `By ${label.toLowerCase()}` }))}
+              onChange={(value) => { if (value) setDimension(value as SlaDimension); }}
+            />
+            <By board={board} dimension={dimension} />
+          </div>
+          <Performance board={board} />
+        </div>
+        <HeatMap board={board} />
+        <Breaches board={board} />
+        <SourceTable board={board} />
+      </div>
+    </>
+  );
+}

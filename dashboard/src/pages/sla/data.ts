@@ -1,0 +1,80 @@
+import { graphql } from '../../gql';
+
+export const SlaTotalsDocument = graphql(`
+  query SlaTotals($since: DateTime!, $filter: SlaFilter) {
+    slaAdherence(since: $since, filter: $filter) {
+      total { total met missed open share p50Seconds p90Seconds p95Seconds worstSeconds }
+      before { total share p50Seconds p95Seconds }
+    }
+  }
+`);
+
+export const SlaTrendDocument = graphql(`
+  query SlaTrend($since: DateTime!, $filter: SlaFilter, $bucket: SlaBucket!) {
+    slaAdherence(since: $since, filter: $filter, bucket: $bucket) {
+      rows { since until figures { total met missed share p50Seconds p95Seconds } }
+    }
+  }
+`);
+
+export const SlaByDocument = graphql(`
+  query SlaBy($since: DateTime!, $filter: SlaFilter, $dimension: SlaDimension!) {
+    slaAdherence(since: $since, filter: $filter, dimension: $dimension) {
+      rows { key label figures { total met missed open share p50Seconds p95Seconds worstSeconds } }
+    }
+  }
+`);
+
+export const SlaOpenDocument = graphql(`
+  query SlaOpen($first: Int!, $standing: SlaStanding, $filter: SlaFilter) {
+    slaOpenClocks(first: $first, standing: $standing, filter: $filter) {
+      leadId clock dueAt atRiskAt startedAt standing pauseReason
+      lead { id firstName lastName }
+      source { id name }
+    }
+  }
+`);
+
+export const SlaBreachesDocument = graphql(`
+  query SlaBreaches($since: DateTime!, $filter: SlaFilter) {
+    slaBreaches(since: $since, first: 25, filter: $filter) {
+      leadId clock breachedAt stoppedAt elapsedSeconds reason agent
+      lead { id firstName lastName }
+      source { id name }
+    }
+  }
+`);
+
+export const SlaHeatDocument = graphql(`
+  query SlaHeat($since: DateTime!, $filter: SlaFilter) {
+    slaHeatMap(since: $since, filter: $filter) { weekday hour total met missed }
+  }
+`);
+
+export const SlaSourcesDocument = graphql(`
+  query SlaSources($since: DateTime!) {
+    slaSources(since: $since) {
+      source { id name } received accepted refused delivered contacted sold refusals { code count }
+    }
+  }
+`);
+
+export const SlaPerformanceDocument = graphql(`
+  query SlaPerformance($since: DateTime!, $teams: Boolean!, $filter: SlaFilter) {
+    slaPerformance(since: $since, teams: $teams, filter: $filter) { name sold figures { total met missed share p50Seconds p95Seconds } }
+  }
+`);
+
+export const SlaChoicesDocument = graphql(`
+  query SlaChoices {
+    slaChoices { clocks leadTypes states campaigns agents teams }
+    sources { id name }
+    destinations { id name }
+  }
+`);
+
+export const SlaChangesDocument = graphql(`
+  subscription SlaChanges($filter: SlaFilter) {
+    slaChanges(filter: $filter) { at running atRisk overdue paused openCases }
+  }
+`);

@@ -1,0 +1,40 @@
+"""Runs the project's models over exported files in DuckDB, as Rill does, and every measure of the metrics views over the models.
+
+usage: check.py EXPORT_FOLDER [MODEL=ROWS …]      (needs: pip install duckdb pyyaml)
+"""
+
+import pathlib
+import sys
+
+import duckdb
+import yaml
+
+here = pathlib.Path(__file__).parent
+export = pathlib.Path(sys.argv[1]).resolve()
+expected = dict(argument.split("=") for argument in sys.argv[2:])
+
+# The files first; then the models over them.
+FILES = ["lead", "clock", "refusal"]
+MODELS = ["source_profitability", "campaign_conversion", "team_performance"]
+
+connection = duckdb.connect()
+for model in FILES + MODELS:
+    text = (here / "models" / f"{model}.sql").read_text().replace("{{ .env.export_path }}", str(export))
+    connection.execute(f"CREATE TABLE {model} AS {text}")
+    rows = connection.execute(f"SELECT count(*) FROM {model}").fetchone()[0]
+    print(f"{model}: {rows} rows")
+    if model in expected and rows != int(expected[model]):
+        sys.exit(f"{model} has {rows} rows and not {expected[model]}")
+
+for path in sorted((here / "metrics").glob("*.yaml")):
+    metrics = yaml.safe_load(path.read_text())
+    measures = ", ".join(f"{measure['expression']} AS {measure['name']}" for measure in metrics["measures"])
+    for dimension in metrics["dimensions"]:
+        connection.execute(
+            f"SELECT {dimension['column']}, date_trunc('day', {metrics['timeseries']}), {measures} "
+            f"FROM {metrics['model']} GROUP BY 1, 2"
+        ).fetchall()
+    dashboard = here / "dashboards" / f"{metrics['model']}.yaml"
+    if yaml.safe_load(dashboard.read_text())["metrics_view"] != path.stem:
+        sys.exit(f"{dashboard.name} shows another metrics view than {path.stem}")
+    print(f"{path.stem}: {len(metrics['measures'])} measures by {len(metrics['dimensions'])} dimensions")

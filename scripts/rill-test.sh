@@ -1,0 +1,16 @@
+#!/bin/bash
+# The Rill project over what `baton export parquet` writes: the demo's leads, exported, through every model and measure in DuckDB.
+set -euo pipefail
+baton=$(realpath "$1")
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+venv=${RILL_VENV:-$root/target/rill-venv}
+[ -x "$venv/bin/python" ] || { python3 -m venv "$venv"; "$venv/bin/pip" install --quiet duckdb==2.0.0 pyyaml==6.0.3; }
+cd "$work"
+"$baton" --data-dir "$work/data" demo --once > "$work/demo.log" 2>&1 || { cat "$work/demo.log"; exit 1; }
+tenant=$("$baton" --data-dir "$work/data" --output json tenant list | "$venv/bin/python" -c 'import json,sys; print(json.load(sys.stdin)[0]["slug"])')
+"$baton" --data-dir "$work/data" --tenant "$tenant" export parquet --out "$work/export"
+leads=$("$baton" --data-dir "$work/data" --tenant "$tenant" --output json leads list --limit 100 | "$venv/bin/python" -c 'import json,sys; print(len(json.load(sys.stdin)))')
+"$venv/bin/python" "$root/deploy/rill/check.py" "$work/export" "lead=$leads"

@@ -1,0 +1,236 @@
+//! Every list of service levels as CSV. Times are RFC 3339 in UTC, durations seconds; cells that a spreadsheet would run are
+//! neutralised.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use domain::ids::{LeadId, PolicyId, SourceId};
+use domain::sla::Period;
+use uuid::Uuid;
+
+use super::reads::{self, Adherence, ClockFilter, ClockRow, Dimension, Figures, Question, Standing};
+use super::sources;
+use crate::database::TenantTx;
+use crate::delivery::manage;
+use crate::error::Error;
+use crate::intake::export::neutral;
+use crate::intake::sources as lead_sources;
+
+/// Rows as text.
+struct Sheet(csv::Writer<Vec<u8>>);
+
+impl Sheet {
+    fn new(header: &[&str]) -> Result<Self, Error> {
+        let mut sheet = Self(csv::Writer::from_writer(Vec::new()));
+        sheet.0.write_record(header).map_err(failed)?;
+        Ok(sheet)
+    }
+
+    fn row(&mut self, cells: Vec<String>) -> Result<(), Error> {
+        self.0.write_record(cells.iter().map(|cell| neutral(cell).into_owned())).map_err(failed)
+    }
+
+    fn finish(self) -> Result<Vec<u8>, Error> {
+        self.0.into_inner().map_err(|error| Error::internal("writing CSV", error.to_string()))
+    }
+}
+
+fn failed(error: csv::Error) -> Error {
+    Error::internal("writing CSV", error)
+}
+
+fn time(at: Option<DateTime<Utc>>) -> String {
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
+}
+
+fn text(value: Option<&str>) -> String {
+    value.unwrap_or_default().to_owned()
+}
+
+fn seconds(micros: Option<f64>) -> String {
+    micros.map(|us| format!("{:.3}", us / 1e6)).unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a duration of years is below 2^52 microseconds")]
+fn whole(micros: Option<i64>) -> Option<f64> {
+    micros.map(|us| us as f64)
+}
+
+const FIGURES: [&str; 9] = [
+    "clocks",
+    "met",
+    "missed",
+    "open",
+    "share",
+    "p50_seconds",
+    "p90_seconds",
+    "p95_seconds",
+    "worst_seconds",
+];
+
+fn figures(of: &Figures) -> [String; 9] {
+    [
+        of.total.to_string(),
+        of.met.to_string(),
+        of.missed.to_string(),
+        (of.total - of.met - of.missed).to_string(),
+        of.share().map(|share| format!("{share:.4}")).unwrap_or_default(),
+        seconds(of.p50_us),
+        seconds(of.p90_us),
+        seconds(of.p95_us),
+        seconds(whole(of.worst_us)),
+    ]
+}
+
+/// Names of sources and destinations by their ids.
+async fn names(tx: &TenantTx, dimension: Option<Dimension>) -> Result<HashMap<String, String>, Error> {
+    let names = match dimension {
+        Some(Dimension::Source) => {
+            lead_sources::list(tx).await?.into_iter().map(|row| (row.id, row.slug)).collect::<Vec<_>>()
+        }
+        Some(Dimension::Destination) => {
+            manage::list(tx).await?.into_iter().map(|row| (row.id, row.slug)).collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(names.into_iter().map(|(id, slug)| (id.to_string(), slug)).collect())
+}
+
+/// Adherence by piece of the period and by dimension.
+pub async fn adherence(tx: &TenantTx, question: &Question) -> Result<Vec<u8>, Error> {
+    let names = names(tx, question.dimension).await?;
+    let dimension = question.dimension.map_or("all", Dimension::as_str);
+    let mut sheet = Sheet::new(&[&["from", "until", dimension][..], &FIGURES].concat())?;
+    for Adherence { from_at, until_at, key, figures: of } in reads::adherence(tx, question).await? {
+        let key = key.map(|key| names.get(&key).cloned().unwrap_or(key)).unwrap_or_default();
+        let mut cells = vec![time(Some(from_at)), time(Some(until_at)), key];
+        cells.extend(figures(&of));
+        sheet.row(cells)?;
+    }
+    sheet.finish()
+}
+
+/// Clocks by weekday and hour of their start.
+pub async fn heat_map(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Result<Vec<u8>, Error> {
+    let mut sheet = Sheet::new(&["weekday", "hour", "clocks", "met", "missed"])?;
+    for cell in reads::heat_map(tx, filter, period).await? {
+        let numbers = [i64::from(cell.weekday), i64::from(cell.hour), cell.total, cell.met, cell.missed];
+        sheet.row(numbers.iter().map(ToString::to_string).collect())?;
+    }
+    sheet.finish()
+}
+
+async fn clocks(tx: &TenantTx, rows: Vec<ClockRow>) -> Result<Vec<u8>, Error> {
+    let sources = names(tx, Some(Dimension::Source)).await?;
+    let mut sheet = Sheet::new(&[
+        "lead",
+        "clock",
+        "policy",
+        "version",
+        "source",
+        "lead_type",
+        "state",
+        "campaign",
+        "agent",
+        "team",
+        "started_at",
+        "at_risk_at",
+        "due_at",
+        "paused_at",
+        "pause_reason",
+        "stopped_at",
+        "seconds",
+        "in_target",
+        "breached_at",
+        "reason",
+    ])?;
+    for row in rows {
+        sheet.row(vec![
+            LeadId(row.lead_id).to_string(),
+            row.clock,
+            PolicyId(row.policy_id).to_string(),
+            row.version.to_string(),
+            sources.get(&row.source_id.to_string()).cloned().unwrap_or_default(),
+            text(row.lead_type.as_deref()),
+            text(row.state.as_deref()),
+            text(row.campaign.as_deref()),
+            text(row.agent.as_deref()),
+            text(row.team.as_deref()),
+            time(Some(row.started_at)),
+            time(row.at_risk_at),
+            time(row.due_at),
+            time(row.paused_at),
+            text(row.pause_reason.as_deref()),
+            time(row.stopped_at),
+            seconds(whole(row.elapsed_us)),
+            row.in_target.map(|met| met.to_string()).unwrap_or_default(),
+            time(row.breached_at),
+            text(row.reason.as_deref()),
+        ])?;
+    }
+    sheet.finish()
+}
+
+/// Open clocks by the time that is left.
+pub async fn open(
+    tx: &TenantTx,
+    filter: &ClockFilter,
+    standing: Option<Standing>,
+    now: DateTime<Utc>,
+) -> Result<Vec<u8>, Error> {
+    clocks(tx, reads::open(tx, filter, standing, reads::EXPORT_MAX, now).await?).await
+}
+
+/// Clocks that ran out in the period.
+pub async fn breaches(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Result<Vec<u8>, Error> {
+    clocks(tx, reads::breaches(tx, filter, period, reads::EXPORT_MAX).await?).await
+}
+
+/// What each source brought; its reasons of refusal in one cell.
+pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Error> {
+    let names = names(tx, Some(Dimension::Source)).await?;
+    let mut reasons: HashMap<Uuid, Vec<String>> = HashMap::new();
+    for one in sources::refusals(tx, period).await? {
+        reasons.entry(one.source_id).or_default().push(format!("{} {}", one.code, one.count));
+    }
+    let mut sheet = Sheet::new(&[
+        "source",
+        "received",
+        "accepted",
+        "refused",
+        "delivered",
+        "contacted",
+        "sold",
+        "refusals",
+    ])?;
+    for row in sources::effectiveness(tx, period).await? {
+        let name = names.get(&row.source_id.to_string()).cloned();
+        let mut cells = vec![name.unwrap_or_else(|| SourceId(row.source_id).to_string())];
+        let counts = [row.received, row.accepted, row.refused, row.delivered, row.contacted, row.sold];
+        cells.extend(counts.iter().map(ToString::to_string));
+        cells.push(reasons.remove(&row.source_id).unwrap_or_default().join("; "));
+        sheet.row(cells)?;
+    }
+    sheet.finish()
+}
+
+/// How agents, or teams, answered the leads of the period.
+pub async fn performance(
+    tx: &TenantTx,
+    filter: &ClockFilter,
+    period: Period,
+    teams: bool,
+) -> Result<Vec<u8>, Error> {
+    let dimension = if teams { Dimension::Team } else { Dimension::Agent };
+    let sold = sources::sold_by(tx, teams, period).await?;
+    let question = Question { filter: filter.clone(), period, bucket: None, dimension: Some(dimension) };
+    let mut sheet = Sheet::new(&[&[dimension.as_str()][..], &FIGURES, &["sold"]].concat())?;
+    for row in reads::adherence(tx, &question).await? {
+        let of = sold.iter().find(|one| one.key == row.key).map_or(0, |one| one.sold);
+        let mut cells = vec![row.key.unwrap_or_default()];
+        cells.extend(figures(&row.figures));
+        cells.push(of.to_string());
+        sheet.row(cells)?;
+    }
+    sheet.finish()
+}

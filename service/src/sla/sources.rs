@@ -1,0 +1,122 @@
+//! What each source is worth: received, refused, delivered, contacted, sold.
+
+use domain::sla::Period;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use crate::database::TenantTx;
+use crate::error::Error;
+use crate::intake::leads::first_id_of;
+
+/// A source in a period.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Effectiveness {
+    /// The source.
+    pub source_id: Uuid,
+    /// Records that were leads or were refused.
+    pub received: i64,
+    /// New leads.
+    pub accepted: i64,
+    /// Refused records.
+    pub refused: i64,
+    /// Leads that some destination has.
+    pub delivered: i64,
+    /// Leads that somebody has reached.
+    pub contacted: i64,
+    /// Leads that became customers.
+    pub sold: i64,
+}
+
+/// Refused records of a source by reason; a record with several reasons counts for each.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Refusal {
+    /// The source.
+    pub source_id: Uuid,
+    /// The stable code, as in `MISSING_CONTACT`.
+    pub code: String,
+    /// Records.
+    pub count: i64,
+}
+
+/// Of the leads that were received in the period: what each source brought. Ids are in the order of receipt, so the period is
+/// a range of the primary key.
+pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<Effectiveness>, Error> {
+    let mut connection = tx.lock().await;
+    Ok(sqlx::query_as(
+        "WITH came AS MATERIALIZED (
+             SELECT l.id, l.source_id FROM lead l WHERE l.tenant_id = $1 AND l.id >= $2 AND l.id < $3
+         ), leads AS (
+             SELECT source_id, count(*) AS accepted FROM came GROUP BY 1
+         ), refusals AS (
+             SELECT source_id, count(*) AS refused FROM failed_record
+             WHERE tenant_id = $1 AND id >= $2 AND id < $3 GROUP BY 1
+         ), deliveries AS (
+             SELECT c.source_id, count(DISTINCT c.id) AS delivered FROM came c
+             JOIN delivery d ON d.tenant_id = $1 AND d.lead_id = c.id AND d.state = 'delivered' GROUP BY 1
+         ), steps AS (
+             SELECT c.source_id, count(DISTINCT c.id) FILTER (WHERE e.kind = 'contacted') AS contacted,
+                    count(DISTINCT c.id) FILTER (WHERE e.kind = 'sold') AS sold
+             FROM came c JOIN lead_event e ON e.tenant_id = $1 AND e.lead_id = c.id AND e.kind IN ('contacted', 'sold')
+             GROUP BY 1
+         )
+         SELECT s.id AS source_id, coalesce(accepted, 0) + coalesce(refused, 0) AS received, coalesce(accepted, 0) AS accepted,
+                coalesce(refused, 0) AS refused, coalesce(delivered, 0) AS delivered, coalesce(contacted, 0) AS contacted,
+                coalesce(sold, 0) AS sold
+         FROM lead_source s
+         LEFT JOIN leads ON leads.source_id = s.id
+         LEFT JOIN refusals ON refusals.source_id = s.id
+         LEFT JOIN deliveries ON deliveries.source_id = s.id
+         LEFT JOIN steps ON steps.source_id = s.id
+         WHERE s.tenant_id = $1 ORDER BY 2 DESC, s.id",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(first_id_of(period.from))
+    .bind(first_id_of(period.until))
+    .fetch_all(&mut *connection)
+    .await?)
+}
+
+/// Refused records of the period by source and reason, the most frequent first.
+pub async fn refusals(tx: &TenantTx, period: Period) -> Result<Vec<Refusal>, Error> {
+    let mut connection = tx.lock().await;
+    Ok(sqlx::query_as(
+        "SELECT source_id, code, count(DISTINCT id) AS count
+         FROM (SELECT f.id, f.source_id, reason ->> 'code' AS code FROM failed_record f, jsonb_array_elements(f.reasons) reason
+               WHERE f.tenant_id = $1 AND f.id >= $2 AND f.id < $3) refused
+         WHERE code IS NOT NULL GROUP BY 1, 2 ORDER BY 3 DESC, 2 LIMIT 1000",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(first_id_of(period.from))
+    .bind(first_id_of(period.until))
+    .fetch_all(&mut *connection)
+    .await?)
+}
+
+/// Somebody's work in a period.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Sold {
+    /// The agent or the team; none for leads that nobody has.
+    pub key: Option<String>,
+    /// Leads that became customers.
+    pub sold: i64,
+}
+
+/// Sold leads whose response clock started in the period, by who reached them.
+pub async fn sold_by(tx: &TenantTx, team: bool, period: Period) -> Result<Vec<Sold>, Error> {
+    let column = if team { "c.team" } else { "c.agent" };
+    let sql = format!(
+        "SELECT {column} AS key, count(DISTINCT c.lead_id) AS sold
+         FROM lead_source s
+         JOIN sla_clock c ON c.tenant_id = $1 AND c.clock = 'response' AND c.source_id = s.id
+              AND c.started_at >= $2 AND c.started_at < $3
+         JOIN lead_event e ON e.tenant_id = $1 AND e.lead_id = c.lead_id AND e.kind = 'sold'
+         WHERE s.tenant_id = $1 GROUP BY 1"
+    );
+    let mut connection = tx.lock().await;
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(tx.tenant().uuid())
+        .bind(period.from)
+        .bind(period.until)
+        .fetch_all(&mut *connection)
+        .await?)
+}
