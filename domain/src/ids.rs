@@ -104,6 +104,20 @@ id! {
     DestinationId = "dest";
     /// One lead on its way to one destination.
     DeliveryId = "delivery";
+    /// A company that is billed for its leads' actions.
+    PartnerId = "partner";
+    /// What lead users act on.
+    ProductId = "product";
+    /// A partner's end customer.
+    LeadUserId = "leaduser";
+    /// What a lead user did.
+    LeadActionId = "action";
+    /// A rate plan.
+    RatePlanId = "plan";
+    /// A closed billing report.
+    BillingReportId = "report";
+    /// A link to one file of a report.
+    ReportLinkId = "link";
     /// A person or service that signs in.
     UserId = "user";
     /// An API key.

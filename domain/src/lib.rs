@@ -8,7 +8,9 @@
 //! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
+//! * [`billing`] – rate plans, rating, duplicates and caps, report totals.
 
+pub mod billing;
 pub mod delivery;
 pub mod ids;
 pub mod intake;
