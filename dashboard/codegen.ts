@@ -28,6 +28,9 @@ const config: CodegenConfig = {
         strictScalars: true,
         scalars: {
           DateTime: 'string',
+          // Exact decimals come as text: a JavaScript number could not hold them.
+          Decimal: 'string',
+          NaiveDate: 'string',
           JSON: { input: 'unknown', output: 'unknown' },
         },
       },

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta};
 use chrono_tz::Tz;
 use domain::billing::{
-    Action, CapPer, CapSpec, Currency, DuplicateSpec, Fate, PlanSpec, Rated, Rules, SAMPLE_CSV, Settled,
-    Sizes, Summary, Window, rate, rate_late,
+    Action, CapPer, CapSpec, Charged, Currency, DuplicateSpec, Fate, PlanSpec, Rated, Rules, SAMPLE_CSV,
+    Settled, Sizes, Summary, Window, rate, rate_late,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn sample(rules: &Rules) -> Vec<Action> {
 
 fn rated(rules: &Rules, mut actions: Vec<Action>) -> Vec<(Action, Rated)> {
     let mut all = Vec::new();
-    rate(rules, &mut actions, |action, rated| all.push((*action, rated)));
+    rate(rules, &mut actions, &Charged::default(), |action, rated| all.push((*action, rated)));
     all
 }
 

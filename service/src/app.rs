@@ -14,6 +14,7 @@ use crate::delivery;
 use crate::error::Error;
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
+use crate::storage;
 
 /// Baton's parts, made once a process.
 pub struct App {
@@ -29,6 +30,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Seals what must be read back.
     pub secrets: Arc<Secrets>,
+    /// Files of billing reports.
+    pub storage: Arc<dyn object_store::ObjectStore>,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -54,6 +57,8 @@ pub struct Settings {
     pub issuer: String,
     /// The delivery worker.
     pub delivery: delivery::Settings,
+    /// Where files of billing reports are kept.
+    pub storage: storage::Settings,
 }
 
 impl Settings {
@@ -68,6 +73,7 @@ impl Settings {
             imports_at_once: 2,
             issuer: "http://localhost:8080".to_owned(),
             delivery: delivery::Settings::default(),
+            storage: storage::Settings::default(),
         }
     }
 }
@@ -160,10 +166,12 @@ impl App {
             audience: "baton".to_owned(),
             lifetime: tenants::TOKEN_LIFETIME_MAX,
         })?;
+        let storage = storage::open(&settings.storage, &settings.data_dir)?;
         Ok(Self {
             clock,
             ids,
             database,
+            storage,
             tenants,
             tokens,
             secrets: Arc::new(secrets),

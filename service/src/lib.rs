@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod app;
+pub mod billing;
 pub mod database;
 pub mod delivery;
 pub mod error;
@@ -9,6 +10,7 @@ pub mod intake;
 mod naming;
 pub mod runtime;
 pub mod secrets;
+pub mod storage;
 
 pub use app::App;
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
 mod bad_input;
+mod billing;
 mod delivery;
 mod faults;
 mod http;

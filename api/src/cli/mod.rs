@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::telemetry::{self, Verbosity};
 use crate::{edge, serve};
 
+mod billing;
 mod context;
 mod deliveries;
 mod demo;
@@ -110,6 +111,9 @@ enum Command {
     /// Deliveries of every state.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What partners pay for their leads' actions, and the reports that say so.
+    #[command(subcommand)]
+    Billing(billing::Command),
 }
 
 /// How a command ended well.
@@ -187,6 +191,7 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Billing(command) => billing::run(&context, command).await,
         Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }

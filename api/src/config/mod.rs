@@ -16,12 +16,14 @@ mod delivery;
 mod http;
 mod intake;
 mod log;
+mod storage;
 
 pub use database::Database;
 pub use delivery::Delivery;
 pub use http::Http;
 pub use intake::Intake;
 pub use log::{Format, Log};
+pub use storage::Storage;
 
 /// The documented defaults, as a file.
 pub const DEFAULT_TOML: &str = include_str!("config.default.toml");
@@ -43,6 +45,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// The shared Postgres.
     pub database: Database,
+    /// Where files of billing reports are kept.
+    pub storage: Storage,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -89,7 +93,7 @@ impl Config {
         // A secret is taken as it stands: figment would read `0123` as a number.
         let no_key = |key: &figment::value::UncasedStr| {
             ARGUMENTS.iter().any(|argument| *argument == key)
-                || database::SECRETS.iter().any(|secret| *secret == key)
+                || database::SECRETS.iter().chain(&storage::SECRETS).any(|secret| *secret == key)
         };
         let environment = Env::prefixed("BATON_").split("__").filter(move |key| !no_key(key));
         let mut config: Self =
@@ -115,6 +119,7 @@ impl Config {
         self.intake.check()?;
         self.delivery.check()?;
         self.database.check()?;
+        self.storage.check()?;
         self.log.check()
     }
 
@@ -128,6 +133,7 @@ impl Config {
             allow_private_addresses: self.delivery.allow_private_addresses,
             issuer: self.http.public_url(),
             delivery: self.delivery.settings(),
+            storage: self.storage.settings(),
             ..defaults
         }
     }

@@ -12,6 +12,7 @@
 
 mod access;
 mod at_hand;
+mod billing;
 mod deliveries;
 mod delivery;
 mod destinations;
@@ -69,6 +70,7 @@ struct Query(
     destinations::DestinationQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
+    billing::BillingQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -80,6 +82,7 @@ struct Mutation(
     failed_records::FailedRecordMutations,
     imports::ImportMutations,
     deliveries::DeliveryMutations,
+    billing::BillingMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

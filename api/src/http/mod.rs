@@ -5,6 +5,8 @@
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
+//! | `POST /ingest/actions/{partner}` | a file of billed actions ([`actions`]) |
+//! | `GET /reports/{report}/{file}` | a closed billing report's file ([`reports`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
@@ -19,6 +21,7 @@ use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+pub mod actions;
 pub mod caller;
 pub mod dashboard;
 pub mod exports;
@@ -26,6 +29,7 @@ pub mod graphql;
 pub mod health;
 pub mod ingest;
 pub mod problem;
+pub mod reports;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
@@ -48,6 +52,8 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
+        .route("/ingest/actions/{partner}", post(actions::receive).layer(DefaultBodyLimit::disable()))
+        .route("/reports/{report}/{file}", get(reports::download))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
         .route("/healthz", get(health::live))

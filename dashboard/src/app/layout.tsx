@@ -1,7 +1,7 @@
 import { ActionIcon, Avatar, Drawer, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
-  IconCheck, IconDeviceDesktop, IconFileImport, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconSelector, IconSend, IconSun, IconTarget,
+  IconCheck, IconDeviceDesktop, IconFileImport, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconReceipt, IconSelector, IconSend, IconSun, IconTarget,
   IconUsers, type Icon,
 } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
@@ -22,6 +22,7 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
   { to: '/deliveries', label: 'Deliveries', icon: IconSend },
   { to: '/sources', label: 'Sources', icon: IconPlugConnected },
   { to: '/destinations', label: 'Destinations', icon: IconTarget },
+  { to: '/billing', label: 'Billing', icon: IconReceipt },
 ];
 
 export function Brand() {

@@ -26,7 +26,7 @@ pub use period::{Cycle, InvalidPeriod, Period};
 pub use plan::{
     CapPer, CapSpec, DuplicateField, DuplicateSpec, LeadTypeSpec, LevelSpec, OverrideSpec, PlanSpec, Window,
 };
-pub use rating::{Action, Fate, Rated, rate};
+pub use rating::{Action, Charged, Fate, Rated, rate};
 pub use rules::{InvalidPlan, Reason, Rules, UNKNOWN};
 pub use summary::{Group, Repeats, Sizes, Summary, Totals};
 

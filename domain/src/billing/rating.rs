@@ -28,6 +28,9 @@ pub struct Action {
     pub before: bool,
 }
 
+/// What lead users were charged for the same period elsewhere, by lead user and [`Rules::cap_span`], minor units.
+pub type Charged = HashMap<(u32, i32), i64>;
+
 /// What becomes of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -63,8 +66,8 @@ impl Rated {
 /// Rates the actions of one partner and period; `each` gets them with their fates, by lead user, time and id.
 ///
 /// The order of the input does not matter; it is sorted in place. Actions marked `before` only take part as what later ones
-/// repeat, and are wanted for the windows that reach beyond the period alone.
-pub fn rate(rules: &Rules, actions: &mut [Action], mut each: impl FnMut(&Action, Rated)) {
+/// repeat, and are wanted for the windows that reach beyond the period alone. What is charged elsewhere counts under the cap.
+pub fn rate(rules: &Rules, actions: &mut [Action], charged: &Charged, mut each: impl FnMut(&Action, Rated)) {
     actions.sort_unstable_by_key(|action| (action.user, action.at, action.id));
     let mut ledger = Ledger::default();
     let mut user = None;
@@ -76,7 +79,7 @@ pub fn rate(rules: &Rules, actions: &mut [Action], mut each: impl FnMut(&Action,
         if action.before {
             ledger.remember(rules, action);
         } else {
-            let rated = ledger.rate(rules, action);
+            let rated = ledger.rate(rules, charged, action);
             each(action, rated);
         }
     }
@@ -125,14 +128,14 @@ impl Ledger {
         }
     }
 
-    fn rate(&mut self, rules: &Rules, action: &Action) -> Rated {
+    fn rate(&mut self, rules: &Rules, charged: &Charged, action: &Action) -> Rated {
         let price = rules.price(action);
         if let Some(reason) = rules.refusal(action) {
             return Rated::saved(price, Fate::NotBillable(reason));
         }
         match self.meet(rules, action) {
             Some(original) => Rated::saved(price, Fate::Duplicate(original)),
-            None => self.spans.charge(rules, action.at, price),
+            None => self.spans.charge(rules, charged, action, price),
         }
     }
 }
@@ -140,15 +143,16 @@ impl Ledger {
 /// What one lead user was charged within each span of the cap; in the order of time, so only the last one is open.
 #[derive(Default)]
 struct Spans {
-    span: i32,
+    span: Option<i32>,
     charged: i64,
 }
 
 impl Spans {
-    fn charge(&mut self, rules: &Rules, at: i64, price: i64) -> Rated {
-        let span = rules.cap_span(at);
-        if span != self.span {
-            *self = Self { span, charged: 0 };
+    fn charge(&mut self, rules: &Rules, elsewhere: &Charged, action: &Action, price: i64) -> Rated {
+        let span = rules.cap_span(action.at);
+        if self.span != Some(span) {
+            let charged = elsewhere.get(&(action.user, span)).copied().unwrap_or(0);
+            *self = Self { span: Some(span), charged };
         }
         let rated = under_cap(rules, self.charged, price);
         self.charged += rated.billed;

@@ -211,7 +211,7 @@ impl Rules {
     }
 
     /// Why the action is not billed at all; none when it is recognised.
-    pub(super) fn refusal(&self, action: &Action) -> Option<Reason> {
+    pub fn refusal(&self, action: &Action) -> Option<Reason> {
         let known = usize::from(action.action_type) < self.action_types.len()
             && usize::from(action.level) < self.levels.len();
         match self.lead_types.get(usize::from(action.lead_type)) {
@@ -239,7 +239,7 @@ impl Rules {
     }
 
     /// Within what the cap counts: a number that actions of one cap share.
-    pub(super) fn cap_span(&self, at: i64) -> i32 {
+    pub fn cap_span(&self, at: i64) -> i32 {
         match self.cap {
             Some((_, CapPer::Day)) => DateTime::from_timestamp_micros(at)
                 .map_or(0, |at| at.with_timezone(&self.zone).date_naive().num_days_from_ce()),
