@@ -392,3 +392,37 @@ async fn no_cell_of_a_file_is_a_formula() {
         .expect("text");
     assert!(csv.contains("'=cmd@example.com"), "{csv}");
 }
+
+/// With the setting of somebody of a partner, the database shows that partner's billing and nothing else.
+#[tokio::test]
+async fn the_database_shows_a_partner_its_own_billing_alone() {
+    let test = TestApp::new().await;
+    let books = books(&test.app, test.tenant("acme").await).await;
+    sample(&test.app, books).await;
+    let other = partner(&test.app, books.tenant, books.plan, "contoso").await;
+    let theirs = Books { partner: other, ..books };
+    sample(&test.app, theirs).await;
+    close(&test, books, "2026-10").await;
+    close(&test, theirs, "2026-10").await;
+    for (table, of_one, of_both) in [
+        ("partner", 1, 2),
+        ("lead_user", 1, 2),
+        ("lead_action", 20, 40),
+        ("billing_report", 1, 2),
+        ("bill_line", 20, 40),
+        ("billing_report_file", 4, 8),
+        ("rate_plan", 1, 1),
+    ] {
+        let sql = format!("SELECT count(*) FROM {table}");
+        let mut tx = test.app.begin(books.tenant, Mode::ReadOnly).await.expect("a transaction");
+        let all: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql.clone()))
+            .fetch_one(tx.connection())
+            .await
+            .expect("a count");
+        let set = format!("SET LOCAL app.partner_id = '{}'", other.uuid());
+        sqlx::query(sqlx::AssertSqlSafe(set)).execute(tx.connection()).await.expect("set");
+        let one: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(tx.connection()).await.expect("a count");
+        assert_eq!((one, all), (of_one, of_both), "{table}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod billing;
+mod billing_http;
 mod delivery;
 mod faults;
 mod http;

@@ -184,10 +184,10 @@ pub async fn load(tx: &TenantTx, book: &Book, replacing: Option<BillingReportId>
         Reading { users: &users, products: &products, names: &mut facts.names, late: &mut facts.late_ids };
     // UUIDs, numbers and RFC 3339 times of our own making: nothing of them ends the quotes. COPY takes no parameters.
     let statement = format!(
-        "COPY (SELECT id, lead_user_id, product_id, lead_type, action_type, level, occurred_at, late,
-                   occurred_at < '{from}' OR (late AND EXISTS ({elsewhere}))
+        "COPY (SELECT id, lead_user_id, product_id, lead_type, action_type, level, occurred_at, late, occurred_at < '{from}'
                FROM lead_action a
-               WHERE tenant_id = '{tenant}' AND partner_id = '{partner}' AND occurred_at >= '{since}' AND occurred_at < '{to}')
+               WHERE tenant_id = '{tenant}' AND partner_id = '{partner}' AND occurred_at >= '{since}' AND occurred_at < '{to}'
+                 AND NOT (late AND occurred_at >= '{from}' AND EXISTS ({elsewhere})))
          TO STDOUT (FORMAT binary)",
         partner = book.partner.id,
         from = from.to_rfc3339(),
