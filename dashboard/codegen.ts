@@ -29,6 +29,8 @@ const config: CodegenConfig = {
         scalars: {
           BigInt: 'number',
           DateTime: 'string',
+          // Exact decimals come as text: a JavaScript number could not hold them.
+          Decimal: 'string',
           NaiveDate: 'string',
           JSON: { input: 'unknown', output: 'unknown' },
         },

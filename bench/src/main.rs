@@ -1,6 +1,6 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [import] [rules] [graphql] [delivery] [sla] [--scale 0.1] [--output json]`; all five when none is named. Each measure
+//! `bench [import] [rules] [graphql] [delivery] [sla] [billing] [--scale 0.1] [--output json]`; all of them when none is named. Each measure
 //! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
 //! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod billing;
 mod data;
 mod delivery;
 mod graphql;
@@ -73,6 +74,7 @@ enum Measure {
     Graphql,
     Delivery,
     Sla,
+    Billing,
 }
 
 /// What the program starts itself again for.
@@ -81,6 +83,12 @@ enum Part {
     /// Imports a file and prints time, counts and peak memory.
     #[command(hide = true)]
     RunImport { data_dir: PathBuf, tenant: String, source: String, file: PathBuf },
+    /// Rates every partner's month and prints time, totals and peak memory.
+    #[command(hide = true)]
+    RateBilling { data_dir: PathBuf },
+    /// Closes one large report and prints time, totals and peak memory.
+    #[command(hide = true)]
+    CloseBilling { data_dir: PathBuf },
     /// Serves HTTP on a free port, which it prints.
     #[command(hide = true)]
     Serve { data_dir: PathBuf },
@@ -96,6 +104,8 @@ async fn main() -> Outcome<()> {
         Some(Part::RunImport { data_dir, tenant, source, file }) => {
             import::run_part(&data_dir, &tenant, &source, &file).await
         }
+        Some(Part::RateBilling { data_dir }) => billing::rate_part(&data_dir).await,
+        Some(Part::CloseBilling { data_dir }) => billing::close_part(&data_dir).await,
         Some(Part::Serve { data_dir }) => graphql::serve_part(&data_dir).await,
         Some(Part::Receive) => receiver::part().await,
         None => {
@@ -135,6 +145,9 @@ async fn measure(named: &[Measure], size: Size) -> Outcome<Vec<Line>> {
     }
     if wanted(Measure::Sla) {
         lines.extend(sla::measure(size).await?);
+    }
+    if wanted(Measure::Billing) {
+        lines.extend(billing::measure(size).await?);
     }
     Ok(lines)
 }

@@ -114,14 +114,26 @@ id! {
     SlotId = "slot";
     /// A booking of help.
     BookingId = "booking";
+    /// A company that is billed for its leads' actions.
+    PartnerId = "partner";
+    /// What lead users act on.
+    ProductId = "product";
+    /// A partner's end customer.
+    LeadUserId = "leaduser";
+    /// What a lead user did.
+    LeadActionId = "action";
+    /// A rate plan.
+    RatePlanId = "plan";
+    /// A closed billing report.
+    BillingReportId = "report";
+    /// A link to one file of a report.
+    ReportLinkId = "filelink";
     /// A person or service that signs in.
     UserId = "user";
     /// An API key.
     ApiKeyId = "key";
     /// A browser's session.
     SessionId = "session";
-    /// A company that is billed.
-    PartnerId = "partner";
     /// People of a tenant who work together.
     TeamId = "team";
     /// A person who was asked to join.

@@ -10,8 +10,10 @@
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – destinations as data, outcomes, retry schedule, circuit rules.
 //! * [`sla`] – business time, clocks and their deadlines.
+//! * [`billing`] – rate plans, rating, duplicates and caps, report totals.
 
 pub mod access;
+pub mod billing;
 pub mod delivery;
 pub mod ids;
 pub mod intake;

@@ -8,6 +8,9 @@
 use domain::ids::TenantId;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
+pub mod bill_line;
+pub mod billing_report;
+pub mod billing_report_file;
 pub mod delivery;
 pub mod delivery_attempt;
 pub mod destination;
@@ -16,6 +19,7 @@ pub mod idempotency;
 pub mod import;
 pub mod import_batch;
 pub mod lead;
+pub mod lead_action;
 pub mod lead_event;
 pub mod lead_source;
 pub mod sla_booking;
@@ -27,6 +31,13 @@ pub mod sla_policy;
 pub mod sla_policy_version;
 pub mod sla_setting;
 pub mod sla_slot;
+pub mod lead_user;
+pub mod partner;
+pub mod product;
+pub mod rate_plan;
+pub mod rate_plan_version;
+pub mod report_download;
+pub mod report_link;
 pub mod tenant;
 
 /// An entity whose rows belong to a tenant.

@@ -21,6 +21,7 @@ use crate::jobs;
 use crate::mail::{self, Mailer};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
+use crate::storage;
 
 /// Baton's parts, made once a process.
 pub struct App {
@@ -40,6 +41,8 @@ pub struct App {
     pub mailer: Mailer,
     /// Speaks to the providers that people sign in with.
     pub outbound: crate::access::oauth::Outbound,
+    /// Files of billing reports.
+    pub storage: Arc<dyn object_store::ObjectStore>,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -73,6 +76,8 @@ pub struct Settings {
     /// and what is still found is what row-level security alone would let through.
     #[cfg(feature = "testing")]
     pub row_security_of: Option<TenantId>,
+    /// Where files of billing reports are kept.
+    pub storage: storage::Settings,
 }
 
 impl Settings {
@@ -91,6 +96,7 @@ impl Settings {
             jobs_at_once: 4,
             #[cfg(feature = "testing")]
             row_security_of: None,
+            storage: storage::Settings::default(),
         }
     }
 }
@@ -197,10 +203,12 @@ impl App {
         })?;
         let mailer =
             Mailer::new(&settings.mail).map_err(|error| Error::internal("making the mail client", error))?;
+        let storage = storage::open(&settings.storage, &settings.data_dir)?;
         Ok(Self {
             clock,
             ids,
             database,
+            storage,
             tenants,
             tokens,
             secrets: Arc::new(secrets),

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod app;
+pub mod billing;
 pub mod database;
 pub mod delivery;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod resealing;
 pub mod runtime;
 pub mod secrets;
 pub mod sla;
+pub mod storage;
 
 pub use app::App;
 pub use error::Error;

@@ -2,6 +2,8 @@
 
 mod access;
 mod bad_input;
+mod billing;
+mod billing_http;
 mod delivery;
 mod destinations;
 mod exact;

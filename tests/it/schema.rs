@@ -97,6 +97,7 @@ fn postgres_name(column: &ColumnType) -> String {
         ColumnType::BigInteger => "bigint".to_owned(),
         ColumnType::VarBinary(_) => "bytea".to_owned(),
         ColumnType::JsonBinary => "jsonb".to_owned(),
+        ColumnType::Date => "date".to_owned(),
         ColumnType::TimestampWithTimeZone => "timestamp with time zone".to_owned(),
         // A field of type Vec<String> cannot say that its elements are text.
         ColumnType::Array(element) if matches!(**element, ColumnType::String(_)) => "text[]".to_owned(),
@@ -138,6 +139,17 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::sla_policy_version::Entity, &mut all);
     declared(entity::sla_setting::Entity, &mut all);
     declared(entity::sla_slot::Entity, &mut all);
+    declared(entity::bill_line::Entity, &mut all);
+    declared(entity::billing_report::Entity, &mut all);
+    declared(entity::billing_report_file::Entity, &mut all);
+    declared(entity::lead_action::Entity, &mut all);
+    declared(entity::lead_user::Entity, &mut all);
+    declared(entity::partner::Entity, &mut all);
+    declared(entity::product::Entity, &mut all);
+    declared(entity::rate_plan::Entity, &mut all);
+    declared(entity::rate_plan_version::Entity, &mut all);
+    declared(entity::report_download::Entity, &mut all);
+    declared(entity::report_link::Entity, &mut all);
     declared(entity::tenant::Entity, &mut all);
     all
 }

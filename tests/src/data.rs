@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::ids::{CalendarId, CaseId, DestinationId, ImportId, SlotId, SourceId, TenantId};
+use domain::ids::{
+    BillingReportId, CalendarId, CaseId, DestinationId, ImportId, SlotId, SourceId, TenantId,
+};
 use domain::sla::{CalendarSpec, WindowSpec};
 use entity::lead_source;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use service::App;
 use service::access;
+use service::billing::files::Format;
+use service::billing::links;
 use service::database::Mode;
 use service::delivery::Tally;
 use service::delivery::manage::{self, NewDestination};
@@ -193,8 +197,20 @@ pub async fn everything(test: &TestApp, slug: &str) -> Everything {
     assert_eq!(answer.outcome, submit::Outcome::Updated);
     let tally = deliver(app).await;
     assert!(tally.delivered > 10 && tally.failed == 1, "{tally:?}");
+    bill(app, tenant).await;
     let token = token(app, tenant, &source).await;
     Everything { tenant, source, import, destination, token }
+}
+
+/// A closed billing report with its files, a link to one, and a download.
+async fn bill(app: &Arc<App>, tenant: TenantId) {
+    let books = crate::billing::books(app, tenant).await;
+    crate::billing::sample(app, books).await;
+    let period = crate::billing::october();
+    let closed = service::billing::reports::close(app, tenant, books.partner, period, "test").await;
+    let report = BillingReportId(closed.expect("a report").id);
+    links::create(app, tenant, report, Format::Csv, 60, "test").await.expect("a link");
+    links::log(app, tenant, report, Format::Csv, "test").await.expect("a download");
 }
 
 impl Everything {

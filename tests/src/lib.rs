@@ -4,6 +4,7 @@
 //!
 //! * [`TestApp`] – an app of its own, with tenants and sources.
 //! * [`web`] – all routes over it, in process, and requests to them.
+//! * [`billing`] – a partner with a rate plan and the sample of billed actions.
 //! * [`data`] – files on their way in, leads on their way out, a tenant that has some of everything.
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use service::runtime::{Clock, Ids};
 use service::secrets::Secrets;
 use tempfile::TempDir;
 
+pub mod billing;
 pub mod data;
 pub mod web;
 

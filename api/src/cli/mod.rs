@@ -17,6 +17,7 @@ use crate::telemetry::{self, Verbosity};
 use crate::{edge, serve};
 
 mod audit;
+mod billing;
 mod context;
 mod deliveries;
 mod demo;
@@ -134,6 +135,9 @@ enum Command {
     /// Service levels: what was met and missed, what is due, cases.
     #[command(subcommand)]
     Sla(sla::Command),
+    /// What partners pay for their leads' actions, and the reports that say so.
+    #[command(subcommand)]
+    Billing(billing::Command),
 }
 
 /// How a command ended well.
@@ -217,6 +221,7 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Billing(command) => billing::run(&context, command).await,
         Command::Export(command) => export::run(&context, command).await,
         Command::Sla(command) => sla::run(&context, command).await,
         Command::Schema { .. } | Command::Config | Command::Doctor => Ok(Done::Well),

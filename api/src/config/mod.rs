@@ -18,6 +18,7 @@ mod intake;
 mod jobs;
 mod log;
 mod mail;
+mod storage;
 
 pub use database::Database;
 pub use delivery::Delivery;
@@ -26,6 +27,7 @@ pub use intake::Intake;
 pub use jobs::Jobs;
 pub use log::{Format, Log};
 pub use mail::Mail;
+pub use storage::Storage;
 
 /// The documented defaults, as a file.
 pub const DEFAULT_TOML: &str = include_str!("config.default.toml");
@@ -51,6 +53,8 @@ pub struct Config {
     pub mail: Mail,
     /// The shared Postgres.
     pub database: Database,
+    /// Where files of billing reports are kept.
+    pub storage: Storage,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -97,7 +101,7 @@ impl Config {
         // A secret is taken as it stands: figment would read `0123` as a number.
         let no_key = |key: &figment::value::UncasedStr| {
             ARGUMENTS.iter().any(|argument| *argument == key)
-                || database::SECRETS.iter().chain(&http::SECRETS).chain(&mail::SECRETS).any(|secret| *secret == key)
+                || database::SECRETS.iter().chain(&http::SECRETS).chain(&mail::SECRETS).chain(&storage::SECRETS).any(|secret| *secret == key)
         };
         let environment = Env::prefixed("BATON_").split("__").filter(move |key| !no_key(key));
         let mut config: Self =
@@ -125,6 +129,7 @@ impl Config {
         self.jobs.check()?;
         self.mail.check()?;
         self.database.check()?;
+        self.storage.check()?;
         self.log.check()
     }
 
@@ -141,6 +146,7 @@ impl Config {
             delivery: self.delivery.settings(),
             mail: self.mail.settings(),
             jobs_at_once: self.jobs.at_once,
+            storage: self.storage.settings(),
             ..defaults
         }
     }

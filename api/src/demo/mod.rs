@@ -20,6 +20,7 @@ use crate::cli::{Done, Failure, Output, Style, close, open_on};
 use crate::config::Config;
 use crate::{edge, serve};
 
+mod billing;
 pub mod crm;
 mod samples;
 mod sign_in;
@@ -108,6 +109,7 @@ async fn show(
     let tenant = tenant(app).await?;
     let sign_in = SignIn::ensure(app, tenant, &config.data_dir).await?;
     destination(app, tenant, &crm).await?;
+    billing::ensure(app, tenant).await?;
     let workers = serve::workers(app, stop)?;
     let router = edge::router(Arc::clone(app), &config.http)?;
     let server = listener.map(|listener| {

@@ -12,6 +12,7 @@
 
 mod access;
 mod at_hand;
+mod billing;
 mod big_int;
 mod credentials;
 mod deliveries;
@@ -87,6 +88,7 @@ struct Query(
     sla::SlaQueries,
     sla::PromiseQueries,
     sla::EscalationQueries,
+    billing::BillingQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -105,6 +107,7 @@ struct Mutation(
     links::LinkMutations,
     sla::PromiseMutations,
     sla::EscalationMutations,
+    billing::BillingMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -5,6 +5,8 @@
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
+//! | `POST /ingest/actions/{partner}` | a file of billed actions ([`actions`]) |
+//! | `GET /reports/{report}/{file}` | a closed billing report's file ([`reports`]) |
 //! | `GET /exports/sla/{report}` | service levels as CSV ([`sla`]) |
 //! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
 //! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
@@ -24,6 +26,7 @@ use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
+pub mod actions;
 pub mod address;
 pub mod caller;
 pub mod dashboard;
@@ -35,6 +38,7 @@ pub mod ingest;
 pub mod metrics;
 pub mod oauth;
 pub mod problem;
+pub mod reports;
 pub mod sla;
 pub mod throttle;
 pub mod token;
@@ -67,6 +71,8 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
+        .route("/ingest/actions/{partner}", post(actions::receive).layer(DefaultBodyLimit::disable()))
+        .route("/reports/{report}/{file}", get(reports::download))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/exports/sla/{report}", get(sla::report))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))

@@ -18,6 +18,15 @@ struct Ids {
     policy: String,
     case: String,
     booking: String,
+    billing: Billing,
+}
+
+/// A rate plan, a partner, its closed report, a link to a file of it.
+struct Billing {
+    plan: String,
+    partner: String,
+    report: String,
+    link: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -57,7 +66,8 @@ async fn ids(world: &World) -> Ids {
     let made = world.data(&rival.admin, document, policy).await;
     let policy = made["it"]["policy"]["id"].as_str().unwrap().to_owned();
     let (case, booking) = help(world).await;
-    Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking }
+    let billing = billing(world).await;
+    Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking, billing }
 }
 
 /// A case of the rival's, and help that was booked for it.
@@ -81,6 +91,38 @@ async fn help(world: &World) -> (String, String) {
     tx.commit().await.unwrap();
     let booking = escalation::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
     (case.to_string(), BookingId(booking.id).to_string())
+}
+
+async fn billing(world: &World) -> Billing {
+    use domain::billing::{Currency, PlanSpec};
+    use domain::ids::{BillingReportId, PartnerId, RatePlanId, ReportLinkId};
+    use service::billing::catalog::{self, NewPartner};
+    use service::billing::files::Format;
+    use service::billing::{links, reports};
+
+    let (app, tenant) = (&world.app, world.rival.id);
+    let spec = PlanSpec::standard(Currency::USD);
+    let from = "2026-01-01".parse().unwrap();
+    let plan = catalog::create_plan(app, tenant, "plan".to_owned(), None, from, &spec, "test").await.unwrap();
+    let plan = RatePlanId(plan.id);
+    let new = NewPartner {
+        slug: "partner".to_owned(),
+        name: None,
+        email: "billing@partner.example".to_owned(),
+        plan,
+        time_zone: None,
+        closes_itself: false,
+    };
+    let partner = PartnerId(catalog::create_partner(app, tenant, new).await.unwrap().id);
+    let report = reports::close(app, tenant, partner, "2026-10".parse().unwrap(), "test").await.unwrap();
+    let report = BillingReportId(report.id);
+    let link = links::create(app, tenant, report, Format::Csv, 60, "test").await.unwrap();
+    Billing {
+        plan: plan.to_string(),
+        partner: partner.to_string(),
+        report: report.to_string(),
+        link: ReportLinkId(link.row.id).to_string(),
+    }
 }
 
 async fn import(world: &World) -> String {
@@ -107,7 +149,9 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let world = World::new().await;
     let theirs = ids(&world).await;
     let (source, destination) = (&world.rival.source, &world.rival.destination);
-    let Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking } = &theirs;
+    let Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking, billing } = &theirs;
+    let Billing { plan, partner, report, link } = billing;
+    let spec = "{ currency: \"USD\", levels: [{ name: \"A\", price: \"1\" }], lead_types: [{ name: \"B\" }], action_types: [\"C\"] }";
     let absent = [
         format!("{{ it: lead(id: \"{lead}\") {{ id }} }}"),
         format!("{{ it: source(id: \"{source}\") {{ id }} }}"),
@@ -117,6 +161,9 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("{{ it: delivery(id: \"{delivery}\") {{ id }} }}"),
         format!("{{ it: slaPolicy(id: \"{policy}\") {{ id }} }}"),
         format!("{{ it: slaClocks(lead: \"{lead}\") {{ clock }} }}"),
+        format!("{{ it: partner(id: \"{partner}\") {{ id }} }}"),
+        format!("{{ it: ratePlan(id: \"{plan}\") {{ id }} }}"),
+        format!("{{ it: billingReport(id: \"{report}\") {{ id }} }}"),
     ];
     let since = "since: \"2026-11-01T00:00:00Z\"";
     let theirs_alone = format!("filter: {{ clock: \"response\", sourceIds: [\"{source}\"] }}");
@@ -133,6 +180,8 @@ async fn another_tenants_things_are_not_there_for_any_field() {
             format!("{{ it: slaNow({theirs_alone}) {{ running openCases }} }}"),
             json!({ "running": 0, "openCases": 0 }),
         ),
+        (format!("{{ it: billingReports(partner: \"{partner}\") {{ id }} }}"), json!([])),
+        (format!("{{ it: leadBilling(lead: \"{lead}\") {{ line }} }}"), json!([])),
     ];
     let empty = [
         format!("{{ it: leads(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
@@ -193,6 +242,31 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!(
             "mutation {{ it: moveSlaBooking(id: \"{booking}\", state: CONFIRMED) {{ error {{ code }} }} }}"
         ),
+        format!(
+            "mutation {{ it: createPartner(input: {{ slug: \"p\", email: \"a@b.example\", ratePlan: \"{plan}\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: updatePartner(input: {{ id: \"{partner}\", name: \"X\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: addRatePlanVersion(input: {{ ratePlan: \"{plan}\", effectiveFrom: \"2026-01-01\", spec: {spec} }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: recordActions(partner: \"{partner}\", actions: []) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: closeBillingPeriod(partner: \"{partner}\", period: \"2026-09\") {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: reissueBillingReport(report: \"{report}\", reason: \"x\") {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: voidBillingReport(report: \"{report}\", reason: \"x\") {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: createReportLink(report: \"{report}\", format: CSV, minutes: 5) {{ error {{ code }} }} }}"
+        ),
+        format!("mutation {{ it: revokeReportLink(id: \"{link}\") {{ error {{ code }} }} }}"),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),
@@ -203,12 +277,21 @@ async fn another_tenants_things_are_not_there_for_any_field() {
             "{{ it: slaPreview(draft: {{ targetSeconds: 60, calendarId: \"{calendar}\" }}, startsAt: \"2026-11-20T00:00:00Z\") {{ dueAt }} }}"
         ),
         format!("{{ it: slaWhatIf(policy: \"{policy}\", version: 1, {since}) {{ clocks }} }}"),
+        format!("{{ it: billingDraft(partner: \"{partner}\", period: \"2026-10\") {{ over }} }}"),
+        format!(
+            "{{ it: billingWhatIf(partner: \"{partner}\", period: \"2026-10\", spec: {spec}) {{ difference }} }}"
+        ),
+        format!("{{ it: billingTrend(partner: \"{partner}\") {{ id }} }}"),
+        format!("{{ it: billingDifference(before: \"{report}\", after: \"{report}\") {{ changed }} }}"),
     ];
     let admin = &world.acme.admin;
     for document in &absent {
         let own = world.data(&world.rival.admin, document, Value::Null).await;
         assert_ne!(own["it"], Value::Null, "{document}");
         assert_eq!(world.data(admin, document, Value::Null).await["it"], Value::Null, "{document}");
+    }
+    for document in &nothing {
+        assert_eq!(world.data(admin, document, Value::Null).await["it"], json!([]), "{document}");
     }
     for document in &empty {
         assert_eq!(world.data(admin, document, Value::Null).await["it"]["nodes"], json!([]), "{document}");
@@ -225,6 +308,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     }
     let nothing: Vec<String> = nothing.into_iter().map(|(document, _)| document).collect();
     every_field_with_an_id_is_here(&[&absent[..], &empty, &unknown, &refused, &nothing].concat());
+    every_field_with_an_id_is_here(&[&absent[..], &nothing, &empty, &unknown, &refused].concat());
     assert_eq!(
         world.data(admin, "{ leads { nodes { id } totalCount } }", Value::Null).await["leads"],
         json!({ "nodes": [], "totalCount": 0 })

@@ -59,6 +59,28 @@ impl CopyRows {
         self.field(&value.to_be_bytes());
     }
 
+    /// `bigint`.
+    pub fn bigint(&mut self, value: i64) {
+        self.field(&value.to_be_bytes());
+    }
+
+    /// `timestamptz`, from microseconds since 1970.
+    pub fn moment(&mut self, micros: i64) {
+        /// Microseconds from 1970 to 2000, where Postgres counts from.
+        const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+        self.bigint(micros - POSTGRES_EPOCH_MICROS);
+    }
+
+    /// What is written so far, to be sent on; the stream goes on after it.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// How many bytes wait to be taken.
+    pub fn waiting_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// `boolean`.
     pub fn boolean(&mut self, value: bool) {
         self.field(&[u8::from(value)]);

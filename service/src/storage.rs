@@ -1,0 +1,52 @@
+//! The object storage: a folder below the data folder, or a bucket of anything that speaks S3.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::error::Error;
+
+/// Where files are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// A bucket; the folder `files` of the data folder without one.
+    pub s3: Option<S3>,
+}
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub struct S3 {
+    /// Its name.
+    pub bucket: String,
+    /// Its region, as in `us-east-1`.
+    pub region: String,
+    /// The server's address, when it is not Amazon's.
+    pub endpoint: Option<String>,
+    /// The key that may read and write it; without one the machine's own role is used.
+    pub access_key_id: Option<String>,
+    /// The key's secret.
+    pub secret_access_key: Option<SecretString>,
+}
+
+/// Opens the storage. Nothing is asked of a bucket until it is used.
+pub fn open(settings: &Settings, data_dir: &Path) -> Result<Arc<dyn ObjectStore>, Error> {
+    let failed = |error: object_store::Error| Error::internal("opening the object storage", error);
+    let Some(s3) = &settings.s3 else {
+        let folder = data_dir.join("files");
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Error::internal(format!("making the folder {}", folder.display()), error))?;
+        return Ok(Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(failed)?));
+    };
+    let mut builder = AmazonS3Builder::new().with_bucket_name(&s3.bucket).with_region(&s3.region);
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+    }
+    if let (Some(id), Some(secret)) = (&s3.access_key_id, &s3.secret_access_key) {
+        builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret());
+    }
+    Ok(Arc::new(builder.build().map_err(failed)?))
+}

@@ -1,0 +1,108 @@
+//! Billing over HTTP: a file of actions in, a report's files out.
+
+use chrono::TimeDelta;
+use domain::ids::{BillingReportId, TenantId};
+use secrecy::ExposeSecret as _;
+use service::billing::files::Format;
+use service::billing::{links, reports};
+use service::database::Mode;
+use tenants::{KeyKind, NewKey};
+use tests::TestApp;
+use tests::billing::{books, october, sample};
+
+async fn key(test: &TestApp, tenant: TenantId) -> String {
+    let database = test.app.tenants.open(tenant).await.expect("a tenant");
+    let new = NewKey {
+        kind: KeyKind::Api,
+        name: "test".to_owned(),
+        scope: "admin".to_owned(),
+        created_by: None,
+        expires_at: None,
+    };
+    let key = database.create_key(new, test.app.clock.now()).await.expect("a key");
+    format!("Bearer {}", key.text.expose_secret())
+}
+
+#[tokio::test]
+async fn a_file_of_actions_is_counted_and_its_faults_are_named() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    books(&test.app, tenant).await;
+    let (web, key) = (test.web(), key(&test, tenant).await);
+    let headers = [("authorization", key.as_str())];
+    let address = "/ingest/actions/northwind";
+    let body = "{\"email\":\"ann@example.com\",\"product\":\"ABC\",\"lead_type\":\"Event\",\"action_type\":\"Click\",\"level\":\"High\",\
+                \"occurred_at\":\"2026-10-05T00:00:00Z\"}\n{\"email\":\"bob@example.com\",\"product\":\"ABC\",\"level\":7}\n[1]\n";
+    let answer = web.post(address, &headers, body).await.json();
+    assert_eq!(
+        (&answer["records"], &answer["accepted"], &answer["refused"]),
+        (&3.into(), &1.into(), &2.into()),
+        "{answer}"
+    );
+    assert_eq!(answer["refusals"][1]["faults"][0]["code"], "MISSING_FIELD", "{answer}");
+    let again = web.post(address, &headers, body).await.json();
+    assert_eq!((&again["accepted"], &again["repeated"]), (&0.into(), &1.into()), "{again}");
+
+    assert_eq!(web.post(address, &headers, "").await.problem(), (400, "EMPTY_FILE".to_owned()));
+    assert_eq!(web.post("/ingest/actions/nobody", &headers, body).await.problem().0, 404);
+    assert_eq!(web.post(address, &[], body).await.problem().0, 401);
+    let rival = test.tenant("globex").await;
+    let theirs = self::key(&test, rival).await;
+    assert_eq!(web.post(address, &[("authorization", &theirs)], body).await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let books = books(&test.app, tenant).await;
+    sample(&test.app, books).await;
+    let report = reports::close(&test.app, tenant, books.partner, october(), "test").await.expect("closed");
+    let id = BillingReportId(report.id);
+    let (web, key) = (test.web(), key(&test, tenant).await);
+    let address = format!("/reports/{id}/report.csv");
+    let mine = ("authorization", key.as_str());
+
+    let whole = web.get(&address, &[mine]).await;
+    assert_eq!(whole.status, 200);
+    assert_eq!(whole.headers["content-disposition"], "attachment; filename=\"northwind-2026-10-v1.csv\"");
+    let etag = whole.headers["etag"].to_str().expect("text").to_owned();
+    assert_eq!(
+        etag,
+        format!("\"{}\"", service::billing::files::hex(&report.line_hash)),
+        "the CSV's hash is the report's"
+    );
+    let part = web.get(&address, &[mine, ("range", "bytes=5-9")]).await;
+    assert_eq!((part.status.as_u16(), part.body.as_slice()), (206, &whole.body[5..10]));
+    assert_eq!(part.headers["content-range"], format!("bytes 5-9/{}", whole.body.len()));
+    let other = web.get(&address, &[mine, ("range", "bytes=5-9"), ("if-range", "\"another\"")]).await;
+    assert_eq!(other.status, 200, "a part of another file is of no use");
+    assert_eq!(web.get(&address, &[mine, ("range", "bytes=999999-")]).await.status, 416);
+    assert_eq!(web.get(&address, &[mine, ("if-none-match", &etag)]).await.status, 304);
+
+    let link = links::create(&test.app, tenant, id, Format::Csv, 60, "test").await.expect("a link");
+    let shared = format!("{address}?link={}", link.secret.expose_secret());
+    assert_eq!(web.get(&shared, &[]).await.body, whole.body);
+    let other_file = shared.replace("report.csv", "report.pdf");
+    assert_eq!(web.get(&other_file, &[]).await.problem().0, 404, "a link is for one file");
+    assert_eq!(web.get(&format!("{address}?link=AAAA"), &[]).await.problem().0, 404);
+    assert_eq!(web.get(&address, &[]).await.problem().0, 401);
+    let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let fetched = links::downloads(&tx, id).await.expect("downloads");
+    assert_eq!(fetched.len(), 4, "whole, part, whole again, by the link");
+    assert!(fetched[0].actor.starts_with("link_"), "{:?}", fetched[0]);
+    drop(tx);
+
+    test.app.clock.advance(TimeDelta::minutes(60));
+    assert_eq!(web.get(&shared, &[]).await.problem().0, 404, "it has expired");
+    let link = links::create(&test.app, tenant, id, Format::Csv, 60, "test").await.expect("a link");
+    let shared = format!("{address}?link={}", link.secret.expose_secret());
+    links::revoke(&test.app, tenant, domain::ids::ReportLinkId(link.row.id)).await.expect("revoked");
+    assert_eq!(web.get(&shared, &[]).await.problem().0, 404, "it is revoked");
+
+    let rival = test.tenant("globex").await;
+    let theirs = self::key(&test, rival).await;
+    assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
+    assert_eq!(web.get("/reports/report_x/report.csv", &[mine]).await.problem().0, 404);
+    assert_eq!(web.get(&format!("/reports/{id}/report.exe"), &[mine]).await.problem().0, 404);
+}
