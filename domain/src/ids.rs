@@ -110,6 +110,10 @@ id! {
     ApiKeyId = "key";
     /// A browser's session.
     SessionId = "session";
+    /// A comparison of what we handed over with what a destination has.
+    ReconciliationId = "recon";
+    /// A difference that a comparison found.
+    ExceptionId = "diff";
 }
 
 #[cfg(test)]

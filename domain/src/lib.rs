@@ -8,9 +8,11 @@
 //! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
+//! * [`reconciliation`] – what we handed over beside what the other side has.
 
 pub mod delivery;
 pub mod ids;
 pub mod intake;
 pub mod journey;
 pub mod lead;
+pub mod reconciliation;

@@ -8,6 +8,8 @@
 use domain::ids::TenantId;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
+pub mod crm_change;
+pub mod crm_record;
 pub mod delivery;
 pub mod delivery_attempt;
 pub mod destination;
@@ -18,6 +20,11 @@ pub mod import_batch;
 pub mod lead;
 pub mod lead_event;
 pub mod lead_source;
+pub mod reconciliation_difference;
+pub mod reconciliation_exception;
+pub mod reconciliation_plan;
+pub mod reconciliation_run;
+pub mod reconciliation_step;
 pub mod tenant;
 
 /// An entity whose rows belong to a tenant.

@@ -29,6 +29,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000002_journey.up.sql"),
                 include_str!("sql/000002_journey.down.sql"),
             ),
+            sql(
+                "m20261121_000005_reconciliation",
+                include_str!("sql/000005_reconciliation.up.sql"),
+                include_str!("sql/000005_reconciliation.down.sql"),
+            ),
         ]
     }
 }

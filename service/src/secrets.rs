@@ -73,6 +73,8 @@ pub enum Purpose {
     Url,
     /// Column `signing_sealed`.
     Signing,
+    /// Column `reconciliation_plan.api_token_sealed`.
+    ApiToken,
 }
 
 impl Context {
@@ -80,6 +82,7 @@ impl Context {
         let purpose: &[u8] = match self.purpose {
             Purpose::Url => b"destination.url",
             Purpose::Signing => b"destination.signing",
+            Purpose::ApiToken => b"reconciliation.api_token",
         };
         [self.tenant.uuid().as_bytes(), self.destination.uuid().as_bytes(), purpose].concat()
     }

@@ -129,6 +129,13 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::lead::Entity, &mut all);
     declared(entity::lead_event::Entity, &mut all);
     declared(entity::lead_source::Entity, &mut all);
+    declared(entity::reconciliation_plan::Entity, &mut all);
+    declared(entity::reconciliation_run::Entity, &mut all);
+    declared(entity::reconciliation_exception::Entity, &mut all);
+    declared(entity::reconciliation_difference::Entity, &mut all);
+    declared(entity::reconciliation_step::Entity, &mut all);
+    declared(entity::crm_record::Entity, &mut all);
+    declared(entity::crm_change::Entity, &mut all);
     declared(entity::tenant::Entity, &mut all);
     all
 }

@@ -28,6 +28,7 @@ mod leads;
 mod migrate;
 mod output;
 mod progress;
+mod reconcile;
 mod records;
 mod source;
 mod tenant;
@@ -110,6 +111,8 @@ enum Command {
     /// Deliveries of every state.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Compare what a destination has with what was handed over to it, and put it right.
+    Reconcile(reconcile::Arguments),
 }
 
 /// How a command ended well.
@@ -187,6 +190,7 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Reconcile(arguments) => reconcile::run(&context, arguments).await,
         Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }

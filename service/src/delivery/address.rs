@@ -139,7 +139,7 @@ pub fn mask(url: &Url) -> String {
 
 /// Resolves names with the system's resolver and refuses those that lead to special addresses.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CheckingResolver {
+pub(crate) struct CheckingResolver {
     pub allow_private: bool,
 }
 
