@@ -1,10 +1,10 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [import] [rules] [graphql] [delivery] [--scale 0.1] [--output json]`; all four when none is named. Each measure
+//! `bench [import] [rules] [graphql] [delivery] [reconcile] [--scale 0.1] [--output json]`; all when none is named. Each measure
 //! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
 //! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
-//! The program starts itself again for what must not share a process: the import whose memory is measured, the server,
+//! The program starts itself again for what must not share a process: the import and the reconciliation whose memory is measured, the server,
 //! the receiver of deliveries. Needs `psql`, `pgbench` and `wrk`.
 
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ mod graphql;
 mod import;
 mod process;
 mod receiver;
+mod reconcile;
 mod report;
 mod rules;
 mod world;
@@ -71,6 +72,7 @@ enum Measure {
     Rules,
     Graphql,
     Delivery,
+    Reconcile,
 }
 
 /// What the program starts itself again for.
@@ -79,6 +81,9 @@ enum Part {
     /// Imports a file and prints time, counts and peak memory.
     #[command(hide = true)]
     RunImport { data_dir: PathBuf, tenant: String, source: String, file: PathBuf },
+    /// Compares a list and prints time, counts and peak memory.
+    #[command(hide = true)]
+    RunReconcile { data_dir: PathBuf, file: PathBuf },
     /// Serves HTTP on a free port, which it prints.
     #[command(hide = true)]
     Serve { data_dir: PathBuf },
@@ -94,6 +99,7 @@ async fn main() -> Outcome<()> {
         Some(Part::RunImport { data_dir, tenant, source, file }) => {
             import::run_part(&data_dir, &tenant, &source, &file).await
         }
+        Some(Part::RunReconcile { data_dir, file }) => reconcile::run_part(&data_dir, &file).await,
         Some(Part::Serve { data_dir }) => graphql::serve_part(&data_dir).await,
         Some(Part::Receive) => receiver::part().await,
         None => {
@@ -130,6 +136,9 @@ async fn measure(named: &[Measure], size: Size) -> Outcome<Vec<Line>> {
     }
     if wanted(Measure::Delivery) {
         lines.extend(delivery::measure(size).await?);
+    }
+    if wanted(Measure::Reconcile) {
+        lines.extend(reconcile::measure(size).await?);
     }
     Ok(lines)
 }

@@ -288,8 +288,11 @@ async fn reconcile(
     let (destination, zone) = {
         let tx = app.begin(tenant, Mode::ReadOnly).await?;
         let row = manage::by_slug(&tx, &slug).await?;
-        (DestinationId(row.id), access::time_zone(&tx).await?)
+        (DestinationId(row.id), access::own_tenant(&tx).await?.time_zone)
     };
+    let zone = zone
+        .parse()
+        .map_err(|_| Failure::failed("reading the tenant's time zone", format!("`{zone}` is none")))?;
     let (since, before) = period(arguments.since.as_deref(), arguments.month.as_deref(), app.clock.now(), zone)?;
     let list = match arguments.file {
         Some(path) => {

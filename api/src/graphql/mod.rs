@@ -26,6 +26,8 @@ mod operation;
 mod page;
 mod permit;
 mod progress;
+mod reconciliation;
+mod reconciling;
 pub mod session;
 mod sources;
 mod statistics;
@@ -69,6 +71,7 @@ struct Query(
     destinations::DestinationQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
+    reconciliation::ReconciliationQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -80,6 +83,7 @@ struct Mutation(
     failed_records::FailedRecordMutations,
     imports::ImportMutations,
     deliveries::DeliveryMutations,
+    reconciling::ReconciliationMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -64,6 +64,17 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("cancelImport", Needs::Admin),
     ("retryAllFailed", Needs::Admin),
     ("importProgress", Needs::Member),
+    ("reconciliations", Needs::Member),
+    ("reconciliation", Needs::Member),
+    ("differences", Needs::Member),
+    ("differenceHistory", Needs::Member),
+    ("differenceStanding", Needs::Member),
+    ("reconciliationPlan", Needs::Member),
+    ("decideDifference", Needs::Member),
+    ("startReconciliation", Needs::Admin),
+    ("resendDifferences", Needs::Admin),
+    ("proveDifferences", Needs::Admin),
+    ("changeReconciliationPlan", Needs::Admin),
 ];
 
 /// What that root field needs; none when it is not in the table.

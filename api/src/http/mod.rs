@@ -5,6 +5,7 @@
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
+//! | `POST /reconcile/{destination}` | a destination's list, to compare ([`reconcile`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
@@ -26,6 +27,7 @@ pub mod graphql;
 pub mod health;
 pub mod ingest;
 pub mod problem;
+pub mod reconcile;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
@@ -48,6 +50,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
+        .route("/reconcile/{destination}", post(reconcile::receive).layer(DefaultBodyLimit::disable()))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
         .route("/healthz", get(health::live))

@@ -13,11 +13,14 @@
 //!    same, theirs alone, or unexpected.
 //! 5. [`exception`] – a difference is an exception that a person or a repair takes to its end.
 //!
+//! Beside it, [`curated`]: the service's users and campaigns, and what changed of them.
+//!
 //! [`assign()`] is the specification of step 2. With a million records a side the database does it, in sets; a test gives
 //! both the same lists and wants the same pairs.
 
 mod assign;
 mod compare;
+pub mod curated;
 pub mod exception;
 pub mod list;
 mod outcome;

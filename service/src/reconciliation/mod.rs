@@ -15,6 +15,7 @@
 //! * A dry run is the same transaction, rolled back.
 
 pub mod api;
+pub mod curated;
 pub mod exceptions;
 pub mod findings;
 pub mod ledger;

@@ -1,10 +1,10 @@
 //! One run, from their list to the evidence.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::ids::{DestinationId, ReconciliationId, TenantId};
-use entity::{destination, reconciliation_plan};
 use sqlx::PgConnection;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -76,30 +76,73 @@ pub struct Report {
 
 /// Runs a reconciliation to its end.
 pub async fn run(app: &App, tenant: TenantId, request: Request) -> Result<Report, Error> {
+    let id = begin(app, tenant, &request).await?;
+    carry_out(app, tenant, id, &request).await
+}
+
+/// Begins a run that goes on by itself; answers its id at once. `keep` lives as long as the run: the file of its list.
+pub async fn start(
+    app: Arc<App>,
+    tenant: TenantId,
+    request: Request,
+    keep: Option<Box<dyn Send + Sync>>,
+) -> Result<ReconciliationId, Error> {
+    let id = begin(&app, tenant, &request).await?;
+    tokio::spawn(async move {
+        // What went wrong stands in the run's row; our own faults belong into the log.
+        if let Err(error) = carry_out(&app, tenant, id, &request).await {
+            tracing::warn!(reconciliation.id = %id, error = &error as &dyn std::error::Error, "a reconciliation failed");
+        }
+        drop(keep);
+    });
+    Ok(id)
+}
+
+/// Checks what is asked for and writes the run's row, but for a dry run.
+async fn begin(app: &App, tenant: TenantId, request: &Request) -> Result<ReconciliationId, Error> {
     if request.since.zip(request.before).is_some_and(|(since, before)| since >= before) {
         return Err(Error::invalid("since", "the period ends before it begins"));
     }
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    let destination = manage::by_id(&tx, request.destination).await?;
-    let plan = plans::of(&tx, request.destination).await?;
+    manage::by_id(&tx, request.destination).await?;
+    if matches!(request.list, List::Api) && Api::of(app, &plans::of(&tx, request.destination).await?)?.is_none() {
+        let message = "this destination has no API to ask: give a file, or set the API's address and token";
+        return Err(Error::invalid("file", message));
+    }
     tx.commit().await?;
     let now = app.clock.now();
     let id = ReconciliationId(app.ids.next(now));
     if !request.dry_run {
-        insert(app, tenant, id, &request, now).await?;
+        insert(app, tenant, id, request, now).await?;
     }
-    let ended = compare(app, tenant, id, &request, &destination, &plan).await;
+    Ok(id)
+}
+
+async fn carry_out(
+    app: &App,
+    tenant: TenantId,
+    id: ReconciliationId,
+    request: &Request,
+) -> Result<Report, Error> {
+    let ended = compare(app, tenant, id, request).await;
     if let Err(error) = &ended
         && !request.dry_run
     {
-        fail(app, tenant, id, &error.to_string()).await?;
+        fail(app, tenant, id, &told(error)).await?;
     }
-    let mut report = ended?;
-    if !request.dry_run && plan.auto_resend_max > 0 && report.run.counts.missing > 0 {
-        let most = u64::from(plan.auto_resend_max.unsigned_abs());
+    let (mut report, most) = ended?;
+    if !request.dry_run && most > 0 && report.run.counts.missing > 0 {
         report.resent = repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
     }
     Ok(report)
+}
+
+/// The error for the run's row: of a part that does not answer, also why.
+fn told(error: &Error) -> String {
+    match error {
+        Error::Unavailable { source, .. } => format!("{error}: {source}"),
+        other => other.to_string(),
+    }
 }
 
 async fn compare(
@@ -107,22 +150,21 @@ async fn compare(
     tenant: TenantId,
     id: ReconciliationId,
     request: &Request,
-    destination: &destination::Model,
-    plan: &reconciliation_plan::Model,
-) -> Result<Report, Error> {
+) -> Result<(Report, u64), Error> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let destination = manage::by_id(&tx, request.destination).await?;
+    let plan = plans::of(&tx, request.destination).await?;
+    tx.commit().await?;
     let (path, _spool) = match &request.list {
         List::File { path, .. } => (path.clone(), None),
         List::Api => {
-            let api = Api::of(app, plan)?.ok_or_else(|| {
-                let message = "this destination has no API to ask: give a file, or set the API's address and token";
-                Error::invalid("file", message)
-            })?;
+            let api = Api::of(app, &plan)?.ok_or_else(|| Error::Conflict("its API was taken away".into()))?;
             let spool = Spool::new(app, &id.to_string())?;
             api.spool("prospects", &spool.0).await?;
             (spool.0.clone(), Some(spool))
         }
     };
-    let mapping = plans::mapping(plan)?;
+    let mapping = plans::mapping(&plan)?;
     let settings = app.intake_settings();
     let scope = Scope {
         destination: request.destination,
@@ -161,7 +203,7 @@ async fn compare(
     let run = runs::by_id(&tx, id).await?;
     let differences = exceptions::of_run(&tx, id, SHOWN_MAX).await?;
     if request.dry_run { tx.rollback().await? } else { tx.commit().await? }
-    Ok(Report { run, differences, resent: 0 })
+    Ok((Report { run, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
 }
 
 /// Of two runs on one destination at a time, one: the other would count what the first is about to write.
