@@ -6,6 +6,7 @@ pub mod database;
 pub mod delivery;
 pub mod error;
 pub mod intake;
+mod naming;
 pub mod reconciliation;
 pub mod runtime;
 pub mod secrets;

@@ -14,7 +14,7 @@ use tenants::{AccessKey, KeyKind, Role, Session, SessionLimits, User};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::{Error, is_taken};
-use crate::intake::sources::check_slug;
+use crate::naming::check_slug;
 
 mod faults;
 

@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use super::address;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
-use crate::error::{Error, is_taken};
-use crate::intake::sources::check_slug;
+use crate::error::Error;
+use crate::naming::{check_name, check_slug, name_or_slug, slug_taken};
 use crate::secrets::{Context, Purpose, new_signing_secret};
 
 /// What a destination is made of.
@@ -88,7 +88,7 @@ pub async fn create(
     let row = destination::ActiveModel {
         tenant_id: Set(tenant.uuid()),
         id: Set(id.uuid()),
-        name: Set(new.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| new.slug.clone())),
+        name: Set(name_or_slug(new.name, &new.slug)),
         slug: Set(new.slug.clone()),
         kind: Set(new.kind),
         url_sealed: Set(url_sealed),
@@ -102,13 +102,8 @@ pub async fn create(
         created_at: Set(now),
     };
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let row = row.insert(&tx).await.map_err(|error| {
-        if is_taken(&error, "destination_tenant_id_slug_key") {
-            Error::Conflict(format!("there is a destination `{}` already", new.slug).into())
-        } else {
-            error.into()
-        }
-    })?;
+    let taken = |error| slug_taken(error, "destination_tenant_id_slug_key", "destination", &new.slug);
+    let row = row.insert(&tx).await.map_err(taken)?;
     tx.commit().await?;
     Ok((row, secret))
 }
@@ -123,10 +118,7 @@ pub async fn update(
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
     let mut row: destination::ActiveModel = by_id(&tx, id).await?.into();
     if let Some(name) = change.name {
-        if name.trim().is_empty() {
-            return Err(Error::invalid("name", "the name must not be empty"));
-        }
-        row.name = Set(name);
+        row.name = Set(check_name(name)?);
     }
     if let Some(enabled) = change.enabled {
         row.enabled = Set(enabled);

@@ -7,7 +7,8 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, Quer
 
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
-use crate::error::{Error, is_taken};
+use crate::error::Error;
+use crate::naming::{check_name, check_slug, name_or_slug, slug_taken};
 
 /// What a source is made of.
 #[derive(Clone, Debug)]
@@ -119,20 +120,15 @@ pub async fn create(app: &App, tenant: TenantId, new: NewSource) -> Result<lead_
     let row = lead_source::ActiveModel {
         tenant_id: Set(tenant.uuid()),
         id: Set(app.ids.next(now)),
-        name: Set(new.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| new.slug.clone())),
+        name: Set(name_or_slug(new.name, &new.slug)),
         slug: Set(new.slug.clone()),
         kind: Set(new.kind),
         mapping: Set(mapping),
         enabled: Set(true),
         created_at: Set(now),
     };
-    let source = row.insert(&tx).await.map_err(|error| {
-        if is_taken(&error, "lead_source_tenant_id_slug_key") {
-            Error::Conflict(format!("there is a lead source `{}` already", new.slug).into())
-        } else {
-            error.into()
-        }
-    })?;
+    let taken = |error| slug_taken(error, "lead_source_tenant_id_slug_key", "lead source", &new.slug);
+    let source = row.insert(&tx).await.map_err(taken)?;
     tx.commit().await?;
     Ok(source)
 }
@@ -149,10 +145,7 @@ pub async fn update(
     let generic = source.kind == "generic";
     let mut row: lead_source::ActiveModel = source.into();
     if let Some(name) = change.name {
-        if name.trim().is_empty() {
-            return Err(Error::invalid("name", "the name must not be empty"));
-        }
-        row.name = Set(name);
+        row.name = Set(check_name(name)?);
     }
     if let Some(enabled) = change.enabled {
         row.enabled = Set(enabled);
@@ -171,21 +164,4 @@ pub async fn update(
 fn check_mapping(mapping: serde_json::Value) -> Result<serde_json::Value, Error> {
     MappingSpec::parse(&mapping.to_string()).map_err(|error| Error::invalid("mapping", chain(&error)))?;
     Ok(mapping)
-}
-
-/// Refuses what cannot stand in an address.
-pub(crate) fn check_slug(slug: &str) -> Result<(), Error> {
-    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let fits = !slug.is_empty()
-        && slug.len() <= 63
-        && slug.bytes().all(|byte| good(byte) || byte == b'-')
-        && slug.bytes().next().is_some_and(good);
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::invalid(
-            "slug",
-            "a slug has 1 to 63 lower-case letters, digits and dashes and begins with a letter or digit",
-        ))
-    }
 }

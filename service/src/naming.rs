@@ -1,0 +1,64 @@
+//! What everything that people name has in common: a slug for addresses and commands, a name to be read.
+
+use crate::error::{Error, is_taken};
+
+/// Refuses what cannot stand in an address.
+pub(crate) fn check_slug(slug: &str) -> Result<(), Error> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let fits = !slug.is_empty()
+        && slug.len() <= 63
+        && slug.bytes().all(|byte| good(byte) || byte == b'-')
+        && slug.bytes().next().is_some_and(good);
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            "slug",
+            "a slug has 1 to 63 lower-case letters, digits and dashes and begins with a letter or digit",
+        ))
+    }
+}
+
+/// The name of a new thing: the slug stands in for one that is missing or blank.
+pub(crate) fn name_or_slug(name: Option<String>, slug: &str) -> String {
+    name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| slug.to_owned())
+}
+
+/// Refuses a new name that nobody could read.
+pub(crate) fn check_name(name: String) -> Result<String, Error> {
+    if name.trim().is_empty() {
+        return Err(Error::invalid("name", "the name must not be empty"));
+    }
+    Ok(name)
+}
+
+/// What an insert failed of, when it is that somebody has the slug already.
+pub(crate) fn slug_taken(error: sea_orm::DbErr, constraint: &str, what: &str, slug: &str) -> Error {
+    if is_taken(&error, constraint) {
+        Error::Conflict(format!("there is a {what} `{slug}` already").into())
+    } else {
+        error.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_what_can_stand_in_an_address() {
+        for good in ["a", "0", "experian-2", &"x".repeat(63)] {
+            assert!(check_slug(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "A", "a_b", "a b", "é", "a/b", &"x".repeat(64)] {
+            assert!(check_slug(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_blank_name_is_the_slug_at_first_and_refused_later() {
+        assert_eq!(name_or_slug(Some("  ".to_owned()), "crm"), "crm");
+        assert_eq!(name_or_slug(Some("Our CRM".to_owned()), "crm"), "Our CRM");
+        assert!(check_name(" \t".to_owned()).is_err());
+    }
+}
