@@ -1,10 +1,11 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [import] [rules] [graphql] [delivery] [sla] [billing] [--scale 0.1] [--output json]`; all of them when none is named. Each measure
+//! `bench [import] [rules] [graphql] [delivery] [sla] [billing] [reconcile] [--scale 0.1] [--output json]`; all of them when none is
+//! named. Each measure
 //! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
 //! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
-//! The program starts itself again for what must not share a process: the import whose memory is measured, the server,
+//! The program starts itself again for what must not share a process: the import and the reconciliation whose memory is measured, the server,
 //! the receiver of deliveries. Needs `psql`, `pgbench` and `wrk`.
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ mod graphql;
 mod import;
 mod process;
 mod receiver;
+mod reconcile;
 mod report;
 mod rules;
 mod sla;
@@ -75,6 +77,7 @@ enum Measure {
     Delivery,
     Sla,
     Billing,
+    Reconcile,
 }
 
 /// What the program starts itself again for.
@@ -89,6 +92,9 @@ enum Part {
     /// Closes one large report and prints time, totals and peak memory.
     #[command(hide = true)]
     CloseBilling { data_dir: PathBuf },
+    /// Compares a list and prints time, counts and peak memory.
+    #[command(hide = true)]
+    RunReconcile { data_dir: PathBuf, file: PathBuf },
     /// Serves HTTP on a free port, which it prints.
     #[command(hide = true)]
     Serve { data_dir: PathBuf },
@@ -106,6 +112,7 @@ async fn main() -> Outcome<()> {
         }
         Some(Part::RateBilling { data_dir }) => billing::rate_part(&data_dir).await,
         Some(Part::CloseBilling { data_dir }) => billing::close_part(&data_dir).await,
+        Some(Part::RunReconcile { data_dir, file }) => reconcile::run_part(&data_dir, &file).await,
         Some(Part::Serve { data_dir }) => graphql::serve_part(&data_dir).await,
         Some(Part::Receive) => receiver::part().await,
         None => {
@@ -148,6 +155,9 @@ async fn measure(named: &[Measure], size: Size) -> Outcome<Vec<Line>> {
     }
     if wanted(Measure::Billing) {
         lines.extend(billing::measure(size).await?);
+    }
+    if wanted(Measure::Reconcile) {
+        lines.extend(reconcile::measure(size).await?);
     }
     Ok(lines)
 }

@@ -146,6 +146,10 @@ id! {
     ProviderId = "provider";
     /// A link that opens a page inside a CRM.
     LinkId = "link";
+    /// A comparison of what we handed over with what a destination has.
+    ReconciliationId = "recon";
+    /// A difference that a comparison found.
+    ExceptionId = "diff";
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! * [`delivery`] – destinations as data, outcomes, retry schedule, circuit rules.
 //! * [`sla`] – business time, clocks and their deadlines.
 //! * [`billing`] – rate plans, rating, duplicates and caps, report totals.
+//! * [`reconciliation`] – what we handed over beside what the other side has.
 
 pub mod access;
 pub mod billing;
@@ -19,4 +20,5 @@ pub mod ids;
 pub mod intake;
 pub mod journey;
 pub mod lead;
+pub mod reconciliation;
 pub mod sla;

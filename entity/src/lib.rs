@@ -11,6 +11,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 pub mod bill_line;
 pub mod billing_report;
 pub mod billing_report_file;
+pub mod crm_change;
+pub mod crm_record;
 pub mod delivery;
 pub mod delivery_attempt;
 pub mod destination;
@@ -38,6 +40,11 @@ pub mod rate_plan;
 pub mod rate_plan_version;
 pub mod report_download;
 pub mod report_link;
+pub mod reconciliation_difference;
+pub mod reconciliation_exception;
+pub mod reconciliation_plan;
+pub mod reconciliation_run;
+pub mod reconciliation_step;
 pub mod tenant;
 
 /// An entity whose rows belong to a tenant.

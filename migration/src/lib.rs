@@ -30,14 +30,19 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000002_journey.down.sql"),
             ),
             sql(
-                "m20261121_000006_sla",
-                include_str!("sql/000006_sla.up.sql"),
-                include_str!("sql/000006_sla.down.sql"),
-            ),
-            sql(
                 "m20261121_000003_delivery",
                 include_str!("sql/000003_delivery.up.sql"),
                 include_str!("sql/000003_delivery.down.sql"),
+            ),
+            sql(
+                "m20261121_000005_reconciliation",
+                include_str!("sql/000005_reconciliation.up.sql"),
+                include_str!("sql/000005_reconciliation.down.sql"),
+            ),
+            sql(
+                "m20261121_000006_sla",
+                include_str!("sql/000006_sla.up.sql"),
+                include_str!("sql/000006_sla.down.sql"),
             ),
             sql(
                 "m20261121_000007_access",

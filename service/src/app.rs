@@ -66,6 +66,8 @@ pub struct Settings {
     pub imports_at_once: usize,
     /// Who issues access tokens: the public address of this deployment.
     pub issuer: String,
+    /// The first pause before a page of a CRM's list is asked for again.
+    pub list_pause: Duration,
     /// The delivery worker.
     pub delivery: delivery::Settings,
     /// The server that takes Baton's mail.
@@ -91,6 +93,7 @@ impl Settings {
             allow_private_addresses: false,
             imports_at_once: 2,
             issuer: "http://localhost:8080".to_owned(),
+            list_pause: Duration::from_secs(1),
             delivery: delivery::Settings::default(),
             mail: mail::Settings::default(),
             jobs_at_once: 4,

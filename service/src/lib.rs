@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod mail;
 mod naming;
 pub mod resealing;
+pub mod reconciliation;
 pub mod runtime;
 pub mod secrets;
 pub mod sla;

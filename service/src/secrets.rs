@@ -89,6 +89,8 @@ pub enum Purpose {
     ProviderSecret,
     /// What a CRM of that name signs its frames with.
     FrameProof(&'static str),
+    /// Column `reconciliation_plan.api_token_sealed`.
+    ApiToken,
 }
 
 impl Context {
@@ -105,6 +107,7 @@ impl Context {
             Purpose::Credentials => (b"destination.credentials", ""),
             Purpose::ProviderSecret => (b"provider.secret", ""),
             Purpose::FrameProof(kind) => (b"frame_proof.", kind),
+            Purpose::ApiToken => (b"reconciliation.api_token", ""),
         };
         let (tenant, row) = (self.tenant.uuid(), self.destination.uuid());
         [tenant.as_bytes().as_slice(), row.as_bytes(), purpose, of.as_bytes()].concat()

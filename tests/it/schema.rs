@@ -150,6 +150,13 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::rate_plan_version::Entity, &mut all);
     declared(entity::report_download::Entity, &mut all);
     declared(entity::report_link::Entity, &mut all);
+    declared(entity::reconciliation_plan::Entity, &mut all);
+    declared(entity::reconciliation_run::Entity, &mut all);
+    declared(entity::reconciliation_exception::Entity, &mut all);
+    declared(entity::reconciliation_difference::Entity, &mut all);
+    declared(entity::reconciliation_step::Entity, &mut all);
+    declared(entity::crm_record::Entity, &mut all);
+    declared(entity::crm_change::Entity, &mut all);
     declared(entity::tenant::Entity, &mut all);
     all
 }

@@ -19,11 +19,14 @@ use service::delivery::Tally;
 use service::delivery::manage::{self, NewDestination};
 use service::delivery::testing::{FakeCrm, Step};
 use service::intake::imports::{self, Counts, ReceivedFile};
-use service::intake::run::{self, Ended};
+use service::intake::run::{self as importing, Ended};
 use service::intake::submit::{self, Submission, Submitted};
 use service::sla;
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
+use service::reconciliation::plans::{self, PlanChange};
+use service::reconciliation::run::{self, List, Request};
+use service::reconciliation::curated;
 use sha2::{Digest, Sha256};
 
 use crate::{TestApp, fixture, source_id};
@@ -58,7 +61,7 @@ pub async fn import_file(
     };
     let id = imports::receive(app, tenant, source, received, None).await.expect("received").import;
     let leased = imports::lease(app, tenant, id, Some(path.to_owned())).await.expect("no error");
-    let ended = run::run(app, &leased.expect("nobody else has it")).await.expect("an end");
+    let ended = importing::run(app, &leased.expect("nobody else has it")).await.expect("an end");
     (id, ended)
 }
 
@@ -198,6 +201,7 @@ pub async fn everything(test: &TestApp, slug: &str) -> Everything {
     let tally = deliver(app).await;
     assert!(tally.delivered > 10 && tally.failed == 1, "{tally:?}");
     bill(app, tenant).await;
+    reconciled(test, tenant, destination).await;
     let token = token(app, tenant, &source).await;
     Everything { tenant, source, import, destination, token }
 }
@@ -211,6 +215,32 @@ async fn bill(app: &Arc<App>, tenant: TenantId) {
     let report = BillingReportId(closed.expect("a report").id);
     links::create(app, tenant, report, Format::Csv, 60, "test").await.expect("a link");
     links::log(app, tenant, report, Format::Csv, "test").await.expect("a download");
+/// A run over a list without our leads, and a copy of the service's users and campaigns.
+async fn reconciled(test: &TestApp, tenant: TenantId, destination: DestinationId) {
+    let app = &test.app;
+    let users = r#"{"data": [{"id": 1, "name": "Ada"}], "meta": {"last_page": 1}}"#;
+    let api = FakeCrm::start([Step::body(200, users), Step::body(200, users)]).await;
+    let change = PlanChange {
+        api_url: Some(Some(format!("http://127.0.0.1:{}/v3", api.port()))),
+        api_token: Some("secret-token".to_owned().into()),
+        ..PlanChange::default()
+    };
+    plans::change(app, tenant, destination, change).await.expect("a plan");
+    curated::sync(app, tenant, destination).await.expect("users and campaigns");
+    let path = test.folder.path().join(format!("list-{tenant}.csv"));
+    std::fs::write(&path, "id,phone\n1,3035550999\n").expect("a list");
+    let request = Request {
+        destination,
+        list: List::File { path, name: "list.csv".to_owned() },
+        since: None,
+        before: None,
+        channel: None,
+        as_of: None,
+        dry_run: false,
+        actor: "operator".to_owned(),
+    };
+    let report = run::run(app, tenant, request).await.expect("a reconciliation");
+    assert!(report.run.counts.missing > 10, "{:?}", report.run.counts);
 }
 
 impl Everything {

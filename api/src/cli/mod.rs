@@ -32,6 +32,7 @@ mod leads;
 mod migrate;
 mod output;
 mod progress;
+mod reconcile;
 mod records;
 mod secrets;
 mod sla;
@@ -138,6 +139,8 @@ enum Command {
     /// What partners pay for their leads' actions, and the reports that say so.
     #[command(subcommand)]
     Billing(billing::Command),
+    /// Compare what a destination has with what was handed over to it, and put it right.
+    Reconcile(reconcile::Arguments),
 }
 
 /// How a command ended well.
@@ -221,6 +224,7 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Reconcile(arguments) => reconcile::run(&context, arguments).await,
         Command::Billing(command) => billing::run(&context, command).await,
         Command::Export(command) => export::run(&context, command).await,
         Command::Sla(command) => sla::run(&context, command).await,

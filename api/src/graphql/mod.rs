@@ -34,6 +34,8 @@ mod permit;
 mod progress;
 mod providers;
 mod roles;
+mod reconciliation;
+mod reconciling;
 pub mod session;
 mod sla;
 mod sources;
@@ -89,6 +91,7 @@ struct Query(
     sla::PromiseQueries,
     sla::EscalationQueries,
     billing::BillingQueries,
+    reconciliation::ReconciliationQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -108,6 +111,7 @@ struct Mutation(
     sla::PromiseMutations,
     sla::EscalationMutations,
     billing::BillingMutations,
+    reconciling::ReconciliationMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

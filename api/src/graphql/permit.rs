@@ -158,6 +158,17 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("voidBillingReport", Needs::Right(Right::BillingWrite)),
     ("createReportLink", Needs::Right(Right::BillingWrite)),
     ("revokeReportLink", Needs::Right(Right::BillingWrite)),
+    ("reconciliations", Needs::Right(Right::ReconciliationRead)),
+    ("reconciliation", Needs::Right(Right::ReconciliationRead)),
+    ("differences", Needs::Right(Right::ReconciliationRead)),
+    ("differenceHistory", Needs::Right(Right::ReconciliationRead)),
+    ("differenceStanding", Needs::Right(Right::ReconciliationRead)),
+    ("reconciliationPlan", Needs::Right(Right::ReconciliationRead)),
+    ("decideDifference", Needs::Right(Right::ReconciliationRead)),
+    ("startReconciliation", Needs::Right(Right::ReconciliationWrite)),
+    ("resendDifferences", Needs::Right(Right::ReconciliationWrite)),
+    ("proveDifferences", Needs::Right(Right::ReconciliationWrite)),
+    ("changeReconciliationPlan", Needs::Right(Right::ReconciliationWrite)),
 ];
 
 /// What that root field needs; none when it is not in the table.

@@ -10,6 +10,7 @@
 //! | `GET /exports/sla/{report}` | service levels as CSV ([`sla`]) |
 //! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
 //! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
+//! | `POST /reconcile/{destination}` | a destination's list, to compare ([`reconcile`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
 //! | `POST /t/{tenant}/oauth/token` | access tokens for programs ([`token`]) |
 //! | `/healthz`, `/readyz` | for whoever runs Baton ([`health`]) |
@@ -42,6 +43,7 @@ pub mod reports;
 pub mod sla;
 pub mod throttle;
 pub mod token;
+pub mod reconcile;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
@@ -73,6 +75,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
         .route("/ingest/actions/{partner}", post(actions::receive).layer(DefaultBodyLimit::disable()))
         .route("/reports/{report}/{file}", get(reports::download))
+        .route("/reconcile/{destination}", post(reconcile::receive).layer(DefaultBodyLimit::disable()))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/exports/sla/{report}", get(sla::report))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))

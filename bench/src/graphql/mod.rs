@@ -15,7 +15,7 @@ use crate::report::{Aim, Line};
 use crate::world::{self, World};
 use crate::{Outcome, Size};
 
-mod fill;
+pub mod fill;
 mod load;
 mod pages;
 mod yardstick;

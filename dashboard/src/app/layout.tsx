@@ -1,7 +1,7 @@
 import { ActionIcon, Avatar, Drawer, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
-  IconCheck, IconDeviceDesktop, IconFileImport, IconGauge, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconReceipt, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
+  IconCheck, IconDeviceDesktop, IconFileImport, IconGauge, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconReceipt, IconScale, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
   IconUsers, type Icon,
 } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
@@ -22,6 +22,7 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
   { to: '/imports', label: 'Imports', icon: IconFileImport },
   { to: '/deliveries', label: 'Deliveries', icon: IconSend },
   { to: '/sla', label: 'Service levels', icon: IconGauge },
+  { to: '/reconciliation', label: 'Reconciliation', icon: IconScale },
   { to: '/sources', label: 'Sources', icon: IconPlugConnected },
   { to: '/destinations', label: 'Destinations', icon: IconTarget },
   { to: '/billing', label: 'Billing', icon: IconReceipt },

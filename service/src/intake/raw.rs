@@ -69,7 +69,7 @@ fn csv_values(raw: &str, delimiter: u8, plan: &Plan) -> Option<Vec<(String, Stri
     Some(values)
 }
 
-fn json_values(raw: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn json_values(raw: &str) -> Option<Vec<(String, String)>> {
     let Ok(Value::Object(object)) = serde_json::from_str(raw) else { return None };
     let mut values = Vec::new();
     flatten("", &Value::Object(object), &mut values);

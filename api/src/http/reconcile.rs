@@ -1,0 +1,64 @@
+//! `POST /reconcile/{destination}`: a destination's own list as a file; it is compared in the background.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use chrono::{DateTime, Utc};
+use domain::ids::DestinationId;
+use http::{HeaderMap, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service::App;
+use service::database::Mode;
+use service::delivery::manage;
+use service::reconciliation::run::{self, List, Request};
+use tenants::Role;
+
+use super::problem::Problem;
+use super::{caller, upload};
+
+/// Which of our leads the list is compared with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    since: Option<DateTime<Utc>>,
+    before: Option<DateTime<Utc>>,
+    channel: Option<String>,
+    as_of: Option<DateTime<Utc>>,
+}
+
+/// Receives the list and begins the run.
+pub async fn receive(
+    State(app): State<Arc<App>>,
+    Path(slug): Path<String>,
+    Query(scope): Query<Scope>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let viewer = caller::viewer(&app, &Method::POST, &headers).await?;
+    if viewer.role != Role::Admin {
+        return Err(service::Error::Forbidden("this needs the role admin".into()).into());
+    }
+    let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+    let destination = DestinationId(manage::by_slug(&tx, &slug).await?.id);
+    drop(tx);
+    let upload = upload::receive(&app, body.into_data_stream(), Vec::new()).await?;
+    let request = Request {
+        destination,
+        list: List::File {
+            path: app.settings.data_dir.join(&upload.stored_as),
+            name: upload::file_name(&headers, &slug),
+        },
+        since: scope.since,
+        before: scope.before,
+        channel: scope.channel,
+        as_of: scope.as_of,
+        dry_run: false,
+        actor: viewer.actor.to_string(),
+    };
+    // The file goes with the run: the upload is dropped when it ends.
+    let id = run::start(Arc::clone(&app), viewer.tenant, request, Some(Box::new(upload))).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "reconciliation_id": id }))))
+}

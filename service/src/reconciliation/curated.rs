@@ -1,0 +1,188 @@
+//! Users and campaigns of a destination's service, kept here and kept current.
+
+use chrono::{DateTime, Utc};
+use domain::ids::{DestinationId, TenantId};
+use domain::reconciliation::curated::{Change, Entry, changes};
+use entity::{Tenanted, crm_change, crm_record};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde_json::{Map, Value};
+
+use super::api::Api;
+use super::plans;
+use crate::app::App;
+use crate::database::{Mode, TenantTx};
+use crate::error::Error;
+
+/// The tables that are kept: what the service calls them, what we do.
+const TABLES: [(&str, &str); 2] = [("users", "user"), ("campaigns", "campaign")];
+/// Records of one table at most.
+const RECORDS_MAX: usize = 50_000;
+
+/// What a synchronisation came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// Records that were not known.
+    pub added: u64,
+    /// Records that say something else.
+    pub changed: u64,
+    /// Records that the service does not have any more.
+    pub removed: u64,
+}
+
+/// Reads both tables of the destination's service and writes what changed. Both are read before anything is written.
+pub async fn sync(app: &App, tenant: TenantId, destination: DestinationId) -> Result<Synced, Error> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let plan = plans::of(&tx, destination).await?;
+    tx.commit().await?;
+    let api = Api::of(app, &plan)?.ok_or_else(|| {
+        Error::Conflict("this destination has no API to ask: set the API's address and token".into())
+    })?;
+    let mut lists = Vec::new();
+    for (collection, kind) in TABLES {
+        let records = api.all(collection, RECORDS_MAX).await?;
+        lists.push((kind, records.iter().filter_map(Entry::read).collect::<Vec<_>>()));
+    }
+    let mut synced = Synced::default();
+    let tx = app.begin(tenant, Mode::ReadWrite).await?;
+    for (kind, listed) in lists {
+        let known: Vec<Entry> = list(&tx, destination, Some(kind), false).await?.into_iter().map(entry).collect();
+        if listed.is_empty() && known.iter().any(|entry| entry.active) {
+            let message = format!("the service lists no {kind} although it had some; nothing was changed");
+            return Err(Error::Conflict(message.into()));
+        }
+        for change in changes(&known, &listed) {
+            write(app, &tx, destination, kind, change, &mut synced).await?;
+        }
+    }
+    sqlx::query("UPDATE crm_record SET synced_at = $3 WHERE tenant_id = $1 AND destination_id = $2")
+        .bind(tenant.uuid())
+        .bind(destination.uuid())
+        .bind(app.clock.now())
+        .execute(&mut *tx.lock().await)
+        .await?;
+    tx.commit().await?;
+    Ok(synced)
+}
+
+/// The records of a destination, by kind and name.
+pub async fn list(
+    tx: &TenantTx,
+    destination: DestinationId,
+    kind: Option<&str>,
+    active: bool,
+) -> Result<Vec<crm_record::Model>, Error> {
+    let mut query = crm_record::Entity::of(tx.tenant())
+        .filter(crm_record::Column::DestinationId.eq(destination.uuid()));
+    if let Some(kind) = kind {
+        query = query.filter(crm_record::Column::Kind.eq(kind));
+    }
+    if active {
+        query = query.filter(crm_record::Column::Active.eq(true));
+    }
+    Ok(query
+        .order_by_asc(crm_record::Column::Kind)
+        .order_by_asc(crm_record::Column::Name)
+        .order_by_asc(crm_record::Column::RemoteId)
+        .all(tx)
+        .await?)
+}
+
+/// The latest changes of a destination's records, newest first.
+pub async fn latest_changes(
+    tx: &TenantTx,
+    destination: DestinationId,
+    most: u64,
+) -> Result<Vec<crm_change::Model>, Error> {
+    Ok(crm_change::Entity::of(tx.tenant())
+        .filter(crm_change::Column::DestinationId.eq(destination.uuid()))
+        .order_by_desc(crm_change::Column::Id)
+        .limit(most)
+        .all(tx)
+        .await?)
+}
+
+fn entry(row: crm_record::Model) -> Entry {
+    let data = match row.data {
+        Value::Object(data) => data,
+        _ => Map::new(),
+    };
+    Entry { remote_id: row.remote_id, name: row.name, email: row.email, active: row.active, data }
+}
+
+async fn write(
+    app: &App,
+    tx: &TenantTx,
+    destination: DestinationId,
+    kind: &str,
+    change: Change,
+    synced: &mut Synced,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let (remote_id, word, fields) = match change {
+        Change::Added(entry) => {
+            synced.added += 1;
+            let id = entry.remote_id.clone();
+            row(tx, destination, kind, entry, now, true).insert(tx).await?;
+            (id, "added", Map::new())
+        }
+        Change::Changed(entry, fields) => {
+            synced.changed += 1;
+            let id = entry.remote_id.clone();
+            row(tx, destination, kind, entry, now, false).update(tx).await?;
+            (id, "changed", fields)
+        }
+        Change::Removed(id) => {
+            synced.removed += 1;
+            let gone = crm_record::ActiveModel {
+                tenant_id: Set(tx.tenant().uuid()),
+                destination_id: Set(destination.uuid()),
+                kind: Set(kind.to_owned()),
+                remote_id: Set(id.clone()),
+                active: Set(false),
+                changed_at: Set(now),
+                ..Default::default()
+            };
+            gone.update(tx).await?;
+            (id, "removed", Map::new())
+        }
+    };
+    let change = crm_change::ActiveModel {
+        tenant_id: Set(tx.tenant().uuid()),
+        id: Set(app.ids.next(now)),
+        destination_id: Set(destination.uuid()),
+        kind: Set(kind.to_owned()),
+        remote_id: Set(remote_id),
+        at: Set(now),
+        change: Set(word.to_owned()),
+        fields: Set(Value::Object(fields)),
+    };
+    change.insert(tx).await?;
+    Ok(())
+}
+
+fn row(
+    tx: &TenantTx,
+    destination: DestinationId,
+    kind: &str,
+    entry: Entry,
+    now: DateTime<Utc>,
+    new: bool,
+) -> crm_record::ActiveModel {
+    let mut row = crm_record::ActiveModel {
+        tenant_id: Set(tx.tenant().uuid()),
+        destination_id: Set(destination.uuid()),
+        kind: Set(kind.to_owned()),
+        remote_id: Set(entry.remote_id),
+        name: Set(entry.name),
+        email: Set(entry.email),
+        active: Set(entry.active),
+        data: Set(Value::Object(entry.data)),
+        changed_at: Set(now),
+        synced_at: Set(now),
+        ..Default::default()
+    };
+    if new {
+        row.first_seen_at = Set(now);
+    }
+    row
+}

@@ -1,0 +1,244 @@
+//! Putting right: what is missing is sent again and looked up; what is there after all is called delivered.
+
+use domain::ids::{DeliveryId, DestinationId, ExceptionId, TenantId};
+use domain::reconciliation::State;
+use serde_json::json;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::api::{Api, Wanted};
+use super::{exceptions, plans};
+use crate::app::App;
+use crate::database::{Mode, TenantTx};
+use crate::error::Error;
+
+/// Exceptions of one transaction.
+const BATCH: i64 = 500;
+
+/// Sends the leads of those exceptions again: their deliveries are due at once, under the same message id. Answers how many;
+/// one that is not missing, or not open, is refused and nothing is sent.
+pub async fn resend(
+    app: &App,
+    tenant: TenantId,
+    ids: &[ExceptionId],
+    actor: &str,
+) -> Result<u64, Error> {
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let found = exceptions::by_ids(&tx, ids).await?;
+    for id in ids {
+        let row = found.iter().find(|row| row.id == id.uuid()).ok_or_else(|| Error::not_found("difference", id))?;
+        if row.kind != "missing" || row.state != "open" {
+            let message = format!("{id} is {} and {}; only an open missing lead can be sent again", row.kind, row.state);
+            return Err(Error::Conflict(message.into()));
+        }
+    }
+    let pairs: Vec<(Uuid, Uuid)> = found.iter().filter_map(|row| Some((row.id, row.delivery_id?))).collect();
+    let sent = send(app, &mut tx, &pairs, actor).await?;
+    tx.commit().await?;
+    app.wake.delivery();
+    Ok(sent)
+}
+
+/// Sends again what is missing at a destination, oldest first, up to `most`. Where two people may have become one there,
+/// a person has to look first: those are left out.
+pub async fn resend_missing(
+    app: &App,
+    tenant: TenantId,
+    destination: DestinationId,
+    most: u64,
+    actor: &str,
+) -> Result<u64, Error> {
+    let mut total = 0;
+    while total < most {
+        let batch = BATCH.min(i64::try_from(most - total).unwrap_or(BATCH));
+        let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+        let pairs: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT e.id, e.delivery_id FROM reconciliation_exception e JOIN reconciliation_difference d
+               ON d.tenant_id = e.tenant_id AND d.exception_id = e.id AND d.run_id = e.last_run_id
+             WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'open' AND e.kind = 'missing'
+               AND e.delivery_id IS NOT NULL AND NOT d.merge_suspected
+             ORDER BY e.id LIMIT $3 FOR UPDATE OF e",
+        )
+        .bind(tenant.uuid())
+        .bind(destination.uuid())
+        .bind(batch)
+        .fetch_all(tx.connection())
+        .await?;
+        if pairs.is_empty() {
+            break;
+        }
+        total += send(app, &mut tx, &pairs, actor).await?;
+        tx.commit().await?;
+        app.wake.delivery();
+    }
+    Ok(total)
+}
+
+/// Makes the deliveries pending and says so everywhere: in the exception, its history, and the lead's journey.
+async fn send(app: &App, tx: &mut TenantTx, pairs: &[(Uuid, Uuid)], actor: &str) -> Result<u64, Error> {
+    let now = app.clock.now();
+    let tenant = tx.tenant().uuid();
+    let (ids, deliveries): (Vec<Uuid>, Vec<Uuid>) = pairs.iter().copied().unzip();
+    let sent: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "UPDATE delivery SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL,
+             finished_at = NULL
+         WHERE tenant_id = $1 AND id = ANY ($2) AND state <> 'pending' AND attempts < 32000
+         RETURNING id, lead_id",
+    )
+    .bind(tenant)
+    .bind(&deliveries)
+    .bind(now)
+    .fetch_all(tx.connection())
+    .await?;
+    sqlx::query(
+        "INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, data)
+         SELECT $1, e.lead, e.id, 'resent', $2, $3, e.data
+         FROM unnest($4::uuid[], $5::uuid[], $6::jsonb[]) AS e (lead, id, data)",
+    )
+    .bind(tenant)
+    .bind(now)
+    .bind(actor)
+    .bind(sent.iter().map(|(_, lead)| *lead).collect::<Vec<_>>())
+    .bind(sent.iter().map(|_| app.ids.next(now)).collect::<Vec<_>>())
+    .bind(sent.iter().map(|(id, _)| Json(json!({ "delivery": DeliveryId(*id) }))).collect::<Vec<_>>())
+    .execute(tx.connection())
+    .await?;
+    to(app, tx, &ids, State::Resending, None, actor).await?;
+    Ok(sent.len() as u64)
+}
+
+async fn to(
+    app: &App,
+    tx: &mut TenantTx,
+    ids: &[Uuid],
+    state: State,
+    reason: Option<&str>,
+    actor: &str,
+) -> Result<(), Error> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query(
+        "UPDATE reconciliation_exception SET state = $3, reason = $4, updated_at = $5
+         WHERE tenant_id = $1 AND id = ANY ($2)",
+    )
+    .bind(tenant)
+    .bind(ids)
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(app.clock.now())
+    .execute(tx.connection())
+    .await?;
+    exceptions::write_steps(app, tx, ids, actor, state, reason).await
+}
+
+/// What their list has and our record does not call delivered becomes delivered, with their id: the evidence is theirs.
+pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) -> Result<(), Error> {
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let row = exceptions::by_id(&tx, id).await?;
+    if row.kind != "unconfirmed" || row.state != "open" {
+        let message = format!("{id} is {} and {}; only an open one that was found there can be confirmed", row.kind, row.state);
+        return Err(Error::Conflict(message.into()));
+    }
+    sqlx::query(
+        "UPDATE delivery SET state = 'delivered', finished_at = $3, remote_id = coalesce($4, remote_id), reason = NULL,
+             lease = NULL
+         WHERE tenant_id = $1 AND id = $2 AND state <> 'delivered'",
+    )
+    .bind(tenant.uuid())
+    .bind(row.delivery_id)
+    .bind(app.clock.now())
+    .bind(&row.remote_id)
+    .execute(tx.connection())
+    .await?;
+    to(app, &mut tx, &[row.id], State::Resolved, Some("confirmed: it is in their list"), actor).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What came of looking up what was sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proved {
+    /// Found there: resolved.
+    pub found: u64,
+    /// Delivered again and still not there: open.
+    pub absent: u64,
+    /// Not delivered yet.
+    pub waiting: u64,
+}
+
+/// A lead that was sent again.
+#[derive(sqlx::FromRow)]
+struct Resent {
+    id: Uuid,
+    state: String,
+    remote_id: Option<String>,
+    external_id: Option<String>,
+    phone: Option<String>,
+    email: Option<String>,
+}
+
+/// Looks up at the destination's API what was sent again and has been delivered since. Without an API the next list proves it.
+pub async fn prove(
+    app: &App,
+    tenant: TenantId,
+    destination: DestinationId,
+    actor: &str,
+) -> Result<Proved, Error> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let plan = plans::of(&tx, destination).await?;
+    tx.commit().await?;
+    let mut proved = Proved::default();
+    let Some(api) = Api::of(app, &plan)? else { return Ok(proved) };
+    let mapping = plans::mapping(&plan)?;
+    let mut after = Uuid::nil();
+    loop {
+        let batch = resent(app, tenant, destination, after).await?;
+        let Some(last) = batch.last() else { return Ok(proved) };
+        after = last.id;
+        for lead in batch {
+            if lead.state == "pending" {
+                proved.waiting += 1;
+                continue;
+            }
+            let wanted = Wanted {
+                remote_id: lead.remote_id,
+                external_id: lead.external_id,
+                phone: lead.phone,
+                email: lead.email,
+            };
+            let found = if lead.state == "delivered" { api.find(&mapping, &wanted).await? } else { None };
+            let (state, reason) = if found.is_some() {
+                proved.found += 1;
+                (State::Resolved, "sent again and found there")
+            } else {
+                proved.absent += 1;
+                (State::Open, "sent again and still not there")
+            };
+            let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+            to(app, &mut tx, &[lead.id], state, Some(reason), actor).await?;
+            tx.commit().await?;
+        }
+    }
+}
+
+async fn resent(
+    app: &App,
+    tenant: TenantId,
+    destination: DestinationId,
+    after: Uuid,
+) -> Result<Vec<Resent>, Error> {
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
+    Ok(sqlx::query_as(
+        "SELECT e.id, d.state, d.remote_id, l.external_id, l.phone, l.email
+         FROM reconciliation_exception e
+         JOIN delivery d ON d.tenant_id = e.tenant_id AND d.id = e.delivery_id
+         JOIN lead l ON l.tenant_id = d.tenant_id AND l.id = d.lead_id
+         WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'resending' AND e.id > $3
+         ORDER BY e.id LIMIT $4",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .bind(after)
+    .bind(BATCH)
+    .fetch_all(tx.connection())
+    .await?)
+}
