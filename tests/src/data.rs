@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::ids::{
-    BillingReportId, CalendarId, CaseId, DestinationId, ImportId, SlotId, SourceId, TenantId,
-};
+use domain::ids::{BillingReportId, CalendarId, CaseId, DestinationId, ImportId, SlotId, SourceId, TenantId};
 use domain::sla::{CalendarSpec, WindowSpec};
 use entity::lead_source;
 use secrecy::ExposeSecret;
@@ -21,12 +19,12 @@ use service::delivery::testing::{FakeCrm, Step};
 use service::intake::imports::{self, Counts, ReceivedFile};
 use service::intake::run::{self as importing, Ended};
 use service::intake::submit::{self, Submission, Submitted};
+use service::reconciliation::curated;
+use service::reconciliation::plans::{self, PlanChange};
+use service::reconciliation::run::{self, List, Request};
 use service::sla;
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
-use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::run::{self, List, Request};
-use service::reconciliation::curated;
 use sha2::{Digest, Sha256};
 
 use crate::{TestApp, fixture, source_id};
@@ -215,6 +213,8 @@ async fn bill(app: &Arc<App>, tenant: TenantId) {
     let report = BillingReportId(closed.expect("a report").id);
     links::create(app, tenant, report, Format::Csv, 60, "test").await.expect("a link");
     links::log(app, tenant, report, Format::Csv, "test").await.expect("a download");
+}
+
 /// A run over a list without our leads, and a copy of the service's users and campaigns.
 async fn reconciled(test: &TestApp, tenant: TenantId, destination: DestinationId) {
     let app = &test.app;

@@ -101,7 +101,12 @@ impl Config {
         // A secret is taken as it stands: figment would read `0123` as a number.
         let no_key = |key: &figment::value::UncasedStr| {
             ARGUMENTS.iter().any(|argument| *argument == key)
-                || database::SECRETS.iter().chain(&http::SECRETS).chain(&mail::SECRETS).chain(&storage::SECRETS).any(|secret| *secret == key)
+                || database::SECRETS
+                    .iter()
+                    .chain(&http::SECRETS)
+                    .chain(&mail::SECRETS)
+                    .chain(&storage::SECRETS)
+                    .any(|secret| *secret == key)
         };
         let environment = Env::prefixed("BATON_").split("__").filter(move |key| !no_key(key));
         let mut config: Self =

@@ -194,8 +194,7 @@ async fn take_apart(
                 new.insert(raw::plan(source, columns, &settings)?)
             }
         };
-        let reasons =
-            stored_issues("failed_record.reasons", row.id, Deserialize::deserialize(&row.reasons))?;
+        let reasons = stored_issues("failed_record.reasons", row.id, Deserialize::deserialize(&row.reasons))?;
         let cells = raw::values(&row.raw, columns, plan);
         let taken_apart = TakenApart {
             values: cells

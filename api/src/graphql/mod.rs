@@ -12,8 +12,8 @@
 
 mod access;
 mod at_hand;
-mod billing;
 mod big_int;
+mod billing;
 mod credentials;
 mod deliveries;
 mod delivery;
@@ -33,9 +33,9 @@ mod people;
 mod permit;
 mod progress;
 mod providers;
-mod roles;
 mod reconciliation;
 mod reconciling;
+mod roles;
 pub mod session;
 mod sla;
 mod sources;

@@ -414,7 +414,11 @@ pub(super) fn difference(row: ExceptionRow) -> Result<Arc<Difference>, ApiError>
     let text = |one: &Value, name: &str| one.get(name).and_then(Value::as_str).map(str::to_owned);
     let fields = fields
         .filter_map(|one| {
-            Some(FieldDifference { field: text(one, "field")?, ours: text(one, "ours"), theirs: text(one, "theirs") })
+            Some(FieldDifference {
+                field: text(one, "field")?,
+                ours: text(one, "ours"),
+                theirs: text(one, "theirs"),
+            })
         })
         .collect();
     let state = State::parse(&row.state);

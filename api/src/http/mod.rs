@@ -39,11 +39,11 @@ pub mod ingest;
 pub mod metrics;
 pub mod oauth;
 pub mod problem;
+pub mod reconcile;
 pub mod reports;
 pub mod sla;
 pub mod throttle;
 pub mod token;
-pub mod reconcile;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};

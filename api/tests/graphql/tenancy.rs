@@ -67,7 +67,21 @@ async fn ids(world: &World) -> Ids {
     let policy = made["it"]["policy"]["id"].as_str().unwrap().to_owned();
     let (case, booking) = help(world).await;
     let billing = billing(world).await;
-    Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking, billing }
+    Ids {
+        lead,
+        delivery,
+        failed,
+        import,
+        user,
+        team,
+        key,
+        invitation,
+        calendar,
+        policy,
+        case,
+        booking,
+        billing,
+    }
 }
 
 /// A case of the rival's, and help that was booked for it.
@@ -149,7 +163,21 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let world = World::new().await;
     let theirs = ids(&world).await;
     let (source, destination) = (&world.rival.source, &world.rival.destination);
-    let Ids { lead, delivery, failed, import, user, team, key, invitation, calendar, policy, case, booking, billing } = &theirs;
+    let Ids {
+        lead,
+        delivery,
+        failed,
+        import,
+        user,
+        team,
+        key,
+        invitation,
+        calendar,
+        policy,
+        case,
+        booking,
+        billing,
+    } = &theirs;
     let Billing { plan, partner, report, link } = billing;
     let spec = "{ currency: \"USD\", levels: [{ name: \"A\", price: \"1\" }], lead_types: [{ name: \"B\" }], action_types: [\"C\"] }";
     let absent = [

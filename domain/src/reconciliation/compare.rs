@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_format_is_no_difference_and_a_value_is() {
-        let same = ["7", " ls-1 ", "ADA", "o’neil", "ADA@example.com ", "(970) 555-0101", "Colorado", "active"];
+        let same =
+            ["7", " ls-1 ", "ADA", "o’neil", "ADA@example.com ", "(970) 555-0101", "Colorado", "active"];
         assert_eq!(fields(&same), Vec::<String>::new());
         let table: [(usize, &str, &[&str]); 9] = [
             (1, "", &[]),

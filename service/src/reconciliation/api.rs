@@ -112,10 +112,8 @@ impl Api {
     ) -> Result<(), Error> {
         let mut before = None;
         for page in 1..=PAGES_MAX {
-            let url = self.address(
-                collection,
-                &[("page", page.to_string()), ("per_page", PER_PAGE.to_string())],
-            )?;
+            let url =
+                self.address(collection, &[("page", page.to_string()), ("per_page", PER_PAGE.to_string())])?;
             let body = self.get(url).await?;
             let Some(Value::Array(items)) = body.get("data") else {
                 return Err(refused(format!("page {page} of `{collection}` has no list `data`")));
@@ -228,7 +226,8 @@ impl Api {
                 return Err(refused("it refuses the API token; set a new one".to_owned()));
             }
             StatusCode::TOO_MANY_REQUESTS => {
-                let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let seconds =
+                    response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                 return Ok(Got::Later {
                     reason: "it asks to wait (429)".to_owned(),
                     after: seconds.map(Duration::from_secs),

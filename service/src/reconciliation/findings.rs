@@ -326,7 +326,9 @@ async fn stage_left(connection: &mut PgConnection, scope: &Scope) -> Result<(), 
 
 async fn count_left(connection: &mut PgConnection, counts: &mut Counts) -> Result<(), Error> {
     let kinds: Vec<(String, i64)> =
-        sqlx::query_as("SELECT kind, count(*) FROM pg_temp.recon_left GROUP BY 1").fetch_all(connection).await?;
+        sqlx::query_as("SELECT kind, count(*) FROM pg_temp.recon_left GROUP BY 1")
+            .fetch_all(connection)
+            .await?;
     for (kind, count) in kinds {
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         match Outcome::parse(&kind) {

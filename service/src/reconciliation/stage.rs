@@ -64,11 +64,7 @@ pub async fn begin(connection: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Copies rows of their list.
-pub async fn theirs(
-    connection: &mut PgConnection,
-    batch: &[Row],
-    rows: &mut CopyRows,
-) -> Result<(), Error> {
+pub async fn theirs(connection: &mut PgConnection, batch: &[Row], rows: &mut CopyRows) -> Result<(), Error> {
     rows.begin();
     for Row { number, record } in batch {
         rows.row(THEIRS_COLUMNS);
@@ -80,7 +76,8 @@ pub async fn theirs(
         rows.optional_text(record.email.as_deref());
         rows.jsonb(&json(record)?);
     }
-    let mut copy = connection.copy_in_raw("COPY pg_temp.recon_theirs FROM STDIN WITH (FORMAT binary)").await?;
+    let mut copy =
+        connection.copy_in_raw("COPY pg_temp.recon_theirs FROM STDIN WITH (FORMAT binary)").await?;
     copy.send(rows.finish()).await?;
     copy.finish().await?;
     Ok(())

@@ -18,7 +18,8 @@ fn said<'a>(row: &'a ExceptionRow, side: &'a Option<Value>, field: &str) -> &'a 
 #[tokio::test]
 async fn the_crms_export_comes_out_as_expected() {
     let expected: Value =
-        serde_json::from_str(&std::fs::read_to_string(fixture("expected.json")).expect("there")).expect("JSON");
+        serde_json::from_str(&std::fs::read_to_string(fixture("expected.json")).expect("there"))
+            .expect("JSON");
     let world = World::new().await;
     world.import(&fixture("leadsource.json")).await;
     let total = &expected["totals"]["reconciliation"];
@@ -38,7 +39,8 @@ async fn the_crms_export_comes_out_as_expected() {
     let mut by_remote: BTreeMap<String, (String, String)> = BTreeMap::new();
     for row in report.differences.iter().filter(|row| row.kind != "missing") {
         let fields = row.fields.iter().flat_map(|fields| fields.as_array().cloned().unwrap_or_default());
-        let fields: Vec<String> = fields.map(|one| one["field"].as_str().expect("a field").to_owned()).collect();
+        let fields: Vec<String> =
+            fields.map(|one| one["field"].as_str().expect("a field").to_owned()).collect();
         let code = match row.kind.as_str() {
             "duplicated" => "CRM_DUPLICATE".to_owned(),
             "rejected_present" => "REJECTED_BUT_PRESENT".to_owned(),
@@ -96,7 +98,9 @@ fn missing(differences: &[ExceptionRow]) -> Vec<String> {
 const HEADER: &str = "id,external_id,first_name,last_name,email,phone,state,status,created_at\n";
 
 fn their_row(id: u32, number: u32) -> String {
-    format!("{id},LS-{number},Ada,Cole{number},ada{number}@example.com,+1970556{number:04},CO,active,2026-11-10 16:00:00\n")
+    format!(
+        "{id},LS-{number},Ada,Cole{number},ada{number}@example.com,+1970556{number:04},CO,active,2026-11-10 16:00:00\n"
+    )
 }
 
 /// What lies outside the period is recognised and not counted; what was handed over after the list was made is not missing.

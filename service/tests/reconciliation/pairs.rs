@@ -77,15 +77,17 @@ async fn paired(world: &World, ours: &[OwnKeys], theirs: &[OwnKeys]) -> Vec<(usi
         .collect();
     stage::theirs(tx.connection(), &rows, &mut CopyRows::default()).await.expect("copied");
     for (index, [remote_id, external_id, phone, email]) in ours.iter().enumerate() {
-        sqlx::query("INSERT INTO pg_temp.recon_ours VALUES ($1, $1, 'delivered', true, NULL, $2, $3, $4, $5)")
-            .bind(Uuid::from_u128(index as u128))
-            .bind(remote_id)
-            .bind(external_id)
-            .bind(phone)
-            .bind(email)
-            .execute(tx.connection())
-            .await
-            .expect("inserted");
+        sqlx::query(
+            "INSERT INTO pg_temp.recon_ours VALUES ($1, $1, 'delivered', true, NULL, $2, $3, $4, $5)",
+        )
+        .bind(Uuid::from_u128(index as u128))
+        .bind(remote_id)
+        .bind(external_id)
+        .bind(phone)
+        .bind(email)
+        .execute(tx.connection())
+        .await
+        .expect("inserted");
     }
     stage::pair(tx.connection()).await.expect("paired");
     let pairs: Vec<(i32, Uuid, i16)> = sqlx::query_as("SELECT n, delivery_id, by FROM pg_temp.recon_pair")
