@@ -59,7 +59,8 @@ async fn tenant(world: &World, slug: &str) -> Outcome<Tenant> {
     let user = NewUser {
         email: "kara@example.com".to_owned(),
         name: "Kara Test".to_owned(),
-        role: Role::Member,
+        role: Role::Manager,
+        partner: None,
         password: NewPassword::Generated,
     };
     let user = store.create_user(user, now).await?.user;

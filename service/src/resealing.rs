@@ -12,9 +12,36 @@ use crate::database::Mode;
 use crate::error::Error;
 use crate::secrets::{Context, Purpose};
 
-/// Table, column, and what its values are sealed for. The id of the row is part of what is authenticated.
-pub const SEALED_COLUMNS: [(&str, &str, Purpose); 2] =
-    [("destination", "url_sealed", Purpose::Url), ("destination", "signing_sealed", Purpose::Signing)];
+/// A sealed column.
+#[derive(Debug, Clone, Copy)]
+pub struct SealedColumn {
+    /// Its table.
+    pub table: &'static str,
+    /// The column whose value is part of what is authenticated.
+    pub id: &'static str,
+    /// The column itself.
+    pub column: &'static str,
+    /// What its values are sealed for.
+    pub purpose: Purpose,
+}
+
+const fn of_destination(column: &'static str, purpose: Purpose) -> SealedColumn {
+    SealedColumn { table: "destination", id: "id", column, purpose }
+}
+
+/// Every sealed column.
+pub const SEALED_COLUMNS: [SealedColumn; 5] = [
+    of_destination("url_sealed", Purpose::Url),
+    of_destination("signing_sealed", Purpose::Signing),
+    of_destination("signing_old_sealed", Purpose::SigningOld),
+    of_destination("credentials_sealed", Purpose::Credentials),
+    SealedColumn {
+        table: "reconciliation_plan",
+        id: "destination_id",
+        column: "api_token_sealed",
+        purpose: Purpose::ApiToken,
+    },
+];
 
 /// What was done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,8 +57,8 @@ pub async fn reseal(app: &App) -> Result<Resealed, Error> {
     let mut done = Resealed::default();
     for tenant in list_tenants(app).await? {
         done.tenants += 1;
-        for (table, column, purpose) in SEALED_COLUMNS {
-            done.values += reseal_column(app, TenantId(tenant.id), table, column, purpose).await?;
+        for column in SEALED_COLUMNS {
+            done.values += reseal_column(app, TenantId(tenant.id), column).await?;
         }
     }
     Ok(done)
@@ -57,26 +84,24 @@ pub async fn forget_older_keys(app: &App) -> Result<Resealed, Error> {
 async fn reseal_column(
     app: &App,
     tenant: TenantId,
-    table: &str,
-    column: &str,
-    purpose: Purpose,
+    SealedColumn { table, id, column, purpose }: SealedColumn,
 ) -> Result<u64, Error> {
     let unsealable = |error| Error::internal(format!("opening {table}.{column} of {tenant}"), error);
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let sql = format!(
-        "SELECT id, {column} FROM {table} WHERE tenant_id = $1 AND {column} IS NOT NULL ORDER BY id FOR UPDATE"
+        "SELECT {id}, {column} FROM {table} WHERE tenant_id = $1 AND {column} IS NOT NULL ORDER BY {id} FOR UPDATE"
     );
     let rows: Vec<(uuid::Uuid, Vec<u8>)> =
         sqlx::query_as(AssertSqlSafe(sql)).bind(tenant.uuid()).fetch_all(tx.connection()).await?;
     let mut count = 0;
-    for (id, sealed) in rows.into_iter().filter(|(_, sealed)| !app.secrets.is_current(sealed)) {
-        let context = Context { tenant, destination: DestinationId(id), purpose };
+    for (row, sealed) in rows.into_iter().filter(|(_, sealed)| !app.secrets.is_current(sealed)) {
+        let context = Context { tenant, destination: DestinationId(row), purpose };
         let plain = app.secrets.open(context, &sealed).map_err(unsealable)?;
         let anew = app.secrets.seal(context, secrecy::ExposeSecret::expose_secret(&plain));
-        let sql = format!("UPDATE {table} SET {column} = $3 WHERE tenant_id = $1 AND id = $2");
+        let sql = format!("UPDATE {table} SET {column} = $3 WHERE tenant_id = $1 AND {id} = $2");
         sqlx::query(AssertSqlSafe(sql))
             .bind(tenant.uuid())
-            .bind(id)
+            .bind(row)
             .bind(anew)
             .execute(tx.connection())
             .await?;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use service::billing::files::Format;
 use service::billing::{links, reports};
 use service::database::Mode;
-use tenants::{KeyKind, NewKey};
+use tenants::{KeyKind, NewKey, Role};
 use tests::TestApp;
 use tests::billing::{books, october, sample};
 
@@ -15,7 +15,8 @@ async fn key(test: &TestApp, tenant: TenantId) -> String {
     let new = NewKey {
         kind: KeyKind::Api,
         name: "test".to_owned(),
-        scope: "admin".to_owned(),
+        role: Role::Admin,
+        scope: "*".to_owned(),
         created_by: None,
         expires_at: None,
     };

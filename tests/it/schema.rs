@@ -300,7 +300,7 @@ async fn every_sealed_column_is_known_to_the_rotation() {
     .await;
     let mut known: Vec<String> = service::resealing::SEALED_COLUMNS
         .iter()
-        .map(|(table, column, _)| format!("{table}.{column}"))
+        .map(|sealed| format!("{}.{}", sealed.table, sealed.column))
         .collect();
     known.sort();
     assert_eq!(sealed, known);

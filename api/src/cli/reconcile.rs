@@ -15,7 +15,7 @@ use service::delivery::manage;
 use service::intake::leads::Page;
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow, Filter};
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::{Counts, List, Request, RunRow, repair, run, runs};
+use service::reconciliation::{Counts, List, Request, RunRow, repair, run as running, runs};
 
 use super::context::Context;
 use super::{Done, Failure, Output, Row, Style};
@@ -332,7 +332,7 @@ async fn reconcile(
         dry_run: arguments.dry_run,
         actor: Actor::Operator.to_string(),
     };
-    let report = run::run(app, tenant, request).await?;
+    let report = running::run(app, tenant, request).await?;
     let mut shown = RunShown::new(report.run, &slug);
     shown.resent = (report.resent > 0).then_some(report.resent);
     shown.found = report.differences.into_iter().map(ExceptionShown::from).collect();
@@ -378,7 +378,7 @@ async fn work(context: &Context, app: &App, tenant: TenantId, command: Command) 
             let row = runs::by_id(&tx, id).await?;
             let slug = manage::by_id(&tx, DestinationId(row.destination_id)).await?.slug;
             let mut shown = RunShown::new(row, &slug);
-            let found = exceptions::of_run(&tx, id, run::SHOWN_MAX).await?;
+            let found = exceptions::of_run(&tx, id, running::SHOWN_MAX).await?;
             shown.found = found.into_iter().map(ExceptionShown::from).collect();
             return print(context, &shown).map(|_| Done::Well);
         }

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use chrono::{DateTime, Utc};
+use domain::access::Right;
 use domain::ids::DestinationId;
 use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
@@ -14,7 +15,6 @@ use service::App;
 use service::database::Mode;
 use service::delivery::manage;
 use service::reconciliation::run::{self, List, Request};
-use tenants::Role;
 
 use super::problem::Problem;
 use super::{caller, upload};
@@ -38,13 +38,11 @@ pub async fn receive(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let viewer = caller::viewer(&app, &Method::POST, &headers).await?;
-    if viewer.role != Role::Admin {
-        return Err(service::Error::Forbidden("this needs the role admin".into()).into());
-    }
-    let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+    viewer.require(Right::ReconciliationWrite)?;
+    let tx = app.begin_for(&viewer, Mode::ReadOnly).await?;
     let destination = DestinationId(manage::by_slug(&tx, &slug).await?.id);
     drop(tx);
-    let upload = upload::receive(&app, body.into_data_stream(), Vec::new()).await?;
+    let upload = upload::receive(&app, viewer.tenant, body.into_data_stream(), Vec::new()).await?;
     let request = Request {
         destination,
         list: List::File {

@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::access::Right;
 use domain::ids::InvalidId;
 use domain::sla::{Bucket, Period};
 use http::{HeaderMap, Method, header};
@@ -113,7 +114,8 @@ pub async fn report(
     let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
     let Query(wanted) = wanted.map_err(|error| Error::invalid("query", error.body_text()))?;
     let now = app.clock.now();
-    let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+    viewer.require(Right::SlaRead)?;
+    let tx = app.begin_for(&viewer, Mode::ReadOnly).await?;
     let (filter, period) = (wanted.filter()?, wanted.period(now)?);
     let body = match report.as_str() {
         "adherence.csv" => export::adherence(&tx, &wanted.question(now)?).await?,

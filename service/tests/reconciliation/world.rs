@@ -1,5 +1,6 @@
 //! A tenant whose leads have been handed over, and their list.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -68,6 +69,8 @@ impl World {
             kind: "bonzo".to_owned(),
             url: crm.url().into(),
             first_name_fallback: Some("Friend".to_owned()),
+            settings: None,
+            credentials: BTreeMap::new(),
         };
         let destination = DestinationId(manage::create(&app, tenant, new).await.expect("one").0.id);
         Self { app, folder, tenant, source, destination, crm, _database: database }
