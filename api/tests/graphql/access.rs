@@ -90,7 +90,10 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "destination" => format!("destination(id: \"{destination}\") {{ id }}"),
         "delivery" => format!("delivery(id: \"delivery_{some}\") {{ id }}"),
         "deliveryStatistics" => "deliveryStatistics(since: \"2026-11-01T00:00:00Z\") { total }".to_owned(),
-        "viewer" | "sources" | "destinations" => format!("{field} {{ id }}"),
+        "viewer" | "sources" | "destinations" | "users" | "invitations" | "teams" | "apiKeys"
+        | "sessions" => {
+            format!("{field} {{ id }}")
+        }
         "leads" | "imports" | "failedRecords" | "deliveries" => format!("{field} {{ nodes {{ id }} }}"),
         "signIn" => {
             "signIn(input: { tenant: \"acme\", email: \"a@b.de\", password: \"x\" }) { expiresAt }".to_owned()
@@ -133,7 +136,6 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "destinationDryRun" => {
             format!("destinationDryRun(destination: \"dest_{some}\", lead: \"lead_{some}\") {{ verdict }}")
         }
-        "users" | "invitations" | "teams" | "apiKeys" | "sessions" => format!("{field} {{ id }}"),
         "accessSettings" => "accessSettings { agentsSeeTheirTeamsOnly }".to_owned(),
         "auditLog" => "auditLog { entries { id } }".to_owned(),
         "inviteUser" => "inviteUser(input: { email: \"n@b.de\", role: AGENT }) { error { code } }".to_owned(),
