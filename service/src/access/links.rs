@@ -365,7 +365,7 @@ pub async fn set_ancestors(app: &App, viewer: &Viewer, origins: Vec<String>) -> 
         )
     })?;
     let database = app.tenants.open(viewer.tenant).await?;
-    database.set_frame_ancestors(checked).await?;
+    database.set_frame_ancestors(checked, app.clock.now()).await?;
     let set = database.frame_ancestors().await?;
     let detail = json!({ "origins": set });
     audit(app, viewer.tenant, viewer.actor, "frame.ancestors_set", viewer.tenant, detail).await?;
