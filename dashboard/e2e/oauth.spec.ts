@@ -22,6 +22,16 @@ async function atProvider(page: Page, login: string) {
   await page.getByRole('button', { name: 'Continue' }).click();
 }
 
+/** The states that a page's requests carry, as they come. */
+function statesOf(page: Page): string[] {
+  const states: string[] = [];
+  page.on('request', (request) => {
+    const state = new URL(request.url()).searchParams.get('state');
+    if (state !== null) states.push(state);
+  });
+  return states;
+}
+
 async function inFreshBrowser(browser: Browser, work: (page: Page) => Promise<void>) {
   const context = await browser.newContext({ baseURL: base });
   await work(await context.newPage());
@@ -70,15 +80,14 @@ test('a person of a domain that may join signs in with the provider and comes to
 
 test('what was begun in another browser signs nobody in here', async ({ browser }) => {
   await inFreshBrowser(browser, async (attacker) => {
-    let state: string | null = null;
-    attacker.on('request', (request) => { state ??= new URL(request.url()).searchParams.get('state'); });
+    const states = statesOf(attacker);
     await attacker.goto(`/t/${person.tenant}/oauth/${slug}/start?next=/leads`);
     await expect(attacker.getByPlaceholder('Enter any login')).toBeVisible();
-    expect(state).toHaveLength(43);
+    expect(states[0]).toHaveLength(43);
     await inFreshBrowser(browser, async (victim) => {
       // With a sign-in of its own under way, too.
       await victim.goto(`/t/${person.tenant}/oauth/${slug}/start?next=/leads`);
-      await victim.goto(`/t/${person.tenant}/oauth/${slug}/callback?code=stolen&state=${state ?? ''}&iss=${encodeURIComponent(provider.url)}`);
+      await victim.goto(`/t/${person.tenant}/oauth/${slug}/callback?code=stolen&state=${states[0] ?? ''}&iss=${encodeURIComponent(provider.url)}`);
       await expect(victim.getByRole('alert')).toContainText('took too long, or was used already');
       expect((await victim.context().cookies()).filter(({ name: cookie }) => cookie.includes('session'))).toEqual([]);
     });
@@ -87,10 +96,9 @@ test('what was begun in another browser signs nobody in here', async ({ browser 
 
 test('an answer in another provider’s name is refused before its code is used', async ({ browser }) => {
   await inFreshBrowser(browser, async (page) => {
-    let state: string | null = null;
-    page.on('request', (request) => { state ??= new URL(request.url()).searchParams.get('state'); });
+    const states = statesOf(page);
     await page.goto(`/t/${person.tenant}/oauth/${slug}/start?next=/leads`);
-    await page.goto(`/t/${person.tenant}/oauth/${slug}/callback?code=x&state=${state ?? ''}&iss=https://evil.example`);
+    await page.goto(`/t/${person.tenant}/oauth/${slug}/callback?code=x&state=${states[0] ?? ''}&iss=https://evil.example`);
     await expect(page.getByRole('alert')).toContainText('did not answer as it should');
   });
 });

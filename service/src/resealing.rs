@@ -6,7 +6,7 @@
 use domain::ids::{DestinationId, TenantId};
 use sqlx::AssertSqlSafe;
 
-use crate::access::list_tenants;
+use crate::access::{links, list_tenants, oauth};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -60,6 +60,8 @@ pub async fn reseal(app: &App) -> Result<Resealed, Error> {
         for column in SEALED_COLUMNS {
             done.values += reseal_column(app, TenantId(tenant.id), column).await?;
         }
+        done.values += oauth::providers::reseal(app, TenantId(tenant.id)).await?;
+        done.values += links::reseal(app, TenantId(tenant.id)).await?;
     }
     Ok(done)
 }

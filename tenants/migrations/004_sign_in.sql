@@ -86,7 +86,8 @@ CREATE INDEX frame_session_by_link ON frame_session (link_id);
 
 -- Pages that may show Baton in a frame, as Content-Security-Policy writes them.
 CREATE TABLE frame_ancestor (
-    origin TEXT NOT NULL PRIMARY KEY
+    origin TEXT NOT NULL PRIMARY KEY,
+    created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- CRMs whose signed frames prove a person.

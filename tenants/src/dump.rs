@@ -10,8 +10,18 @@ use crate::error::Fault;
 use crate::{Error, Tenant};
 
 /// Columns that prove or seal something: whoever moves elsewhere makes new ones.
-const SECRET_COLUMNS: [&str; 5] =
-    ["password_hash", "secret_hash", "private_key", "email_hash", "address_hash"];
+const SECRET_COLUMNS: [&str; 10] = [
+    "password_hash",
+    "secret_hash",
+    "private_key",
+    "email_hash",
+    "address_hash",
+    "state_hash",
+    "browser_hash",
+    "code_hash",
+    "challenge",
+    "proof_hash",
+];
 /// And whatever a column's name says is sealed.
 const SEALED: &str = "_sealed";
 /// Rows that are read at a time.

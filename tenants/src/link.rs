@@ -335,15 +335,16 @@ impl Tenant {
     }
 
     /// Sets the origins that may show Baton in a frame. Their form is the service's to check.
-    pub async fn set_frame_ancestors(&self, origins: Vec<String>) -> Result<(), Error> {
+    pub async fn set_frame_ancestors(&self, origins: Vec<String>, now: DateTime<Utc>) -> Result<(), Error> {
         if origins.len() > ANCESTORS_MAX {
             return Err(Error::InvalidField { field: "ancestors", must: "must be at most 50" });
         }
         self.write("set frame ancestors", async move |transaction| {
             transaction.execute("DELETE FROM frame_ancestor", ()).await?;
             for origin in origins {
-                let sql = "INSERT INTO frame_ancestor (origin) VALUES (?1) ON CONFLICT DO NOTHING";
-                transaction.execute(sql, [origin]).await?;
+                let sql =
+                    "INSERT INTO frame_ancestor (origin, created_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+                transaction.execute(sql, params![origin, now.timestamp_millis()]).await?;
             }
             Ok(())
         })

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use service::access::Viewer;
 use service::access::links::{self, LinkPage, Wanted};
+use service::resealing;
 use sha2::{Digest as _, Sha256};
 use tenants::{FrameProofKind, NewPassword, NewUser, ResourceLink, Role};
 use tests::TestApp;
@@ -217,6 +218,24 @@ async fn a_signed_frame_lets_its_person_in_once() {
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "the page is shown, and asks to sign in");
         assert!(answer.cookies().is_empty(), "{refused}");
     }
+}
+
+/// A CRM's secret is sealed: it survives the rotation of the key that seals, and the older key may then be forgotten.
+#[tokio::test]
+async fn a_crms_secret_survives_the_rotation_of_the_sealing_key() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let user = admin(&test, tenant).await;
+    let link = leads_link(&test, tenant, user).await;
+    let viewer = Viewer::user(tenant, user, Role::Admin);
+    let secret = Some(SecretString::from("consumer secret"));
+    links::set_proof(&test.app, &viewer, FrameProofKind::Salesforce, secret, None).await.expect("the proof");
+    test.app.secrets.rotate().expect("a new key");
+    assert_eq!(resealing::reseal(&test.app).await.expect("sealed anew").values, 1);
+    resealing::forget_older_keys(&test.app).await.expect("forgotten");
+    let signed = salesforce("consumer secret", "ada@example.com", test.app.clock.now().timestamp_millis());
+    let framed = post_frame(&test.web(), &link, form("signed_request", &signed)).await;
+    assert_eq!(framed.cookies().len(), 2);
 }
 
 /// One tenant's link is nothing to another's people.

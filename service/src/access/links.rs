@@ -365,7 +365,7 @@ pub async fn set_ancestors(app: &App, viewer: &Viewer, origins: Vec<String>) -> 
         )
     })?;
     let database = app.tenants.open(viewer.tenant).await?;
-    database.set_frame_ancestors(checked).await?;
+    database.set_frame_ancestors(checked, app.clock.now()).await?;
     let set = database.frame_ancestors().await?;
     let detail = json!({ "origins": set });
     audit(app, viewer.tenant, viewer.actor, "frame.ancestors_set", viewer.tenant, detail).await?;
@@ -431,6 +431,26 @@ pub async fn set_proof(
     app.tenants.open(tenant).await?.set_frame_proof(kind, proof, app.clock.now()).await?;
     audit(app, tenant, viewer.actor, "frame.proof_set", kind.as_str(), json!({ "taken": taken })).await?;
     Ok(())
+}
+
+/// Seals anew what an older key has sealed; says how many secrets those were.
+pub(crate) async fn reseal(app: &App, tenant: TenantId) -> Result<u64, Error> {
+    let database = app.tenants.open(tenant).await?;
+    let mut count = 0;
+    for proof in database.frame_proofs().await? {
+        if app.secrets.is_current(&proof.secret_sealed) {
+            continue;
+        }
+        let kind = proof.kind;
+        let context = Context::of_row(tenant, tenant.uuid(), Purpose::FrameProof(kind.as_str()));
+        let plain = app.secrets.open(context, &proof.secret_sealed);
+        let plain = plain.map_err(|error| Error::internal("opening a CRM's secret", error))?;
+        let secret_sealed = app.secrets.seal(context, plain.expose_secret());
+        let anew = FrameProof { secret_sealed, ..proof };
+        database.set_frame_proof(kind, Some(anew), app.clock.now()).await?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 #[cfg(test)]

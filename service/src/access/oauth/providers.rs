@@ -110,6 +110,24 @@ pub async fn delete(app: &App, viewer: &Viewer, id: ProviderId) -> Result<(), Er
     Ok(())
 }
 
+/// Seals anew what an older key has sealed; says how many secrets those were.
+pub(crate) async fn reseal(app: &App, tenant: TenantId) -> Result<u64, Error> {
+    let database = app.tenants.open(tenant).await?;
+    let mut count = 0;
+    for provider in database.providers().await? {
+        let sealed = provider.client_secret_sealed.filter(|sealed| !app.secrets.is_current(sealed));
+        let Some(sealed) = sealed else { continue };
+        let context = Context::of_row(tenant, provider.id.uuid(), Purpose::ProviderSecret);
+        let plain = app.secrets.open(context, &sealed);
+        let plain = plain.map_err(|error| Error::internal("opening a provider's secret", error))?;
+        let anew = seal(app, tenant, provider.id, &plain);
+        let change = ProviderChange { client_secret_sealed: Some(anew), ..ProviderChange::default() };
+        database.update_provider(provider.id, change).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
 fn seal(app: &App, tenant: TenantId, id: ProviderId, secret: &SecretString) -> Vec<u8> {
     let context = Context::of_row(tenant, id.uuid(), Purpose::ProviderSecret);
     app.secrets.seal(context, secret.expose_secret())
