@@ -28,7 +28,8 @@ pub struct Model {
     /// Missed now.
     pub missed_now: i32,
     /// The leads whose journeys tell of it: the last that were missed.
-    pub lead_ids: Uuid,
+    #[sea_orm(column_type = "Array(sea_orm::sea_query::RcOrArc::new(sea_orm::sea_query::ColumnType::Uuid))")]
+    pub lead_ids: Vec<Uuid>,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

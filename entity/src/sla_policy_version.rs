@@ -28,8 +28,7 @@ pub struct Model {
     #[sea_orm(column_type = "JsonBinary", nullable)]
     pub calendar: Option<Json>,
     /// Why a clock may be paused; empty: it may not.
-    #[sea_orm(column_type = "Text")]
-    pub pause_reasons: String,
+    pub pause_reasons: Vec<String>,
     /// Created at.
     pub created_at: DateTimeUtc,
     /// Created by.

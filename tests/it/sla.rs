@@ -383,9 +383,9 @@ async fn policies_choose_by_what_the_lead_is() {
     let (test, tenant, _crm) = world(vec![]).await;
     let app = &test.app;
     let mut strict = draft(5, None);
-    strict.conditions.lead_types = vec!["refi".to_owned()];
+    strict.conditions.states = vec!["co".to_owned()];
     let new = NewPolicy {
-        name: "Refinancing first".to_owned(),
+        name: "Colorado first".to_owned(),
         clock: "processing".to_owned(),
         starts_with: None,
         stops_with: None,
@@ -410,15 +410,15 @@ async fn policies_choose_by_what_the_lead_is() {
     import_file(app, tenant, &source, &tests::fixture("experian.csv")).await;
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let due: Vec<(Option<String>, i64, i64)> = sqlx::query_as(
-        "SELECT lower(lead_type), extract(epoch FROM due_at - started_at)::bigint, count(*) FROM sla_clock
+        "SELECT state, extract(epoch FROM due_at - started_at)::bigint, count(*) FROM sla_clock
          WHERE clock = 'processing' GROUP BY 1, 2 ORDER BY 1, 2",
     )
     .fetch_all(&mut *tx.lock().await)
     .await
     .expect("rows");
     assert!(due.len() > 1, "{due:?}");
-    for (lead_type, seconds, _) in &due {
-        assert_eq!(*seconds, if lead_type.as_deref() == Some("refi") { 300 } else { 900 }, "{due:?}");
+    for (state, seconds, _) in &due {
+        assert_eq!(*seconds, if state.as_deref() == Some("CO") { 300 } else { 900 }, "{due:?}");
     }
     drop(tx);
     let rival = test.tenant("globex").await;

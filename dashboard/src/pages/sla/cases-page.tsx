@@ -210,7 +210,7 @@ export function CasesPage() {
       <PageHeader title="Cases" back={{ to: '/sla', label: 'Service levels' }} lead="When adherence falls below the threshold, a case opens and help can be booked; it closes when adherence has recovered.">
         <Button variant="default" onClick={() => { setSetting(true); }}>When help opens</Button>
       </PageHeader>
-      {data && data.slaThresholds.length === 0 && (
+      {data?.slaThresholds.length === 0 && (
         <Alert mb="md" variant="light" color="gray" title="No threshold is set">Cases open once it is said below which share in target help is needed.</Alert>
       )}
       <Panel title="Cases, newest first" flush>

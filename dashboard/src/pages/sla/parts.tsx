@@ -249,7 +249,7 @@ export function HeatMap({ board }: { board: Board }) {
           const hours = Array.from({ length: 24 }, (_, hour) => hour);
           return (
             <>
-              <div className={classes.heatScroll} role="region" aria-label="Heat map" tabIndex={0}>
+              <div className={classes.heatScroll}>
                 <table className={classes.heat}>
                   <caption className="visually-hidden">Percent in target by weekday and hour</caption>
                   <thead><tr><th scope="col"><span className="visually-hidden">Weekday</span></th>{hours.map((hour) => <th key={hour} scope="col">{hour}</th>)}</tr></thead>
