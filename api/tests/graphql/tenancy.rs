@@ -93,8 +93,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let theirs = ids(&world).await;
     let (source, destination) = (&world.rival.source, &world.rival.destination);
     let Ids { lead, delivery, failed, import, billing } = &theirs;
-    let Billing { plan, partner, report, link } = billing;
-    let spec = "{ currency: \"USD\", levels: [{ name: \"A\", price: \"1\" }], lead_types: [{ name: \"B\" }], action_types: [\"C\"] }";
+    let [billing_absent, nothing, billing_unknown, billing_refused] = billing_documents(billing, lead);
     let absent = [
         format!("{{ it: lead(id: \"{lead}\") {{ id }} }}"),
         format!("{{ it: source(id: \"{source}\") {{ id }} }}"),
@@ -102,13 +101,6 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("{{ it: failedRecord(id: \"{failed}\") {{ id }} }}"),
         format!("{{ it: destination(id: \"{destination}\") {{ id }} }}"),
         format!("{{ it: delivery(id: \"{delivery}\") {{ id }} }}"),
-        format!("{{ it: partner(id: \"{partner}\") {{ id }} }}"),
-        format!("{{ it: ratePlan(id: \"{plan}\") {{ id }} }}"),
-        format!("{{ it: billingReport(id: \"{report}\") {{ id }} }}"),
-    ];
-    let nothing = [
-        format!("{{ it: billingReports(partner: \"{partner}\") {{ id }} }}"),
-        format!("{{ it: leadBilling(lead: \"{lead}\") {{ line }} }}"),
     ];
     let empty = [
         format!("{{ it: leads(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
@@ -138,44 +130,16 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("mutation {{ it: dismissFailedRecord(id: \"{failed}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: cancelImport(id: \"{import}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: retryDelivery(id: \"{delivery}\") {{ error {{ code }} }} }}"),
-        format!(
-            "mutation {{ it: createPartner(input: {{ slug: \"p\", email: \"a@b.example\", ratePlan: \"{plan}\" }}) {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: updatePartner(input: {{ id: \"{partner}\", name: \"X\" }}) {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: addRatePlanVersion(input: {{ ratePlan: \"{plan}\", effectiveFrom: \"2026-01-01\", spec: {spec} }}) {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: recordActions(partner: \"{partner}\", actions: []) {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: closeBillingPeriod(partner: \"{partner}\", period: \"2026-09\") {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: reissueBillingReport(report: \"{report}\", reason: \"x\") {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: voidBillingReport(report: \"{report}\", reason: \"x\") {{ error {{ code }} }} }}"
-        ),
-        format!(
-            "mutation {{ it: createReportLink(report: \"{report}\", format: CSV, minutes: 5) {{ error {{ code }} }} }}"
-        ),
-        format!("mutation {{ it: revokeReportLink(id: \"{link}\") {{ error {{ code }} }} }}"),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),
         format!(
             "{{ it: deliveryStatistics(since: \"2026-11-20T00:00:00Z\", destination: \"{destination}\") {{ total }} }}"
         ),
-        format!("{{ it: billingDraft(partner: \"{partner}\", period: \"2026-10\") {{ over }} }}"),
-        format!(
-            "{{ it: billingWhatIf(partner: \"{partner}\", period: \"2026-10\", spec: {spec}) {{ difference }} }}"
-        ),
-        format!("{{ it: billingTrend(partner: \"{partner}\") {{ id }} }}"),
-        format!("{{ it: billingDifference(before: \"{report}\", after: \"{report}\") {{ changed }} }}"),
     ];
+    let absent = [&absent[..], &billing_absent].concat();
+    let unknown = [&unknown[..], &billing_unknown].concat();
+    let refused = [&refused[..], &billing_refused].concat();
     let admin = &world.acme.admin;
     for document in &absent {
         let own = world.data(&world.rival.admin, document, Value::Null).await;
@@ -203,6 +167,47 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         world.data(admin, "{ leads { nodes { id } totalCount } }", Value::Null).await["leads"],
         json!({ "nodes": [], "totalCount": 0 })
     );
+}
+
+/// What is asked with the ids of another tenant's billing: absent, an empty list, unknown in the payload, refused.
+fn billing_documents(billing: &Billing, lead: &str) -> [Vec<String>; 4] {
+    const SPEC: &str = "{ currency: \"USD\", levels: [{ name: \"A\", price: \"1\" }], lead_types: [{ name: \"B\" }], action_types: [\"C\"] }";
+    let Billing { plan, partner, report, link } = billing;
+    let query = |text: String| format!("{{ it: {text} }}");
+    let change = |text: String| format!("mutation {{ it: {text} {{ error {{ code }} }} }}");
+    let absent = vec![
+        query(format!("partner(id: \"{partner}\") {{ id }}")),
+        query(format!("ratePlan(id: \"{plan}\") {{ id }}")),
+        query(format!("billingReport(id: \"{report}\") {{ id }}")),
+    ];
+    let nothing = vec![
+        query(format!("billingReports(partner: \"{partner}\") {{ id }}")),
+        query(format!("leadBilling(lead: \"{lead}\") {{ line }}")),
+    ];
+    let unknown = vec![
+        change(format!(
+            "createPartner(input: {{ slug: \"p\", email: \"a@b.example\", ratePlan: \"{plan}\" }})"
+        )),
+        change(format!("updatePartner(input: {{ id: \"{partner}\", name: \"X\" }})")),
+        change(format!(
+            "addRatePlanVersion(input: {{ ratePlan: \"{plan}\", effectiveFrom: \"2026-01-01\", spec: {SPEC} }})"
+        )),
+        change(format!("recordActions(partner: \"{partner}\", actions: [])")),
+        change(format!("closeBillingPeriod(partner: \"{partner}\", period: \"2026-09\")")),
+        change(format!("reissueBillingReport(report: \"{report}\", reason: \"x\")")),
+        change(format!("voidBillingReport(report: \"{report}\", reason: \"x\")")),
+        change(format!("createReportLink(report: \"{report}\", format: CSV, minutes: 5)")),
+        change(format!("revokeReportLink(id: \"{link}\")")),
+    ];
+    let refused = vec![
+        query(format!("billingDraft(partner: \"{partner}\", period: \"2026-10\") {{ over }}")),
+        query(format!(
+            "billingWhatIf(partner: \"{partner}\", period: \"2026-10\", spec: {SPEC}) {{ difference }}"
+        )),
+        query(format!("billingTrend(partner: \"{partner}\") {{ id }}")),
+        query(format!("billingDifference(before: \"{report}\", after: \"{report}\") {{ changed }}")),
+    ];
+    [absent, nothing, unknown, refused]
 }
 
 /// Walks the schema: whatever root field takes an id, itself or inside of an input, is among the documents.
