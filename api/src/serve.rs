@@ -46,7 +46,7 @@ pub(crate) async fn run(config: Config, arguments: Arguments) -> Result<Done, Fa
     eprintln!("Baton listens on http://{address}; Postgres is {}", app.database.server());
     let stop = stop_token();
     let workers = if arguments.no_worker { JoinSet::new() } else { workers(&app, &stop)? };
-    serve(listener, edge::router(Arc::clone(&app))?, &config.http, stop.clone()).await;
+    serve(listener, edge::router(Arc::clone(&app), &config.http)?, &config.http, stop.clone()).await;
     finish(&app, workers).await
 }
 

@@ -1,6 +1,7 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [import] [rules] [graphql] [delivery] [billing] [--scale 0.1] [--output json]`; all of them when none is named. Each measure
+//! `bench [access] [import] [rules] [graphql] [delivery] [billing] [--scale 0.1] [--output json]`; all of them when none is
+//! named. Each measure
 //! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
 //! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod access;
 mod billing;
 mod data;
 mod delivery;
@@ -68,6 +70,7 @@ impl Size {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
+    Access,
     Import,
     Rules,
     Graphql,
@@ -131,6 +134,9 @@ async fn measure(named: &[Measure], size: Size) -> Outcome<Vec<Line>> {
     let mut lines = Vec::new();
     if wanted(Measure::Rules) {
         lines.extend(rules::measure(size));
+    }
+    if wanted(Measure::Access) {
+        lines.extend(access::measure(size).await?);
     }
     if wanted(Measure::Import) {
         lines.extend(import::measure(size).await?);

@@ -20,8 +20,8 @@ const hour = 60 * minute;
 
 export const tenant = { id: id('tenant'), slug: 'acme', name: 'Acme Lending', timeZone: 'America/Denver' };
 export const users = {
-  'demo@acme.example': { id: id('user'), email: 'demo@acme.example', name: 'Dana Whitfield', role: 'ADMIN', tenant },
-  'member@acme.example': { id: id('user'), email: 'member@acme.example', name: 'Sam Okafor', role: 'MEMBER', tenant },
+  'demo@acme.example': { id: id('user'), email: 'demo@acme.example', name: 'Dana Whitfield', role: 'ADMIN', rights: ['own', 'leads:read', 'leads:write', 'sources:write', 'destinations:write'], tenant },
+  'member@acme.example': { id: id('user'), email: 'member@acme.example', name: 'Sam Okafor', role: 'AGENT', rights: ['own', 'leads:read', 'leads:write'], tenant },
 };
 
 const mapping = {

@@ -124,6 +124,14 @@ id! {
     ApiKeyId = "key";
     /// A browser's session.
     SessionId = "session";
+    /// People of a tenant who work together.
+    TeamId = "team";
+    /// A person who was asked to join.
+    InvitationId = "invite";
+    /// What a program stays signed in with.
+    RefreshTokenId = "refresh";
+    /// A line of the audit log.
+    AuditId = "audit";
 }
 
 #[cfg(test)]

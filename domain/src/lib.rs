@@ -3,6 +3,7 @@
 //! Whatever needs the time takes it as an argument; whatever needs an id is given one. So each
 //! rule can be tested by a table or a property, and gives the same answer on replay.
 //!
+//! * [`access`] – roles, rights, and the table between them.
 //! * [`ids`] – typed identifiers, as every floor uses them.
 //! * [`lead`] – what a clean lead is.
 //! * [`journey`] – the steps of a lead's journey.
@@ -10,6 +11,7 @@
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 //! * [`billing`] – rate plans, rating, duplicates and caps, report totals.
 
+pub mod access;
 pub mod billing;
 pub mod delivery;
 pub mod ids;

@@ -20,6 +20,8 @@ pub struct Model {
     pub time_zone: String,
     /// When it was made.
     pub created_at: DateTimeUtc,
+    /// Since when nobody gets in and nothing is delivered.
+    pub suspended_at: Option<DateTimeUtc>,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

@@ -30,6 +30,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000002_journey.down.sql"),
             ),
             sql(
+                "m20261121_000007_access",
+                include_str!("sql/000007_access.up.sql"),
+                include_str!("sql/000007_access.down.sql"),
+            ),
+            sql(
                 "m20261121_000008_billing",
                 include_str!("sql/000008_billing.up.sql"),
                 include_str!("sql/000008_billing.down.sql"),

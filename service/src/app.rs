@@ -9,7 +9,8 @@ use migration::{Migrator, MigratorTrait};
 use tenants::{StoreOptions, TokenSettings, Tokens};
 use tokio::sync::{Notify, watch};
 
-use crate::database::{self, Database, Mode, TenantTx};
+use crate::access::Viewer;
+use crate::database::{self, Database, Mode, Sight, TenantTx};
 use crate::delivery;
 use crate::error::Error;
 use crate::runtime::{Clock, Ids};
@@ -57,6 +58,10 @@ pub struct Settings {
     pub issuer: String,
     /// The delivery worker.
     pub delivery: delivery::Settings,
+    /// Tests only: row-level security is told this tenant, whichever one an operation is for. So its filters are wrong,
+    /// and what is still found is what row-level security alone would let through.
+    #[cfg(feature = "testing")]
+    pub row_security_of: Option<TenantId>,
     /// Where files of billing reports are kept.
     pub storage: storage::Settings,
 }
@@ -73,6 +78,8 @@ impl Settings {
             imports_at_once: 2,
             issuer: "http://localhost:8080".to_owned(),
             delivery: delivery::Settings::default(),
+            #[cfg(feature = "testing")]
+            row_security_of: None,
             storage: storage::Settings::default(),
         }
     }
@@ -182,7 +189,20 @@ impl App {
 
     /// A transaction that sees and writes that tenant's rows only.
     pub async fn begin(&self, tenant: TenantId, mode: Mode) -> Result<TenantTx, Error> {
-        Ok(TenantTx::begin(&self.database.app, tenant, mode).await?)
+        self.begin_seeing(tenant, &Sight::Everything, mode).await
+    }
+
+    /// A transaction that sees what that caller may see.
+    pub async fn begin_for(&self, viewer: &Viewer, mode: Mode) -> Result<TenantTx, Error> {
+        self.begin_seeing(viewer.tenant, &viewer.sight(), mode).await
+    }
+
+    async fn begin_seeing(&self, tenant: TenantId, sight: &Sight, mode: Mode) -> Result<TenantTx, Error> {
+        #[cfg(feature = "testing")]
+        if let Some(other) = self.settings.row_security_of {
+            return Ok(TenantTx::begin_confused(&self.database.app, tenant, other, mode).await?);
+        }
+        Ok(TenantTx::begin_seeing(&self.database.app, tenant, sight, mode).await?)
     }
 
     /// What the intake rules need to know beside the record.

@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod error;
 pub mod intake;
 mod naming;
+pub mod resealing;
 pub mod runtime;
 pub mod secrets;
 pub mod storage;

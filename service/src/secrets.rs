@@ -5,6 +5,10 @@
 //! with the first key and opened with whichever sealed them. What the value belongs to is authenticated
 //! with it, so a row's secret cannot be moved to another tenant, destination or column.
 //!
+//! Rotation: [`Secrets::rotate`] puts a new key in front of the file's; other processes read the file again when they
+//! meet a value that they cannot open; [`crate::resealing`] seals every stored value anew; then the older keys are
+//! forgotten ([`Secrets::forget_older`]).
+//!
 //! Nonces are random: at 96 bits and a few values a destination a collision is not to be feared
 //! (NIST SP 800-38D allows 2³² a key).
 
@@ -12,6 +16,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
@@ -47,6 +52,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Only keys that stand in a file can be rotated by command.
+    #[error("the keys are configured, not in a file: configure the new one with the old one behind it")]
+    Configured,
     /// The value was sealed with a key that is not configured.
     #[error("sealed with a key that is not configured; add the old key to the configuration")]
     UnknownKey,
@@ -87,7 +95,9 @@ impl Context {
 
 /// The keys, ready for use.
 pub struct Secrets {
-    keys: Vec<Key>,
+    keys: RwLock<Arc<[Key]>>,
+    /// Where they stand, unless they were configured.
+    file: Option<PathBuf>,
 }
 
 struct Key {
@@ -97,15 +107,16 @@ struct Key {
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Secrets").field("keys", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("Secrets").field("keys", &self.keys().len()).finish_non_exhaustive()
     }
 }
 
 impl Secrets {
     /// From configuration: `current` seals and opens, `older` ones only open. Each is 32 bytes in base64.
     pub fn from_base64(current: &SecretString, older: &[SecretString]) -> Result<Self, Error> {
-        let keys = std::iter::once(current).chain(older).map(Key::from_base64).collect::<Result<_, _>>()?;
-        Ok(Self { keys })
+        let keys =
+            std::iter::once(current).chain(older).map(Key::from_base64).collect::<Result<Arc<_>, _>>()?;
+        Ok(Self { keys: RwLock::new(keys), file: None })
     }
 
     /// From `secret.key` in the data folder, made with mode 0600 when it is not there.
@@ -122,16 +133,58 @@ impl Secrets {
             }
             Err(other) => return Err(at(other)),
         }
-        if fs::metadata(&path).map_err(at)?.mode() & 0o077 != 0 {
-            return Err(Error::ExposedFile { path });
-        }
-        let text = SecretString::from(fs::read_to_string(&path).map_err(at)?);
-        Self::from_base64(&text, &[])
+        Ok(Self { keys: RwLock::new(read(&path)?), file: Some(path) })
+    }
+
+    /// Puts a new key in front of the file's: from now on it seals. The older ones still open.
+    pub fn rotate(&self) -> Result<(), Error> {
+        let path = self.file.as_ref().ok_or(Error::Configured)?;
+        let at = |source| Error::File { path: path.clone(), source };
+        let older = SecretString::from(fs::read_to_string(path).map_err(at)?);
+        replace(path, &format!("{}\n{}", BASE64.encode(random_bytes()), older.expose_secret()))
+            .map_err(at)?;
+        self.reload(path)
+    }
+
+    /// Forgets every key but the one that seals. Whatever is still sealed with another is lost: see that nothing is.
+    pub fn forget_older(&self) -> Result<(), Error> {
+        let path = self.file.as_ref().ok_or(Error::Configured)?;
+        let at = |source| Error::File { path: path.clone(), source };
+        let text = SecretString::from(fs::read_to_string(path).map_err(at)?);
+        let current = text.expose_secret().lines().next().unwrap_or_default();
+        replace(path, &format!("{current}\n")).map_err(at)?;
+        self.reload(path)
+    }
+
+    /// How many keys there are: one, unless a rotation is under way.
+    pub fn key_count(&self) -> usize {
+        self.keys().len()
+    }
+
+    /// The name of the key that seals now: bytes 1 to 4 of what it seals.
+    pub fn current_key(&self) -> [u8; KEY_NAME_BYTES] {
+        self.keys()[0].name
+    }
+
+    /// Whether a value is sealed with the key that seals now.
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        sealed.get(1..=KEY_NAME_BYTES) == Some(self.keys()[0].name.as_slice())
+    }
+
+    fn keys(&self) -> Arc<[Key]> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn reload(&self, path: &Path) -> Result<(), Error> {
+        let keys = read(path)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
     }
 
     /// Seals a value for where it belongs.
     pub fn seal(&self, context: Context, plain: &str) -> Vec<u8> {
-        let key = &self.keys[0];
+        let keys = self.keys();
+        let key = &keys[0];
         let mut text = plain.as_bytes().to_vec();
         let nonce = key
             .key
@@ -145,14 +198,25 @@ impl Secrets {
         sealed
     }
 
-    /// Opens a value that was sealed for the same place.
+    /// Opens a value that was sealed for the same place, also with a key that another process has just made.
     pub fn open(&self, context: Context, sealed: &[u8]) -> Result<SecretString, Error> {
+        match (self.open_with_known(context, sealed), &self.file) {
+            (Err(Error::UnknownKey), Some(path)) => {
+                self.reload(path)?;
+                self.open_with_known(context, sealed)
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    fn open_with_known(&self, context: Context, sealed: &[u8]) -> Result<SecretString, Error> {
         let (head, text) = sealed.split_at_checked(HEAD_BYTES).ok_or(Error::Tampered)?;
         if head[0] != FORMAT {
             return Err(Error::Tampered);
         }
         let (name, nonce) = head[1..].split_at(KEY_NAME_BYTES);
-        let key = self.keys.iter().find(|key| key.name == name).ok_or(Error::UnknownKey)?;
+        let keys = self.keys();
+        let key = keys.iter().find(|key| key.name == name).ok_or(Error::UnknownKey)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Error::Tampered)?;
         let mut text = text.to_vec();
         let plain = key
@@ -187,6 +251,29 @@ fn random_bytes() -> [u8; KEY_BYTES] {
     let mut bytes = [0; KEY_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
+}
+
+/// The keys of a file, one a line, the one that seals first.
+fn read(path: &Path) -> Result<Arc<[Key]>, Error> {
+    let at = |source| Error::File { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(at)?.mode() & 0o077 != 0 {
+        return Err(Error::ExposedFile { path: path.to_owned() });
+    }
+    let text = SecretString::from(fs::read_to_string(path).map_err(at)?);
+    let lines = text.expose_secret().lines().filter(|line| !line.trim().is_empty());
+    let keys = lines.map(|line| Key::from_base64(&line.into())).collect::<Result<Arc<[Key]>, _>>()?;
+    if keys.is_empty() { Err(Error::InvalidKey) } else { Ok(keys) }
+}
+
+/// Writes the file anew: all of it or nothing, durable.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_extension(format!("key.{}", std::process::id()));
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
@@ -264,6 +351,33 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half-made stays");
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(Secrets::load_or_create(folder.path()), Err(Error::ExposedFile { .. })));
+    }
+
+    #[test]
+    fn a_rotation_is_seen_by_other_processes_and_ends_with_the_old_key_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = context(1, 2, Purpose::Url);
+        let (one, other) = (
+            Secrets::load_or_create(folder.path()).unwrap(),
+            Secrets::load_or_create(folder.path()).unwrap(),
+        );
+        let old = one.seal(here, "s");
+        one.rotate().unwrap();
+        let new = one.seal(here, "s");
+        assert!(one.is_current(&new) && !one.is_current(&old));
+        for secrets in [&one, &other] {
+            for sealed in [&old, &new] {
+                assert_eq!(secrets.open(here, sealed).unwrap().expose_secret(), "s");
+            }
+        }
+        assert_eq!((one.key_count(), other.key_count()), (2, 2));
+        one.forget_older().unwrap();
+        assert!(matches!(one.open(here, &old), Err(Error::UnknownKey)));
+        assert_eq!(one.open(here, &new).unwrap().expose_secret(), "s");
+        let file = folder.path().join(FILE_NAME);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half-made stays");
+        assert!(matches!(Secrets::from_base64(&key(1), &[]).unwrap().rotate(), Err(Error::Configured)));
     }
 
     proptest! {

@@ -1,6 +1,6 @@
 //! Secrets that Baton hands out: their text, their hash, their proof.
 //!
-//! `baton_<kind>_<tenant>_<id>_<secret>`: kind is `key`, `source` or `session`; tenant and id are the suffixes of their
+//! `baton_<kind>_<tenant>_<id>_<secret>`: kind is what it is for (`key`, `source`, `session` …); tenant and id are the suffixes of their
 //! `TypeID`s, so that the right database is opened and the row found by a public id; secret is 32 random bytes in
 //! base64url. The fixed start lets scanners of repositories and logs recognise a leaked one. SHA-256 suffices for
 //! 256 random bits: there is nothing to guess, so a slow hash would only slow us.
@@ -28,7 +28,19 @@ pub(crate) enum CredentialKind {
     Key,
     Source,
     Session,
+    Client,
+    Refresh,
+    Invitation,
 }
+
+const KINDS: [CredentialKind; 6] = [
+    CredentialKind::Key,
+    CredentialKind::Source,
+    CredentialKind::Session,
+    CredentialKind::Client,
+    CredentialKind::Refresh,
+    CredentialKind::Invitation,
+];
 
 impl CredentialKind {
     const fn as_str(self) -> &'static str {
@@ -36,6 +48,9 @@ impl CredentialKind {
             Self::Key => "key",
             Self::Source => "source",
             Self::Session => "session",
+            Self::Client => "client",
+            Self::Refresh => "refresh",
+            Self::Invitation => "invite",
         }
     }
 }
@@ -61,12 +76,11 @@ impl Credential {
             return None;
         }
         let mut parts = text.splitn(5, '_');
-        let kind = match (parts.next()?, parts.next()?) {
-            ("baton", "key") => CredentialKind::Key,
-            ("baton", "source") => CredentialKind::Source,
-            ("baton", "session") => CredentialKind::Session,
-            _ => return None,
-        };
+        if parts.next()? != "baton" {
+            return None;
+        }
+        let kind = parts.next()?;
+        let kind = KINDS.into_iter().find(|known| known.as_str() == kind)?;
         let tenant = TenantId(parse_suffix(parts.next()?)?);
         let id = parse_suffix(parts.next()?)?;
         let mut secret = SecretBox::new(Box::new([0; 32]));
@@ -139,7 +153,7 @@ mod tests {
     }
 
     fn kinds() -> impl Strategy<Value = CredentialKind> {
-        prop_oneof![Just(CredentialKind::Key), Just(CredentialKind::Source), Just(CredentialKind::Session)]
+        prop::sample::select(&KINDS)
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use domain::ids::{ApiKeyId, SessionId, TenantId, UserId};
+use domain::ids::{ApiKeyId, InvitationId, SessionId, TeamId, TenantId, UserId};
 
 /// Why something of a tenant could not be read, changed or proven.
 ///
@@ -96,6 +96,9 @@ pub enum Error {
         /// What it must be, as in `must have 1 to 200 characters`.
         must: &'static str,
     },
+    /// The tenant would be left without anybody who answers for it.
+    #[error("a tenant keeps at least one owner: make another user owner first")]
+    LastOwner,
     /// The password is shorter than the policy allows.
     #[error("a password must have at least {characters_min} characters")]
     PasswordTooShort {
@@ -119,6 +122,29 @@ pub enum Error {
     KeyNotFound {
         /// The key that was asked for.
         key: ApiKeyId,
+    },
+    /// No such team in this tenant.
+    #[error("there is no team {team}")]
+    TeamNotFound {
+        /// The team that was asked for.
+        team: TeamId,
+    },
+    /// No such invitation in this tenant, or it was accepted.
+    #[error("there is no open invitation {invitation}")]
+    InvitationNotFound {
+        /// The invitation that was asked for.
+        invitation: InvitationId,
+    },
+    /// Another one of the tenant has this name.
+    #[error("the name is taken")]
+    NameTaken,
+    /// The tenant has as many as it may.
+    #[error("a tenant has at most {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many it may have.
+        most: u32,
     },
     /// No such session in this tenant.
     #[error("there is no session {session}")]
@@ -154,6 +180,20 @@ pub enum Error {
     /// The session's cookie is malformed, unknown or revoked.
     #[error("the session is not valid")]
     InvalidSession,
+    /// The invitation is malformed, unknown, accepted, revoked or expired.
+    #[error("the invitation is not valid any more: ask for another one")]
+    InvalidInvitation,
+    /// The refresh token is malformed, unknown, or its session was ended.
+    #[error("the refresh token is not valid: sign in again")]
+    InvalidRefresh,
+    /// The refresh token was used before: somebody holds a copy. Its session was ended.
+    #[error("the refresh token was used before, so its session was ended: sign in again")]
+    RefreshReused {
+        /// Whose.
+        tenant: TenantId,
+        /// The session that was ended.
+        session: SessionId,
+    },
     /// The session was valid, and has ended by age or idleness.
     #[error("the session has expired")]
     SessionExpired,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::access::Role;
 use domain::ids::{ApiKeyId, UserId};
 use libsql::{Row, params};
 use secrecy::SecretString;
@@ -21,7 +22,7 @@ pub const KEY_TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 /// The most keys of one page.
 const PAGE_MAX: u32 = 200;
 /// The longest scope text in bytes.
-const SCOPE_BYTES_MAX: usize = 500;
+const SCOPE_BYTES_MAX: usize = 2000;
 
 /// What a key opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,8 @@ pub enum KeyKind {
     Api,
     /// The ingest route of a source (`baton_source_…`).
     Source,
+    /// The secret of an OAuth client (`baton_client_…`), exchanged for access tokens (RFC 6749, section 4.4).
+    Client,
 }
 
 impl KeyKind {
@@ -38,6 +41,7 @@ impl KeyKind {
         match self {
             Self::Api => "api",
             Self::Source => "source",
+            Self::Client => "client",
         }
     }
 
@@ -45,6 +49,7 @@ impl KeyKind {
         match self {
             Self::Api => CredentialKind::Key,
             Self::Source => CredentialKind::Source,
+            Self::Client => CredentialKind::Client,
         }
     }
 }
@@ -56,7 +61,8 @@ impl FromStr for KeyKind {
         match text {
             "api" => Ok(Self::Api),
             "source" => Ok(Self::Source),
-            _ => Err(Error::InvalidField { field: "kind", must: "must be api or source" }),
+            "client" => Ok(Self::Client),
+            _ => Err(Error::InvalidField { field: "kind", must: "must be api, source or client" }),
         }
     }
 }
@@ -70,7 +76,9 @@ pub struct AccessKey {
     pub kind: KeyKind,
     /// The name that people gave it.
     pub name: String,
-    /// What it may do, as in `ingest:source_01…` or `role:member`; given meaning by `service::access`.
+    /// Of kinds api and client: whose rights it has, narrowed by the scope.
+    pub role: Role,
+    /// What it may do, as in `ingest:source_01…` or `leads:read leads:write`; given meaning by `service::access`.
     pub scope: String,
     /// Who made it.
     pub created_by: Option<UserId>,
@@ -91,7 +99,9 @@ pub struct NewKey {
     pub kind: KeyKind,
     /// A name for people, 1 to 200 characters.
     pub name: String,
-    /// What it may do, 1 to 500 bytes.
+    /// Whose rights it has.
+    pub role: Role,
+    /// What of them, 1 to 2,000 bytes.
     pub scope: String,
     /// Who makes it, when a user does.
     pub created_by: Option<UserId>,
@@ -109,7 +119,7 @@ pub struct CreatedKey {
 }
 
 const COLUMNS: &str =
-    "id, kind, name, scope, created_by, created_at, expires_at, last_used_at, revoked_at, secret_hash";
+    "id, kind, name, scope, created_by, created_at, expires_at, last_used_at, revoked_at, secret_hash, role";
 
 impl Tenant {
     /// Makes a key.
@@ -122,6 +132,7 @@ impl Tenant {
             id,
             kind: new.kind,
             name,
+            role: new.role,
             scope,
             created_by: new.created_by,
             created_at: millisecond(now),
@@ -132,8 +143,8 @@ impl Tenant {
         let row = key.clone();
         let hash = credential.hash().to_vec();
         self.write("make a key", async move |transaction| {
-            let sql = "INSERT INTO access_key (id, kind, name, scope, secret_hash, created_by, created_at, expires_at) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+            let sql = "INSERT INTO access_key (id, kind, name, scope, secret_hash, created_by, created_at, expires_at, role) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
             let values = params![
                 row.id.to_string(),
                 row.kind.as_str(),
@@ -143,6 +154,7 @@ impl Tenant {
                 row.created_by.map(|user| user.to_string()),
                 row.created_at.timestamp_millis(),
                 row.expires_at.map(|end| end.timestamp_millis()),
+                row.role.as_str(),
             ];
             transaction.execute(sql, values).await?;
             Ok(())
@@ -225,6 +237,7 @@ fn read_key(row: &Row) -> Result<AccessKey, Fault> {
         id: columns.parsed(0, "id")?,
         kind: columns.parsed(1, "kind")?,
         name: columns.text(2, "name")?.to_owned(),
+        role: columns.parsed(10, "role")?,
         scope: columns.text(3, "scope")?.to_owned(),
         created_by: columns.parsed_if_any(4, "created_by")?,
         created_at: columns.time(5, "created_at")?,
@@ -244,7 +257,7 @@ fn checked_scope(scope: String) -> Result<String, Error> {
     if allowed {
         Ok(scope)
     } else {
-        Err(Error::InvalidField { field: "scope", must: "must have 1 to 500 printable ASCII characters" })
+        Err(Error::InvalidField { field: "scope", must: "must have 1 to 2,000 printable ASCII characters" })
     }
 }
 

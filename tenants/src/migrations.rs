@@ -11,8 +11,11 @@ use crate::error::Fault;
 use crate::{Error, signing};
 
 /// In order; the first brings a database to version 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/001_users.sql"), include_str!("../migrations/002_credentials.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/001_users.sql"),
+    include_str!("../migrations/002_credentials.sql"),
+    include_str!("../migrations/003_access.sql"),
+];
 
 /// Brings a database up to date and makes its first signing key; does nothing to one that has both.
 pub(crate) async fn migrate(

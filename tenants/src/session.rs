@@ -79,6 +79,24 @@ impl Session {
     }
 }
 
+/// How a session began, so that its owner recognises it in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionOrigin {
+    /// `password`, `invitation`, or the provider's name.
+    pub method: String,
+    /// From which network address.
+    pub address: Option<String>,
+    /// What the browser or program calls itself; cut to 300 characters.
+    pub user_agent: Option<String>,
+}
+
+/// A password, from nowhere in particular.
+impl Default for SessionOrigin {
+    fn default() -> Self {
+        Self { method: "password".to_owned(), address: None, user_agent: None }
+    }
+}
+
 /// A session that has just begun.
 #[derive(Debug)]
 pub struct StartedSession {
@@ -99,6 +117,8 @@ pub struct SessionEntry {
     pub last_seen_at: DateTime<Utc>,
     /// When it ends, whatever happens.
     pub expires_at: DateTime<Utc>,
+    /// How it began.
+    pub origin: SessionOrigin,
 }
 
 impl Tenant {
@@ -106,6 +126,17 @@ impl Tenant {
     pub async fn start_session(
         &self,
         user: UserId,
+        limits: SessionLimits,
+        now: DateTime<Utc>,
+    ) -> Result<StartedSession, Error> {
+        self.start_session_from(user, SessionOrigin::default(), limits, now).await
+    }
+
+    /// The same with how it began.
+    pub async fn start_session_from(
+        &self,
+        user: UserId,
+        origin: SessionOrigin,
         limits: SessionLimits,
         now: DateTime<Utc>,
     ) -> Result<StartedSession, Error> {
@@ -123,14 +154,17 @@ impl Tenant {
                 if user.disabled_at.is_some() {
                     return Err(Error::UserDisabled { user: user.id }.into());
                 }
-                let sql = "INSERT INTO session (id, user_id, secret_hash, created_at, last_seen_at, expires_at) \
-                           VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
+                let sql = "INSERT INTO session (id, user_id, secret_hash, created_at, last_seen_at, expires_at, method, \
+                           address, user_agent) VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8)";
                 let values = params![
                     id.to_string(),
                     user.id.to_string(),
                     hash,
                     now.timestamp_millis(),
                     expires_at.timestamp_millis(),
+                    origin.method,
+                    origin.address,
+                    origin.user_agent.map(|agent| agent.chars().take(300).collect::<String>()),
                 ];
                 transaction.execute(sql, values).await?;
                 Ok(user)
@@ -155,7 +189,7 @@ impl Tenant {
         limits: SessionLimits,
         now: DateTime<Utc>,
     ) -> Result<Vec<SessionEntry>, Error> {
-        let sql = "SELECT id, created_at, last_seen_at, expires_at FROM session \
+        let sql = "SELECT id, created_at, last_seen_at, expires_at, method, address, user_agent FROM session \
                    WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND last_seen_at > ?3 \
                    ORDER BY created_at DESC, id DESC LIMIT ?4";
         let idle_since = now - limits.idle;
@@ -233,7 +267,7 @@ impl Store {
         if !credential.matches(&row.hash) || row.revoked || row.user.disabled_at.is_some() {
             return Err(Error::InvalidSession);
         }
-        let SessionEntry { id, created_at, mut last_seen_at, expires_at } = row.entry;
+        let SessionRow { id, created_at, mut last_seen_at, expires_at, .. } = row;
         // The shorter of what was promised at the start and what is configured now.
         if now >= expires_at.min(created_at + limits.absolute) || now >= last_seen_at + limits.idle {
             return Err(Error::SessionExpired);
@@ -263,7 +297,10 @@ async fn make_room(transaction: &Transaction, user: UserId, now: DateTime<Utc>) 
 }
 
 struct SessionRow {
-    entry: SessionEntry,
+    id: SessionId,
+    created_at: DateTime<Utc>,
+    last_seen_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
     revoked: bool,
     hash: [u8; 32],
     user: User,
@@ -272,7 +309,10 @@ struct SessionRow {
 fn read_session(row: &Row) -> Result<SessionRow, Fault> {
     let columns = Columns::of("session", row);
     Ok(SessionRow {
-        entry: read_entry(row)?,
+        id: columns.parsed(0, "id")?,
+        created_at: columns.time(1, "created_at")?,
+        last_seen_at: columns.time(2, "last_seen_at")?,
+        expires_at: columns.time(3, "expires_at")?,
         revoked: columns.time_if_any(4, "revoked_at")?.is_some(),
         hash: columns.hash(5, "secret_hash")?,
         user: read_user_at(row, 6)?,
@@ -286,5 +326,10 @@ fn read_entry(row: &Row) -> Result<SessionEntry, Fault> {
         created_at: columns.time(1, "created_at")?,
         last_seen_at: columns.time(2, "last_seen_at")?,
         expires_at: columns.time(3, "expires_at")?,
+        origin: SessionOrigin {
+            method: columns.text(4, "method")?.to_owned(),
+            address: columns.parsed_if_any(5, "address")?,
+            user_agent: columns.parsed_if_any(6, "user_agent")?,
+        },
     })
 }

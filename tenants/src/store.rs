@@ -137,6 +137,29 @@ impl Store {
         fs::metadata(self.path(tenant)).is_ok_and(|metadata| metadata.is_file())
     }
 
+    /// Removes a tenant's database for good: its file and the files beside it. Says whether there was one.
+    pub async fn remove(&self, tenant: TenantId) -> Result<bool, Error> {
+        // Closed here first; another process that still has it open keeps reading a file without a name.
+        drop(self.lock().pop(&tenant));
+        let path = self.path(tenant);
+        let attempt = "remove the database";
+        spawn_blocking(move || {
+            let mut found = false;
+            for suffix in ["-wal", "-shm", ""] {
+                let mut name = path.clone().into_os_string();
+                name.push(suffix);
+                match fs::remove_file(&name) {
+                    Ok(()) => found |= suffix.is_empty(),
+                    Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(source) => return Err(Error::File { attempt, path: name.into(), source }),
+                }
+            }
+            Ok(found)
+        })
+        .await
+        .map_err(|source| Error::Interrupted { attempt, source })?
+    }
+
     /// How many databases the store keeps open now.
     pub fn open_databases(&self) -> usize {
         self.lock().iter().filter(|(_, cell)| cell.initialized()).count()

@@ -5,7 +5,7 @@
 //! place; a write may wait for the disk or for another process, so it runs on a blocking thread.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chrono::{DateTime, Utc};
 use domain::ids::TenantId;
@@ -21,6 +21,11 @@ use crate::password::Passwords;
 use crate::signing::KeyRing;
 use crate::{Error, NewId};
 
+/// How long a process may let people in after another one has suspended their tenant, seconds.
+pub const SUSPENDED_REFRESH_S: i64 = 5;
+/// The setting that says so.
+const SUSPENDED: &str = "suspended";
+
 /// One tenant's open database; a clone is the same handle.
 #[derive(Clone)]
 pub struct Tenant {
@@ -32,6 +37,7 @@ struct Inner {
     connection: Option<Arc<Mutex<Connection>>>,
     resources: Arc<Resources>,
     keys: KeyRing,
+    suspended: RwLock<Option<(DateTime<Utc>, bool)>>,
 }
 
 /// What all open databases of a store share.
@@ -48,7 +54,35 @@ impl Tenant {
 
     pub(crate) fn new(id: TenantId, connection: Connection, resources: Arc<Resources>) -> Self {
         let connection = Some(Arc::new(Mutex::new(connection)));
-        Self { inner: Arc::new(Inner { id, connection, resources, keys: KeyRing::default() }) }
+        Self {
+            inner: Arc::new(Inner {
+                id,
+                connection,
+                resources,
+                keys: KeyRing::default(),
+                suspended: RwLock::new(None),
+            }),
+        }
+    }
+
+    /// Whether nobody may come in now; another process's word counts within [`SUSPENDED_REFRESH_S`] seconds.
+    pub async fn is_suspended(&self, now: DateTime<Utc>) -> Result<bool, Error> {
+        let kept = *self.inner.suspended.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, suspended)) =
+            kept.filter(|(at, _)| (now - at).num_seconds().abs() < SUSPENDED_REFRESH_S)
+        {
+            return Ok(suspended);
+        }
+        let suspended = self.setting(SUSPENDED).await?.unwrap_or(false);
+        *self.inner.suspended.write().unwrap_or_else(PoisonError::into_inner) = Some((now, suspended));
+        Ok(suspended)
+    }
+
+    /// Lets nobody in any more, or everybody again. What is stored stays.
+    pub async fn set_suspended(&self, suspended: bool) -> Result<(), Error> {
+        self.set_setting(SUSPENDED, suspended.then_some(&true)).await?;
+        *self.inner.suspended.write().unwrap_or_else(PoisonError::into_inner) = None;
+        Ok(())
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {

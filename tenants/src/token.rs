@@ -4,17 +4,22 @@
 //! then be signed with. A token of one tenant that names another is thus a wrong signature or an unknown key.
 
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::ids::{TenantId, UserId};
+use domain::access::{Role, Scope};
+use domain::ids::{ApiKeyId, PartnerId, TenantId, UserId};
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use lru::LruCache;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
-use crate::{Error, Role, Store, Tenant, TokenFault, User};
+use crate::{AccessKey, Error, Store, Tenant, TokenFault, User};
 
 /// The longest that a token may live.
 pub const TOKEN_LIFETIME_MAX: Duration = Duration::from_mins(15);
@@ -23,6 +28,8 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// The longest text that is looked at; ours have about 600 bytes.
 const BYTES_MAX: usize = 4096;
+/// Tokens whose proof is remembered, about 500 bytes each.
+const PROVEN_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// RFC 9068, section 2.1: an id token or anything else signed is not taken for an access token.
 const TOKEN_TYPE: &str = "at+jwt";
 
@@ -47,9 +54,14 @@ pub struct Claims {
     /// Whose data it opens.
     pub tid: TenantId,
     /// Who presents it.
-    pub sub: UserId,
-    /// What that user may do.
+    pub sub: Subject,
+    /// What that one may do.
     pub role: Role,
+    /// What of it this token may be used for.
+    pub scope: Scope,
+    /// Of role partner: the company whose billing it sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<PartnerId>,
     /// When it was issued, seconds since 1970 UTC.
     pub iat: i64,
     /// From when on it is valid.
@@ -58,6 +70,38 @@ pub struct Claims {
     pub exp: i64,
     /// Its own id.
     pub jti: String,
+}
+
+/// Who a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A person.
+    User(UserId),
+    /// A program: an OAuth client.
+    Key(ApiKeyId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => user.fmt(f),
+            Self::Key(key) => key.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Subject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Subject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let user = text.parse().map(Self::User);
+        user.or_else(|_| text.parse().map(Self::Key)).map_err(serde::de::Error::custom)
+    }
 }
 
 /// A token for its owner.
@@ -82,6 +126,9 @@ pub struct Verified {
 pub struct Tokens {
     settings: TokenSettings,
     validation: Validation,
+    /// What was proven already, by [`proof`]: a signature costs more than the rest of a request's authentication.
+    /// Whether key and time still hold is asked each time.
+    proven: Mutex<LruCache<[u8; 32], Claims>>,
 }
 
 impl Tokens {
@@ -97,7 +144,7 @@ impl Tokens {
         // The library would ask the system's clock; `check_time` asks the argument.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Ok(Self { settings, validation })
+        Ok(Self { settings, validation, proven: Mutex::new(LruCache::new(PROVEN_MAX)) })
     }
 
     /// A token for that user, signed with the tenant's active key. A disabled user gets none.
@@ -110,6 +157,32 @@ impl Tokens {
         if user.disabled_at.is_some() {
             return Err(Error::UserDisabled { user: user.id });
         }
+        let bearer = Bearer {
+            sub: Subject::User(user.id),
+            role: user.role,
+            scope: Scope::Full,
+            partner: user.partner,
+        };
+        self.sign(tenant, bearer, now).await
+    }
+
+    /// A token for a program that has just proven its key, for that scope.
+    pub async fn issue_for_key(
+        &self,
+        tenant: &Tenant,
+        key: &AccessKey,
+        scope: Scope,
+        now: DateTime<Utc>,
+    ) -> Result<AccessToken, Error> {
+        let bearer = Bearer { sub: Subject::Key(key.id), role: key.role, scope, partner: None };
+        self.sign(tenant, bearer, now).await
+    }
+
+    fn lock_proven(&self) -> MutexGuard<'_, LruCache<[u8; 32], Claims>> {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn sign(&self, tenant: &Tenant, bearer: Bearer, now: DateTime<Utc>) -> Result<AccessToken, Error> {
         let key = tenant.active_key(now).await?;
         let issued = now.timestamp();
         let expires_at = now + self.settings.lifetime;
@@ -117,8 +190,10 @@ impl Tokens {
             iss: self.settings.issuer.clone(),
             aud: self.settings.audience.clone(),
             tid: tenant.id(),
-            sub: user.id,
-            role: user.role,
+            sub: bearer.sub,
+            role: bearer.role,
+            scope: bearer.scope,
+            partner: bearer.partner,
             iat: issued,
             nbf: issued,
             exp: expires_at.timestamp(),
@@ -141,20 +216,41 @@ impl Tokens {
             other => other,
         })?;
         let key = tenant.verifying_key(&kid, now).await?.ok_or(TokenFault::UnknownKey)?;
-        let claims =
-            decode::<Claims>(text, &key.decoding, &self.validation).map_err(|error| fault(&error))?.claims;
-        if claims.tid != tenant.id() {
-            return Err(TokenFault::Claims.into());
-        }
+        let proof = proof(text, &key.key.public_key);
+        let known = self.lock_proven().get(&proof).cloned();
+        let claims = if let Some(claims) = known {
+            claims
+        } else {
+            let decoded = decode::<Claims>(text, &key.decoding, &self.validation);
+            let claims = decoded.map_err(|error| fault(&error))?.claims;
+            if claims.tid != tenant.id() {
+                return Err(TokenFault::Claims.into());
+            }
+            self.lock_proven().put(proof, claims.clone());
+            claims
+        };
         check_time(&claims, now)?;
         Ok(Verified { tenant, claims })
     }
+}
+
+/// Who gets a token, and for what.
+struct Bearer {
+    sub: Subject,
+    role: Role,
+    scope: Scope,
+    partner: Option<PartnerId>,
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// What stands for a token that one key has signed: nobody finds another text with the same one (SHA-256).
+fn proof(text: &str, public_key: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(public_key).chain_update(text).finalize().into()
 }
 
 /// The key and the tenant that a token claims; nothing of it is proven yet.

@@ -1,13 +1,10 @@
 //! Users of a tenant.
 
-use std::fmt;
-use std::str::FromStr;
-
 use chrono::{DateTime, Utc};
-use domain::ids::UserId;
+use domain::access::Role;
+use domain::ids::{PartnerId, UserId};
 use libsql::{Row, Transaction, params};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
 use crate::error::Fault;
 use crate::row::Columns;
@@ -16,45 +13,6 @@ use crate::{Email, Error, NewPassword, Tenant};
 
 /// The most users of one page.
 const PAGE_MAX: u32 = 200;
-
-/// What a user may do; stored and sent as lower-case text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Role {
-    /// Runs the tenant: users, sources, destinations, everything a member does.
-    Admin,
-    /// Works with leads.
-    Member,
-}
-
-impl Role {
-    /// Its text, as in `admin`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Member => "member",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "admin" => Ok(Self::Admin),
-            "member" => Ok(Self::Member),
-            _ => Err(Error::InvalidField { field: "role", must: "must be admin or member" }),
-        }
-    }
-}
 
 /// A person or service that signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +25,8 @@ pub struct User {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Of role partner: the company whose billing it sees.
+    pub partner: Option<PartnerId>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it last signed in with its password.
@@ -82,8 +42,10 @@ pub struct NewUser {
     pub email: String,
     /// The name that others see, 1 to 200 characters.
     pub name: String,
-    /// What it may do.
+    /// What it may do; a program's role is no person's.
     pub role: Role,
+    /// The company whose billing it sees: with the role partner, and with no other.
+    pub partner: Option<PartnerId>,
     /// Its password.
     pub password: NewPassword,
 }
@@ -98,14 +60,15 @@ pub struct CreatedUser {
 }
 
 /// The columns that [`read_user`] reads from the second on; the first is the id.
-pub(crate) const USER_COLUMNS: &str =
-    "user.id, user.email, user.name, user.role, user.created_at, user.last_sign_in_at, user.disabled_at";
+pub(crate) const USER_COLUMNS: &str = "user.id, user.email, user.name, user.role, user.created_at, user.last_sign_in_at, \
+    user.disabled_at, user.partner_id";
 
 impl Tenant {
     /// Makes a user. Fails with [`Error::EmailTaken`] when another has the address.
     pub async fn create_user(&self, new: NewUser, now: DateTime<Utc>) -> Result<CreatedUser, Error> {
         let email = Email::parse(&new.email)?;
         let name = checked_name(&new.name)?;
+        check_role(new.role, new.partner)?;
         let password = self.passwords().prepare(new.password).await?;
         let id = UserId(self.new_id(now));
         let user = User {
@@ -113,6 +76,7 @@ impl Tenant {
             email,
             name,
             role: new.role,
+            partner: new.partner,
             created_at: millisecond(now),
             last_sign_in_at: None,
             disabled_at: None,
@@ -142,11 +106,21 @@ impl Tenant {
         self.read("list users", &sql, params![after, limit.min(PAGE_MAX)], read_user).await
     }
 
-    /// Gives a user another role; its sessions follow at once, its access tokens when they expire.
-    pub async fn set_user_role(&self, id: UserId, role: Role) -> Result<(), Error> {
+    /// Gives a user another role, and with the role partner a company; its sessions follow at once, its access tokens
+    /// when they expire. The last owner stays one: [`Error::LastOwner`].
+    pub async fn set_user_role(
+        &self,
+        id: UserId,
+        role: Role,
+        partner: Option<PartnerId>,
+    ) -> Result<(), Error> {
+        check_role(role, partner)?;
         self.write("change a user's role", async move |transaction| {
-            let sql = "UPDATE user SET role = ?2 WHERE id = ?1";
-            found(id, transaction.execute(sql, params![id.to_string(), role.as_str()]).await?)
+            let sql = "UPDATE user SET role = ?2, partner_id = ?3 WHERE id = ?1";
+            let partner = partner.map(|partner| partner.to_string());
+            let owned = has_owner(transaction).await?;
+            found(id, transaction.execute(sql, params![id.to_string(), role.as_str(), partner]).await?)?;
+            keep_an_owner(transaction, owned).await
         })
         .await
     }
@@ -162,7 +136,7 @@ impl Tenant {
     }
 
     /// Disables a user, which ends its sessions (its access tokens live on until they expire, at most 15 minutes), or
-    /// enables it again.
+    /// enables it again. The last owner is not disabled: [`Error::LastOwner`].
     pub async fn set_user_disabled(
         &self,
         id: UserId,
@@ -173,7 +147,9 @@ impl Tenant {
             let sql =
                 "UPDATE user SET disabled_at = CASE WHEN ?2 THEN coalesce(disabled_at, ?3) END WHERE id = ?1";
             let values = params![id.to_string(), disabled, now.timestamp_millis()];
+            let owned = has_owner(transaction).await?;
             found(id, transaction.execute(sql, values).await?)?;
+            keep_an_owner(transaction, owned).await?;
             if disabled { end_sessions(transaction, id, now).await } else { Ok(()) }
         })
         .await
@@ -202,9 +178,43 @@ impl Tenant {
     }
 }
 
-async fn insert(transaction: &Transaction, user: &User, hash: Option<String>) -> Result<(), Fault> {
-    let sql = "INSERT INTO user (id, email, name, role, password_hash, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
-               ON CONFLICT (email) DO NOTHING";
+/// A company belongs to the role partner: without one such a user would see nothing, with another role too much.
+pub(crate) fn check_role(role: Role, partner: Option<PartnerId>) -> Result<(), Error> {
+    if !role.is_for_people() {
+        return Err(Error::InvalidField {
+            field: "role",
+            must: "must be a person's: service belongs to API keys",
+        });
+    }
+    match (role, partner) {
+        (Role::Partner, None) => {
+            Err(Error::InvalidField { field: "partner", must: "must be given with the role partner" })
+        }
+        (Role::Partner, Some(_)) | (_, None) => Ok(()),
+        (_, Some(_)) => {
+            Err(Error::InvalidField { field: "partner", must: "goes with the role partner alone" })
+        }
+    }
+}
+
+async fn has_owner(transaction: &Transaction) -> Result<bool, Fault> {
+    let sql = "SELECT count(*) FROM user WHERE role = 'owner' AND disabled_at IS NULL";
+    let owners = select(transaction, sql, (), |row| Ok(row.get::<i64>(0)?)).await?;
+    Ok(owners.first().is_some_and(|count| *count > 0))
+}
+
+/// A tenant that had an owner keeps one.
+async fn keep_an_owner(transaction: &Transaction, owned: bool) -> Result<(), Fault> {
+    if owned && !has_owner(transaction).await? { Err(Error::LastOwner.into()) } else { Ok(()) }
+}
+
+pub(crate) async fn insert(
+    transaction: &Transaction,
+    user: &User,
+    hash: Option<String>,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO user (id, email, name, role, password_hash, created_at, partner_id) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (email) DO NOTHING";
     let values = params![
         user.id.to_string(),
         user.email.as_str(),
@@ -212,6 +222,7 @@ async fn insert(transaction: &Transaction, user: &User, hash: Option<String>) ->
         user.role.as_str(),
         hash,
         user.created_at.timestamp_millis(),
+        user.partner.map(|partner| partner.to_string()),
     ];
     if transaction.execute(sql, values).await? == 1 { Ok(()) } else { Err(Error::EmailTaken.into()) }
 }
@@ -235,6 +246,7 @@ pub(crate) fn read_user_at(row: &Row, first: i32) -> Result<User, Fault> {
         email,
         name: columns.text(first + 2, "name")?.to_owned(),
         role: columns.parsed(first + 3, "role")?,
+        partner: columns.parsed_if_any(first + 7, "partner_id")?,
         created_at: columns.time(first + 4, "created_at")?,
         last_sign_in_at: columns.time_if_any(first + 5, "last_sign_in_at")?,
         disabled_at: columns.time_if_any(first + 6, "disabled_at")?,

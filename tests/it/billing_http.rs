@@ -1,6 +1,7 @@
 //! Billing over HTTP: a file of actions in, a report's files out.
 
 use chrono::TimeDelta;
+use domain::access::Role;
 use domain::ids::{BillingReportId, TenantId};
 use secrecy::ExposeSecret as _;
 use service::billing::files::Format;
@@ -15,7 +16,8 @@ async fn key(test: &TestApp, tenant: TenantId) -> String {
     let new = NewKey {
         kind: KeyKind::Api,
         name: "test".to_owned(),
-        scope: "admin".to_owned(),
+        role: Role::Admin,
+        scope: "*".to_owned(),
         created_by: None,
         expires_at: None,
     };

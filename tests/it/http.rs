@@ -181,7 +181,8 @@ async fn user(test: &TestApp, tenant: domain::ids::TenantId, email: &str) {
     let new = NewUser {
         email: email.to_owned(),
         name: "Ada".to_owned(),
-        role: Role::Member,
+        role: Role::Agent,
+        partner: None,
         password: NewPassword::Chosen(SecretString::from(PASSWORD)),
     };
     let database = test.app.tenants.open(tenant).await.expect("the tenant's database");
@@ -258,7 +259,8 @@ async fn refused_records_are_downloaded_without_formulas() {
     let key = NewKey {
         kind: KeyKind::Api,
         name: "reader".to_owned(),
-        scope: "member".to_owned(),
+        role: tenants::Role::Service,
+        scope: "*".to_owned(),
         created_by: None,
         expires_at: None,
     };

@@ -238,7 +238,8 @@ async fn routes_find_nothing_of_another_tenant() {
     let new = NewKey {
         kind: KeyKind::Api,
         name: "program".to_owned(),
-        scope: "admin".to_owned(),
+        role: tenants::Role::Manager,
+        scope: "*".to_owned(),
         created_by: None,
         expires_at: None,
     };

@@ -1,5 +1,6 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
+mod access;
 mod bad_input;
 mod billing;
 mod billing_http;
@@ -10,4 +11,5 @@ mod intake;
 mod isolation;
 mod overlap;
 mod schema;
+mod walk;
 mod workers;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::http::{Options, router};
+use api::http::{Options, router, throttle};
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -30,6 +30,12 @@ impl Web {
     /// The routes over that app, as `baton serve` has them.
     pub fn over(app: Arc<App>) -> Self {
         Self(router(app, Options::default()).expect("the schema is valid"))
+    }
+
+    /// The same with limits on how often somebody may ask.
+    pub fn with(app: Arc<App>, throttle: throttle::Settings) -> Self {
+        let options = Options { throttle, ..Options::default() };
+        Self(router(app, options).expect("the schema is valid"))
     }
 
     /// The router, for whoever puts it behind a port.

@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::telemetry::{self, Verbosity};
 use crate::{edge, serve};
 
+mod audit;
 mod billing;
 mod context;
 mod deliveries;
@@ -25,11 +26,13 @@ mod doctor;
 mod failed;
 mod failure;
 mod import;
+mod key;
 mod leads;
 mod migrate;
 mod output;
 mod progress;
 mod records;
+mod secrets;
 mod source;
 mod tenant;
 mod user;
@@ -77,8 +80,21 @@ enum Command {
     Worker,
     /// Bring the database's schema up to date, back, or say where it stands.
     Migrate(migrate::Arguments),
+    /// API keys, OAuth clients and signing keys.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// The tenant's audit log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// The key that seals destinations' addresses and signing secrets.
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Print the GraphQL schema.
-    Schema,
+    Schema {
+        /// Print what each role may do instead: docs/roles.md.
+        #[arg(long)]
+        roles: bool,
+    },
     /// Print every setting with its default, as a file to start from.
     Config,
     /// Show everything at work on sample files and a demo CRM, in a data folder of its own.
@@ -146,7 +162,10 @@ fn run(cli: Cli) -> Result<Done, Failure> {
     let Cli { global, command } = cli;
     let output = Output::new(global.output);
     match &command {
-        Command::Schema => return Output::text(&edge::schema()).map(|()| Done::Well),
+        Command::Schema { roles } => {
+            let text = if *roles { edge::roles() } else { edge::schema() };
+            return Output::text(&text).map(|()| Done::Well);
+        }
         Command::Config => return Output::text(config::DEFAULT_TOML).map(|()| Done::Well),
         _ => {}
     }
@@ -182,6 +201,9 @@ async fn dispatch(
         Command::Worker => serve::work(context.config).await,
         Command::Migrate(arguments) => migrate::run(&context, arguments).await,
         Command::Demo(arguments) => demo::run(context, arguments, own_folder).await,
+        Command::Key(command) => key::run(&context, command).await,
+        Command::Audit(command) => audit::run(&context, command).await,
+        Command::Secrets(command) => secrets::run(&context, command).await,
         Command::Tenant(command) => tenant::run(&context, command).await,
         Command::User(command) => user::run(&context, command).await,
         Command::Source(command) => source::run(&context, command).await,
@@ -192,7 +214,7 @@ async fn dispatch(
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
         Command::Billing(command) => billing::run(&context, command).await,
-        Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
+        Command::Schema { .. } | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }
 

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
+use domain::ids::PartnerId;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
+use serde_json::json;
+use service::access::{self, Actor};
 use tenants::{NewPassword, NewUser, PASSWORD_BYTES_MAX};
 
 use super::context::Context;
@@ -22,6 +25,9 @@ pub(crate) enum Command {
         /// What it may do.
         #[arg(long, value_enum)]
         role: Role,
+        /// With the role partner: the company whose billing it sees (partner_…).
+        #[arg(long, value_name = "ID", required_if_eq("role", "partner"))]
+        partner: Option<PartnerId>,
         /// The name that others see; the address's first part when absent.
         #[arg(long)]
         name: Option<String>,
@@ -30,13 +36,32 @@ pub(crate) enum Command {
     List,
 }
 
-/// What a user may do.
+/// What a person is in the tenant.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Role {
-    /// Runs the tenant.
+    /// Answers for the tenant: everything.
+    Owner,
+    /// Runs it: users, sources, destinations, rate plans.
     Admin,
+    /// Runs the work: leads, imports, campaigns, agreements.
+    Manager,
     /// Works with leads.
-    Member,
+    #[value(alias = "member")]
+    Agent,
+    /// A company that is billed: sees its own billing.
+    Partner,
+}
+
+impl From<Role> for tenants::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Owner => Self::Owner,
+            Role::Admin => Self::Admin,
+            Role::Manager => Self::Manager,
+            Role::Agent => Self::Agent,
+            Role::Partner => Self::Partner,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -91,15 +116,13 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
         .with_tenant(async |app, tenant| {
             let users = app.tenants.open(tenant).await?;
             match command {
-                Command::Create { email, role, name } => {
+                Command::Create { email, role, partner, name } => {
                     let name = name.unwrap_or_else(|| email.split('@').next().unwrap_or(&email).to_owned());
-                    let role = match role {
-                        Role::Admin => tenants::Role::Admin,
-                        Role::Member => tenants::Role::Member,
-                    };
                     let password = password.map_or(NewPassword::Generated, NewPassword::Chosen);
-                    let created =
-                        users.create_user(NewUser { email, name, role, password }, app.clock.now()).await?;
+                    let new = NewUser { email, name, role: role.into(), partner, password };
+                    let created = users.create_user(new, app.clock.now()).await?;
+                    let (id, detail) = (created.user.id, json!({ "role": created.user.role }));
+                    access::audit(&app, tenant, Actor::Operator, "user.created", id, detail).await?;
                     let mut row = UserRow::from(created.user);
                     row.password = created.generated_password.map(|text| text.expose_secret().to_owned());
                     if row.password.is_some() {

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::{Error, within};
+use crate::http::throttle;
 
 /// The server.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,6 +17,12 @@ pub struct Http {
     pub listen: String,
     /// How it is reached from outside; empty: the address that it listens on.
     pub public_url: String,
+    /// Requests a minute of one token, key or session; 0: any number.
+    pub requests_per_minute_per_credential: u32,
+    /// Requests a minute of one network address that prove nobody; 0: any number.
+    pub requests_per_minute_per_address: u32,
+    /// Networks of the proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Open connections at a time.
     pub connections_max: usize,
     /// To the end of a request's headers, milliseconds.
@@ -48,6 +56,16 @@ impl Http {
             format!("http://{}", self.listen)
         } else {
             self.public_url.trim_end_matches('/').to_owned()
+        }
+    }
+
+    /// How often somebody may ask.
+    pub fn throttle(&self) -> throttle::Settings {
+        throttle::Settings {
+            per_credential: self.requests_per_minute_per_credential,
+            per_address: self.requests_per_minute_per_address,
+            proxies: self.trusted_proxies.clone().into(),
+            https_only: self.public_url.starts_with("https://"),
         }
     }
 

@@ -111,7 +111,7 @@ async fn show(
     destination(app, tenant, &crm).await?;
     billing::ensure(app, tenant).await?;
     let workers = serve::workers(app, stop)?;
-    let router = edge::router(Arc::clone(app))?;
+    let router = edge::router(Arc::clone(app), &config.http)?;
     let server = listener.map(|listener| {
         let (http, stop) = (config.http.clone(), stop.clone());
         tokio::spawn(async move { serve::serve(listener, router, &http, stop).await })

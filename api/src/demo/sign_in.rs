@@ -42,7 +42,8 @@ impl SignIn {
             let new = NewUser {
                 email: EMAIL.to_owned(),
                 name: "Alex Admin".to_owned(),
-                role: Role::Admin,
+                role: Role::Owner,
+                partner: None,
                 password: NewPassword::Generated,
             };
             users.create_user(new, now).await?.generated_password

@@ -4,6 +4,7 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
+use domain::access::{RIGHTS, Scope};
 use domain::ids::{TenantId, UserId};
 use entity::tenant;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,21 +19,22 @@ use super::session::{SessionCookies, SetCookies};
 use super::sources::not_loaded;
 use super::wants::Selected;
 
-/// What a person or a program may do.
+/// What somebody is in a tenant; what each may do stands in docs/roles.md.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "domain::access::Role")]
 pub enum Role {
+    /// Answers for the tenant.
+    Owner,
+    /// Runs it.
     Admin,
-    Member,
-}
-
-impl From<tenants::Role> for Role {
-    fn from(role: tenants::Role) -> Self {
-        match role {
-            tenants::Role::Admin => Self::Admin,
-            // The least that there is: a role that this edge does not know yet must not be shown as more.
-            _ => Self::Member,
-        }
-    }
+    /// Runs the work.
+    Manager,
+    /// Works with leads.
+    Agent,
+    /// Sees its own billing.
+    Partner,
+    /// A program with a key.
+    Service,
 }
 
 /// Who is signed in.
@@ -41,6 +43,7 @@ pub struct Viewer {
     email: String,
     name: Option<String>,
     role: Role,
+    rights: Vec<&'static str>,
     tenant: Option<tenant::Model>,
 }
 
@@ -60,6 +63,11 @@ impl Viewer {
 
     async fn role(&self) -> Role {
         self.role
+    }
+
+    /// What it may do, as in `leads:read`: so that a page offers nothing that would be refused.
+    async fn rights(&self) -> &[&'static str] {
+        &self.rights
     }
 
     async fn tenant(&self) -> Result<Tenant<'_>, ApiError> {
@@ -96,6 +104,7 @@ impl Viewer {
             email: user.email.as_str().to_owned(),
             name: Some(user.name.clone()),
             role: user.role.into(),
+            rights: rights(user.role, &Scope::Full),
             tenant,
         }
     }
@@ -103,8 +112,14 @@ impl Viewer {
     /// A key or the operator: no person, so the id stands where a person has an address.
     fn of_program(caller: &Caller, tenant: Option<tenant::Model>) -> Self {
         let id = caller.actor.to_string();
-        Self { email: id.clone(), id, name: None, role: caller.role.into(), tenant }
+        let rights = rights(caller.role, &caller.scope);
+        Self { email: id.clone(), id, name: None, role: caller.role.into(), rights, tenant }
     }
+}
+
+fn rights(role: tenants::Role, scope: &Scope) -> Vec<&'static str> {
+    let held = RIGHTS.iter().filter(|(right, roles)| roles.contains(&role) && scope.allows(*right));
+    held.map(|(right, _)| right.as_str()).collect()
 }
 
 #[derive(Default)]
@@ -122,7 +137,11 @@ impl AccessQueries {
             None
         };
         match caller.actor {
-            Actor::User(id) => Ok(Viewer::of_user(&user(&operation.app, caller.tenant, id).await?, tenant)),
+            Actor::User(id) => {
+                let user = user(&operation.app, caller.tenant, id).await?;
+                let rights = rights(caller.role, &caller.scope);
+                Ok(Viewer { rights, ..Viewer::of_user(&user, tenant) })
+            }
             Actor::Key(_) | Actor::Operator => Ok(Viewer::of_program(caller, tenant)),
         }
     }
@@ -138,6 +157,9 @@ struct SignInInput {
     tenant: String,
     email: String,
     password: String,
+    /// For a program without cookies: answers a refresh token, for /t/{tenant}/oauth/token, and sets no cookie.
+    #[graphql(default)]
+    refresh_token: bool,
 }
 
 /// Expected outcomes are data: exactly one of viewer and error is there.
@@ -147,6 +169,8 @@ struct SignInPayload {
     access_token: Option<String>,
     expires_at: Option<DateTime<Utc>>,
     csrf_token: Option<String>,
+    /// When it was asked for.
+    refresh_token: Option<String>,
     error: Option<UserError>,
 }
 
@@ -165,8 +189,9 @@ impl AccessMutations {
     async fn sign_in(&self, context: &Context<'_>, input: SignInInput) -> Result<SignInPayload, ApiError> {
         let operation = operation(context)?;
         let password = SecretString::from(input.password);
-        match access::sign_in(&operation.app, &input.tenant, &input.email, &password).await {
-            Ok((tenant, user)) => signed_in(operation, tenant, &user).await,
+        let address = operation.identity.origin.address.as_deref();
+        match access::sign_in(&operation.app, &input.tenant, &input.email, &password, address).await {
+            Ok((tenant, user)) => signed_in(operation, tenant, &user, input.refresh_token).await,
             Err(Error::Unauthenticated(message)) => Ok(refused("INVALID_CREDENTIALS", message.into_owned())),
             Err(Error::Limit(message)) => Ok(refused("LIMIT_EXCEEDED", message.into_owned())),
             Err(other) => Err(other.into()),
@@ -192,14 +217,25 @@ fn refused(code: &str, message: String) -> SignInPayload {
     SignInPayload { error: Some(UserError::new(None, code, message)), ..SignInPayload::default() }
 }
 
-async fn signed_in(operation: &Operation, tenant: TenantId, user: &User) -> Result<SignInPayload, ApiError> {
+async fn signed_in(
+    operation: &Operation,
+    tenant: TenantId,
+    user: &User,
+    refreshable: bool,
+) -> Result<SignInPayload, ApiError> {
     let (app, now) = (&operation.app, operation.app.clock.now());
     let store = app.tenants.open(tenant).await.map_err(Error::from)?;
     let token = app.tokens.issue(&store, user, now).await.map_err(Error::from)?;
-    let mut csrf_token = None;
-    if let Some(cookies) = &operation.identity.cookies {
-        let started =
-            store.start_session(user.id, SessionLimits::default(), now).await.map_err(Error::from)?;
+    let (mut csrf_token, mut refresh_token) = (None, None);
+    let begin = || {
+        store.start_session_from(user.id, operation.identity.origin.clone(), SessionLimits::default(), now)
+    };
+    if refreshable {
+        let session = begin().await.map_err(Error::from)?.session.id;
+        let text = store.start_refreshing(session, now).await.map_err(Error::from)?;
+        refresh_token = Some(text.expose_secret().to_owned());
+    } else if let Some(cookies) = &operation.identity.cookies {
+        let started = begin().await.map_err(Error::from)?;
         let csrf = started.session.csrf().clone();
         csrf_token = Some(csrf.expose_secret().to_owned());
         let max_age_seconds = started.session.seconds_left(now);
@@ -213,6 +249,7 @@ async fn signed_in(operation: &Operation, tenant: TenantId, user: &User) -> Resu
         access_token: Some(token.text.expose_secret().to_owned()),
         expires_at: Some(token.expires_at),
         csrf_token,
+        refresh_token,
         error: None,
     })
 }

@@ -9,6 +9,8 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::{FailedRecordId, ImportId, SourceId};
 use entity::{failed_record, import, lead_source};
+use service::Error;
+use service::database::Mode;
 use service::intake::raw::{self, Columns};
 use service::intake::{failed, listing};
 use uuid::Uuid;
@@ -19,7 +21,7 @@ use super::id::{Id, each};
 use super::imports::{self, Import};
 use super::lead::{Issue, Lead, issues};
 use super::leads;
-use super::operation::{Reads, operation};
+use super::operation::{Operation, Reads, operation};
 use super::page::{COUNTED_MAX, Listed, Window, connection, counted, page_cost};
 use super::sources::{self, Source, distinct, not_loaded};
 use super::wants::{Asked, FailedRecordWants, Selected, Wants};
@@ -296,6 +298,16 @@ struct DismissFailedRecordPayload {
 
 super::submitting::submitted_payload!(CorrectFailedRecordPayload);
 
+/// A change runs with the tenant's own rights, so whoever sees some of its leads only has to see the record first.
+async fn require_seen(operation: &Operation, id: FailedRecordId) -> Result<(), Error> {
+    let viewer = operation.viewer().map_err(|_| Error::not_found("refused record", id))?;
+    if viewer.sources.is_some() {
+        let tx = operation.app.begin_for(viewer, Mode::ReadOnly).await?;
+        failed::by_id(&tx, id).await?;
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 pub(super) struct FailedRecordMutations;
 
@@ -311,7 +323,10 @@ impl FailedRecordMutations {
         let values: BTreeMap<String, String> =
             input.values.into_iter().map(|cell| (cell.column, cell.value)).collect();
         let actor = viewer.actor.to_string();
-        let correction = failed::correct(&operation.app, viewer.tenant, input.id.0, &values, &actor);
+        let correction = async {
+            require_seen(operation, input.id.0).await?;
+            failed::correct(&operation.app, viewer.tenant, input.id.0, &values, &actor).await
+        };
         let corrected = operation.change(correction).await;
         CorrectFailedRecordPayload::of(context, expected(corrected)?).await
     }
@@ -325,7 +340,11 @@ impl FailedRecordMutations {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
         let actor = viewer.actor.to_string();
-        let dismissed = operation.change(failed::dismiss(&operation.app, viewer.tenant, id.0, &actor)).await;
+        let dismissal = async {
+            require_seen(operation, id.0).await?;
+            failed::dismiss(&operation.app, viewer.tenant, id.0, &actor).await
+        };
+        let dismissed = operation.change(dismissal).await;
         if let Err(error) = expected(dismissed)? {
             return Ok(DismissFailedRecordPayload { failed_record: None, error: Some(error) });
         }

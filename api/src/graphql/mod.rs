@@ -13,6 +13,7 @@
 mod access;
 mod at_hand;
 mod billing;
+mod credentials;
 mod deliveries;
 mod delivery;
 mod destinations;
@@ -25,6 +26,7 @@ mod lead;
 mod leads;
 mod operation;
 mod page;
+mod people;
 mod permit;
 mod progress;
 pub mod session;
@@ -46,7 +48,7 @@ use futures_util::{FutureExt, StreamExt};
 use service::App;
 
 pub use error::{ApiError, UserError};
-pub use permit::{Needs, PERMITS, needs};
+pub use permit::{Needs, PERMITS, needs, roles_document};
 pub use session::{CookieSlot, Identity, SessionCookies, SetCookies};
 
 use crate::http::graphql::{Engine, RequestId};
@@ -63,6 +65,8 @@ const COMPLEXITY_MAX: usize = 30_000;
 #[derive(Default, MergedObject)]
 struct Query(
     access::AccessQueries,
+    people::PeopleQueries,
+    credentials::CredentialQueries,
     leads::LeadQueries,
     sources::SourceQueries,
     imports::ImportQueries,
@@ -76,6 +80,8 @@ struct Query(
 #[derive(Default, MergedObject)]
 struct Mutation(
     access::AccessMutations,
+    people::PeopleMutations,
+    credentials::CredentialMutations,
     sources::SourceMutations,
     destinations::DestinationMutations,
     submitting::SubmitMutations,

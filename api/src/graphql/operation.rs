@@ -33,12 +33,12 @@ impl Operation {
     /// The transaction of the operation's reads: `REPEATABLE READ READ ONLY`, begun by the first of them, so that the
     /// answer agrees with itself.
     pub(super) async fn read(&self) -> Result<Reads, ApiError> {
-        let tenant = self.viewer()?.tenant;
+        let viewer = self.viewer()?;
         let mut reads = self.reads.lock().await;
         if let Some(open) = &*reads {
             return Ok(open.clone());
         }
-        let transaction = Arc::new(self.app.begin(tenant, Mode::ReadOnly).await?);
+        let transaction = Arc::new(self.app.begin_for(viewer, Mode::ReadOnly).await?);
         let begun = Reads { transaction, now: self.app.clock.now() };
         *reads = Some(begun.clone());
         Ok(begun)

@@ -1,9 +1,11 @@
 //! Who may ask for what: one table, one guard in front of every root field.
 //!
 //! A field that the table does not name is refused to everybody, so a new one cannot be forgotten. What lies below a
-//! root field is of the viewer's own tenant and needs nothing more.
+//! root field is of the viewer's own tenant and needs nothing more. `docs/roles.md` shows the same table for people and is
+//! compared with it by a test.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::pin::Pin;
 
 use async_graphql::parser::types::Field;
@@ -13,9 +15,8 @@ use async_graphql::{
     Context, ContextSelectionSet, ObjectType, OutputType, Positioned, Response, ServerError, ServerResult,
     SubscriptionType, Value,
 };
+use domain::access::{RIGHTS, ROLES, Right};
 use futures_util::stream::{self, Stream, StreamExt};
-use service::Error;
-use tenants::Role;
 
 use super::error::ApiError;
 use super::operation::operation;
@@ -25,69 +26,87 @@ use super::operation::operation;
 pub enum Needs {
     /// Nothing: the field is there to get in.
     Nobody,
-    /// To be signed in, as a member or an admin.
-    Member,
-    /// The role admin.
-    Admin,
+    /// That right, by role and by scope. Which role has it: [`domain::access::RIGHTS`].
+    Right(Right),
 }
 
-/// Every root field and what it needs. Members read everything of their tenant and work with its leads; what changes how
-/// leads come in or go out, or touches many at once, is an admin's.
+/// Every root field and what it needs.
 pub const PERMITS: &[(&str, Needs)] = &[
     ("signIn", Needs::Nobody),
-    ("__schema", Needs::Member),
-    ("__type", Needs::Member),
-    ("viewer", Needs::Member),
-    ("leads", Needs::Member),
-    ("lead", Needs::Member),
-    ("sources", Needs::Member),
-    ("source", Needs::Member),
-    ("imports", Needs::Member),
-    ("import", Needs::Member),
-    ("failedRecords", Needs::Member),
-    ("failedRecord", Needs::Member),
-    ("destinations", Needs::Member),
-    ("destination", Needs::Member),
-    ("deliveries", Needs::Member),
-    ("delivery", Needs::Member),
-    ("deliveryStatistics", Needs::Member),
-    ("signOut", Needs::Member),
-    ("submitLead", Needs::Member),
-    ("correctFailedRecord", Needs::Member),
-    ("dismissFailedRecord", Needs::Member),
-    ("retryDelivery", Needs::Member),
-    ("createSource", Needs::Admin),
-    ("updateSource", Needs::Admin),
-    ("createSourceToken", Needs::Admin),
-    ("createDestination", Needs::Admin),
-    ("updateDestination", Needs::Admin),
-    ("cancelImport", Needs::Admin),
-    ("retryAllFailed", Needs::Admin),
-    ("importProgress", Needs::Member),
-    ("partners", Needs::Member),
-    ("partner", Needs::Member),
-    ("products", Needs::Member),
-    ("ratePlans", Needs::Member),
-    ("ratePlan", Needs::Member),
-    ("billingOverview", Needs::Member),
-    ("billingDraft", Needs::Member),
-    ("billingWhatIf", Needs::Member),
-    ("billingReports", Needs::Member),
-    ("billingReport", Needs::Member),
-    ("billingTrend", Needs::Member),
-    ("billingDifference", Needs::Member),
-    ("leadBilling", Needs::Member),
-    ("recordActions", Needs::Member),
-    ("createPartner", Needs::Admin),
-    ("updatePartner", Needs::Admin),
-    ("createProduct", Needs::Admin),
-    ("createRatePlan", Needs::Admin),
-    ("addRatePlanVersion", Needs::Admin),
-    ("closeBillingPeriod", Needs::Admin),
-    ("reissueBillingReport", Needs::Admin),
-    ("voidBillingReport", Needs::Admin),
-    ("createReportLink", Needs::Admin),
-    ("revokeReportLink", Needs::Admin),
+    ("acceptInvitation", Needs::Nobody),
+    ("__schema", Needs::Right(Right::Own)),
+    ("__type", Needs::Right(Right::Own)),
+    ("viewer", Needs::Right(Right::Own)),
+    ("leads", Needs::Right(Right::LeadsRead)),
+    ("lead", Needs::Right(Right::LeadsRead)),
+    ("sources", Needs::Right(Right::SourcesRead)),
+    ("source", Needs::Right(Right::SourcesRead)),
+    ("imports", Needs::Right(Right::ImportsRead)),
+    ("import", Needs::Right(Right::ImportsRead)),
+    ("failedRecords", Needs::Right(Right::LeadsRead)),
+    ("failedRecord", Needs::Right(Right::LeadsRead)),
+    ("destinations", Needs::Right(Right::DestinationsRead)),
+    ("destination", Needs::Right(Right::DestinationsRead)),
+    ("deliveries", Needs::Right(Right::DeliveriesRead)),
+    ("delivery", Needs::Right(Right::DeliveriesRead)),
+    ("deliveryStatistics", Needs::Right(Right::DeliveriesRead)),
+    ("signOut", Needs::Right(Right::Own)),
+    ("submitLead", Needs::Right(Right::LeadsWrite)),
+    ("correctFailedRecord", Needs::Right(Right::LeadsWrite)),
+    ("dismissFailedRecord", Needs::Right(Right::LeadsWrite)),
+    ("retryDelivery", Needs::Right(Right::DeliveriesRetry)),
+    ("createSource", Needs::Right(Right::SourcesWrite)),
+    ("updateSource", Needs::Right(Right::SourcesWrite)),
+    ("createSourceToken", Needs::Right(Right::SourcesWrite)),
+    ("createDestination", Needs::Right(Right::DestinationsWrite)),
+    ("updateDestination", Needs::Right(Right::DestinationsWrite)),
+    ("cancelImport", Needs::Right(Right::ImportsWrite)),
+    ("retryAllFailed", Needs::Right(Right::DeliveriesWrite)),
+    ("importProgress", Needs::Right(Right::ImportsRead)),
+    ("users", Needs::Right(Right::UsersRead)),
+    ("invitations", Needs::Right(Right::UsersRead)),
+    ("teams", Needs::Right(Right::TeamsRead)),
+    ("accessSettings", Needs::Right(Right::SettingsRead)),
+    ("apiKeys", Needs::Right(Right::KeysRead)),
+    ("sessions", Needs::Right(Right::Own)),
+    ("auditLog", Needs::Right(Right::AuditRead)),
+    ("inviteUser", Needs::Right(Right::UsersWrite)),
+    ("revokeInvitation", Needs::Right(Right::UsersWrite)),
+    ("updateUser", Needs::Right(Right::UsersWrite)),
+    ("resetPassword", Needs::Right(Right::UsersWrite)),
+    ("createTeam", Needs::Right(Right::TeamsWrite)),
+    ("updateTeam", Needs::Right(Right::TeamsWrite)),
+    ("removeTeam", Needs::Right(Right::TeamsWrite)),
+    ("updateAccessSettings", Needs::Right(Right::SettingsWrite)),
+    ("createApiKey", Needs::Right(Right::KeysWrite)),
+    ("revokeApiKey", Needs::Right(Right::KeysWrite)),
+    ("rotateSigningKey", Needs::Right(Right::KeysWrite)),
+    ("endSessions", Needs::Right(Right::Own)),
+    ("changePassword", Needs::Right(Right::Own)),
+    ("partners", Needs::Right(Right::BillingRead)),
+    ("partner", Needs::Right(Right::BillingRead)),
+    ("products", Needs::Right(Right::BillingRead)),
+    ("ratePlans", Needs::Right(Right::BillingRead)),
+    ("ratePlan", Needs::Right(Right::BillingRead)),
+    ("billingOverview", Needs::Right(Right::BillingRead)),
+    ("billingDraft", Needs::Right(Right::BillingRead)),
+    ("billingWhatIf", Needs::Right(Right::BillingRead)),
+    ("billingReports", Needs::Right(Right::BillingRead)),
+    ("billingReport", Needs::Right(Right::BillingRead)),
+    ("billingTrend", Needs::Right(Right::BillingRead)),
+    ("billingDifference", Needs::Right(Right::BillingRead)),
+    ("leadBilling", Needs::Right(Right::LeadsRead)),
+    ("recordActions", Needs::Right(Right::BillingRecord)),
+    ("createPartner", Needs::Right(Right::BillingWrite)),
+    ("updatePartner", Needs::Right(Right::BillingWrite)),
+    ("createProduct", Needs::Right(Right::BillingWrite)),
+    ("createRatePlan", Needs::Right(Right::BillingWrite)),
+    ("addRatePlanVersion", Needs::Right(Right::BillingWrite)),
+    ("closeBillingPeriod", Needs::Right(Right::BillingWrite)),
+    ("reissueBillingReport", Needs::Right(Right::BillingWrite)),
+    ("voidBillingReport", Needs::Right(Right::BillingWrite)),
+    ("createReportLink", Needs::Right(Right::BillingWrite)),
+    ("revokeReportLink", Needs::Right(Right::BillingWrite)),
 ];
 
 /// What that root field needs; none when it is not in the table.
@@ -95,16 +114,40 @@ pub fn needs(field: &str) -> Option<Needs> {
     PERMITS.iter().find(|(name, _)| *name == field).map(|(_, needs)| *needs)
 }
 
+/// Roles, rights and fields as a document for people: `docs/roles.md`, written by `baton schema --roles`.
+pub fn roles_document() -> String {
+    let mut text = String::from(ROLES_HEAD);
+    let heads: Vec<&str> = ROLES.iter().map(|role| role.as_str()).collect();
+    let _ = writeln!(text, "| right | {} | what it allows |", heads.join(" | "));
+    let _ = writeln!(text, "| --- |{} --- |", " :-: |".repeat(heads.len()));
+    for (right, roles) in RIGHTS {
+        let marks: Vec<&str> = ROLES.iter().map(|role| if roles.contains(role) { "●" } else { "" }).collect();
+        let _ = writeln!(text, "| `{right}` | {} | {} |", marks.join(" | "), right.about());
+    }
+    text.push_str("\n## Fields\n\n| field | needs |\n| --- | --- |\n");
+    for (field, needs) in PERMITS {
+        let _ = match needs {
+            Needs::Nobody => writeln!(text, "| `{field}` | nothing: it is there to get in |"),
+            Needs::Right(right) => writeln!(text, "| `{field}` | `{right}` |"),
+        };
+    }
+    text
+}
+
+const ROLES_HEAD: &str = "# Roles\n\nWritten by `baton schema --roles > docs/roles.md` from the tables in \
+    `domain/src/access/right.rs` and `api/src/graphql/permit.rs`;\na test compares. A *role* is a set of *rights*; the \
+    *scope* of an API key or token narrows it (`leads:read leads:write`, or `*` for all).\nA partner reads the billing of \
+    its own company only, and an agent, where the tenant says so, the leads of its teams' sources\nonly: both are enforced \
+    by row-level security, not by the field.\n\n";
+
 fn permit(context: &Context<'_>) -> Result<(), ApiError> {
     let field = context.item.node.name.node.as_str();
     let needs = needs(field).ok_or_else(|| {
         ApiError::internal("looking up who may ask", format!("the root field `{field}` is not in the table"))
     })?;
-    let viewer = operation(context)?.identity.viewer.as_ref();
-    match (needs, viewer.map(|viewer| viewer.role)) {
-        (Needs::Nobody, _) | (Needs::Member, Some(Role::Member)) | (_, Some(Role::Admin)) => Ok(()),
-        (_, None) => Err(ApiError::unauthenticated()),
-        (_, Some(_)) => Err(Error::Forbidden("this needs the role admin".into()).into()),
+    match needs {
+        Needs::Nobody => Ok(()),
+        Needs::Right(right) => Ok(operation(context)?.viewer()?.require(right)?),
     }
 }
 

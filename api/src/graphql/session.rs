@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use domain::ids::SessionId;
 use secrecy::SecretString;
 use service::access::Viewer;
+use tenants::SessionOrigin;
 
 /// The caller of an operation, put into the request's data by the transport (`Caller::new(identity)`).
 ///
@@ -17,12 +18,14 @@ pub struct Identity {
     pub session: Option<SessionId>,
     /// Where a sign-in or sign-out leaves its cookies; none where the answer cannot carry any (web sockets).
     pub cookies: Option<CookieSlot>,
+    /// Where the request comes from: what a session that it begins is recognised by.
+    pub origin: SessionOrigin,
 }
 
 impl Identity {
     /// A caller that was recognised by a token or a key.
     pub fn of(viewer: Viewer) -> Self {
-        Self { viewer: Some(viewer), session: None, cookies: None }
+        Self { viewer: Some(viewer), ..Self::default() }
     }
 }
 

@@ -10,6 +10,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use domain::access::Right;
 use domain::ids::PartnerId;
 use http::{HeaderMap, Method, StatusCode};
 use service::App;
@@ -27,7 +28,8 @@ pub async fn receive(
     body: Body,
 ) -> Result<Response, Problem> {
     let viewer = caller::viewer(&app, &Method::POST, &headers).await?;
-    let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+    viewer.require(Right::BillingRecord)?;
+    let tx = app.begin_for(&viewer, Mode::ReadOnly).await?;
     let partner = catalog::partner_by_slug(&tx, &slug).await?;
     drop(tx);
     let upload = upload::receive(&app, body.into_data_stream(), Vec::new()).await?;

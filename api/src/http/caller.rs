@@ -17,6 +17,7 @@ use service::App;
 use service::access::{self, Viewer};
 use tenants::{COOKIE_NAME, CSRF_HEADER, Session};
 
+use super::address::ClientAddress;
 use super::graphql::{Authenticate, Caller, Refusal};
 use super::problem::Problem;
 use crate::graphql::{CookieSlot, Identity, SetCookies};
@@ -59,7 +60,7 @@ async fn identify(
     };
     require_csrf(method, headers, &session)?;
     let rest = Duration::from_secs(session.seconds_left(app.clock.now()));
-    let identity = Identity { viewer: Some(viewer), session: Some(session.id), cookies: None };
+    let identity = Identity { session: Some(session.id), ..Identity::of(viewer) };
     Ok((identity, Some(rest)))
 }
 
@@ -96,6 +97,10 @@ impl Authenticate for Callers {
             let found = identify(&self.app, &parts.method, &parts.headers).await;
             let (mut identity, rest) = found.map_err(refusal)?;
             identity.cookies = parts.extensions.get::<CookieSlot>().cloned();
+            identity.origin.address =
+                parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| address.to_string());
+            let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+            identity.origin.user_agent = agent.map(str::to_owned);
             Ok(caller(identity, rest))
         }
         .boxed()

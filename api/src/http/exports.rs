@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use domain::access::Right;
 use domain::ids::ImportId;
 use http::{HeaderMap, Method, header};
 use service::App;
@@ -23,7 +24,8 @@ pub async fn failed_records(
     let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
     let import: ImportId =
         import.parse().map_err(|_| Problem::from(service::Error::not_found("import", &import)))?;
-    let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+    viewer.require(Right::LeadsRead)?;
+    let tx = app.begin_for(&viewer, Mode::ReadOnly).await?;
     let mut export = FailedExport::new(&app, &tx, import).await?;
     let stream = async_stream::try_stream! {
         while let Some(piece) = export.next(&tx).await? {

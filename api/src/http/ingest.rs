@@ -9,6 +9,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use domain::access::Right;
 use domain::ids::TenantId;
 use entity::lead_source;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -66,7 +67,9 @@ async fn sender(
         return Ok((tenant, source, "api"));
     }
     let viewer = caller::viewer(app, &Method::POST, headers).await?;
-    Ok((viewer.tenant, source(app, viewer.tenant, slug).await?, "web"))
+    viewer.require(Right::LeadsWrite)?;
+    let tx = app.begin_for(&viewer, Mode::ReadOnly).await?;
+    Ok((viewer.tenant, sources::by_slug(&tx, slug).await?, "web"))
 }
 
 async fn source(app: &App, tenant: TenantId, slug: &str) -> Result<lead_source::Model, service::Error> {

@@ -8,6 +8,7 @@
 //! | `POST /ingest/actions/{partner}` | a file of billed actions ([`actions`]) |
 //! | `GET /reports/{report}/{file}` | a closed billing report's file ([`reports`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
+//! | `POST /t/{tenant}/oauth/token` | access tokens for programs ([`token`]) |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
 //! | `/`, and any other address | the dashboard ([`dashboard`]) |
 
@@ -22,6 +23,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 pub mod actions;
+pub mod address;
 pub mod caller;
 pub mod dashboard;
 pub mod exports;
@@ -30,6 +32,8 @@ pub mod health;
 pub mod ingest;
 pub mod problem;
 pub mod reports;
+pub mod throttle;
+pub mod token;
 pub mod upload;
 
 use graphql::{InvalidSchema, Limits};
@@ -42,6 +46,8 @@ pub struct Options {
     pub limits: Limits,
     /// Serves `/graphiql`.
     pub graphiql: bool,
+    /// How often somebody may ask.
+    pub throttle: throttle::Settings,
     /// Answers `/metrics`.
     pub metrics: Option<PrometheusHandle>,
 }
@@ -49,6 +55,7 @@ pub struct Options {
 /// All routes over one app.
 pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> {
     let engine = Arc::new(crate::graphql::schema(Arc::clone(&app)));
+    let throttle = throttle::Throttle::new(options.throttle, app.clock.clone());
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
@@ -56,6 +63,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .route("/reports/{report}/{file}", get(reports::download))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
+        .route("/t/{tenant}/oauth/token", post(token::token))
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
         .with_state(app)
@@ -70,6 +78,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     Ok(router
         .merge(graphql::router(engine, callers, options.limits)?)
         .layer(axum::middleware::from_fn(caller::cookies))
+        .layer(axum::middleware::from_fn_with_state(throttle, throttle::throttle))
         .layer(CompressionLayer::new())
         .layer(CatchPanicLayer::custom(panicked)))
 }

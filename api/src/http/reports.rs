@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use domain::access::Right;
 use domain::ids::{BillingReportId, PartnerId, TenantId};
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
@@ -52,6 +53,9 @@ pub async fn download(
         }
         None => {
             let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
+            viewer.require(Right::BillingRead)?;
+            // Somebody of a partner finds its own partner's reports alone.
+            reports::by_id(&app.begin_for(&viewer, Mode::ReadOnly).await?, id).await?;
             Fetch { tenant: viewer.tenant, actor: viewer.actor.to_string(), report: id, format }
         }
     };

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use api::graphql::{CookieSlot, Identity, Needs, PERMITS, SetCookies};
+use api::graphql::{CookieSlot, Identity, Needs, SetCookies, needs};
+use domain::access::ROLES;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use service::access;
@@ -42,7 +43,8 @@ async fn a_browser_gets_a_session_and_loses_it_when_it_signs_out() {
     let (viewer, session) = access::by_cookie(&world.app, cookie.value.expose_secret()).await.unwrap();
     assert!(session.csrf_matches(data["signIn"]["csrfToken"].as_str().unwrap()));
 
-    let signed_in = Identity { viewer: Some(viewer), session: Some(session.id), cookies: Some(slot.clone()) };
+    let signed_in =
+        Identity { session: Some(session.id), cookies: Some(slot.clone()), ..Identity::of(viewer) };
     world.data(&signed_in, "mutation { signOut { ok } }", Value::Null).await;
     assert!(matches!(slot.take(), Some(SetCookies::Clear)));
     access::by_cookie(&world.app, cookie.value.expose_secret()).await.unwrap_err();
@@ -72,7 +74,7 @@ async fn who_is_signed_in() {
         .await;
     let id = data["viewer"]["id"].as_str().unwrap();
     assert!(id.starts_with("user_"), "{id}");
-    assert_eq!(data["viewer"]["role"], "MEMBER");
+    assert_eq!(data["viewer"]["role"], "AGENT");
     assert_eq!(data["viewer"]["tenant"], json!({ "name": "acme", "slug": "acme" }));
 }
 
@@ -88,7 +90,10 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "destination" => format!("destination(id: \"{destination}\") {{ id }}"),
         "delivery" => format!("delivery(id: \"delivery_{some}\") {{ id }}"),
         "deliveryStatistics" => "deliveryStatistics(since: \"2026-11-01T00:00:00Z\") { total }".to_owned(),
-        "viewer" | "sources" | "destinations" => format!("{field} {{ id }}"),
+        "viewer" | "sources" | "destinations" | "users" | "invitations" | "teams" | "apiKeys"
+        | "sessions" => {
+            format!("{field} {{ id }}")
+        }
         "leads" | "imports" | "failedRecords" | "deliveries" => format!("{field} {{ nodes {{ id }} }}"),
         "signIn" => {
             "signIn(input: { tenant: \"acme\", email: \"a@b.de\", password: \"x\" }) { expiresAt }".to_owned()
@@ -121,6 +126,32 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
         "retryDelivery" => format!("retryDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "retryAllFailed" => "retryAllFailed { retried }".to_owned(),
+        "accessSettings" => "accessSettings { agentsSeeTheirTeamsOnly }".to_owned(),
+        "auditLog" => "auditLog { entries { id } }".to_owned(),
+        "inviteUser" => "inviteUser(input: { email: \"n@b.de\", role: AGENT }) { error { code } }".to_owned(),
+        "revokeInvitation" => format!("revokeInvitation(id: \"invite_{some}\") {{ error {{ code }} }}"),
+        "acceptInvitation" => {
+            "acceptInvitation(input: { token: \"x\", name: \"N\", password: \"twelve characters\" }) \
+                               { error { code } }"
+                .to_owned()
+        }
+        "updateUser" => format!("updateUser(input: {{ id: \"user_{some}\" }}) {{ error {{ code }} }}"),
+        "resetPassword" => format!("resetPassword(user: \"user_{some}\") {{ error {{ code }} }}"),
+        "createTeam" => "createTeam(name: \"T\") { error { code } }".to_owned(),
+        "updateTeam" => format!("updateTeam(input: {{ id: \"team_{some}\" }}) {{ error {{ code }} }}"),
+        "removeTeam" => format!("removeTeam(id: \"team_{some}\") {{ error {{ code }} }}"),
+        "updateAccessSettings" => "updateAccessSettings(agentsSeeTheirTeamsOnly: false) \
+            { settings { agentsSeeTheirTeamsOnly } }"
+            .to_owned(),
+        "createApiKey" => {
+            "createApiKey(input: { name: \"N\", scopes: [\"leads:read\"] }) { error { code } }".to_owned()
+        }
+        "revokeApiKey" => format!("revokeApiKey(id: \"key_{some}\") {{ error {{ code }} }}"),
+        "rotateSigningKey" => "rotateSigningKey { kid }".to_owned(),
+        "endSessions" => "endSessions { ended }".to_owned(),
+        "changePassword" => {
+            "changePassword(old: \"x\", new: \"twelve characters\") { error { code } }".to_owned()
+        }
         other => panic!("say how `{other}` is called"),
     };
     format!("{} {{ {call} }}", kind.to_lowercase())
@@ -129,24 +160,40 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
 #[tokio::test]
 async fn each_role_may_ask_for_what_the_table_says_and_for_nothing_else() {
     let world = World::new().await;
-    let callers = [
-        ("nobody", Identity::default(), &[Needs::Nobody][..], "UNAUTHENTICATED"),
-        ("member", world.acme.member.clone(), &[Needs::Nobody, Needs::Member], "FORBIDDEN"),
-        ("admin", world.acme.admin.clone(), &[Needs::Nobody, Needs::Member, Needs::Admin], "none"),
-    ];
+    let mut callers = vec![(None, Identity::default())];
+    for role in ROLES {
+        callers.push((Some(role), world.somebody(&world.acme, role).await));
+    }
     for (kind, field) in roots().iter().filter(|(kind, _)| *kind != "Subscription") {
-        let (_, needs) = PERMITS.iter().find(|(name, _)| name == field).unwrap();
-        for (name, identity, may, refusal) in &callers {
+        let needs = needs(field).unwrap();
+        for (role, identity) in &callers {
+            let refusal = match (needs, role) {
+                (Needs::Right(_), None) => "UNAUTHENTICATED",
+                (Needs::Right(right), Some(role)) if !right.roles().contains(role) => "FORBIDDEN",
+                _ => "none",
+            };
             let response = world.ask(identity, &operation(kind, field, &world), Value::Null).await;
             let code = response["errors"][0]["extensions"]["code"].as_str().unwrap_or("none");
-            if may.contains(needs) {
-                assert_eq!(code, "none", "{name} may ask for {field}: {response}");
-            } else {
-                assert_eq!(code, *refusal, "{name} may not ask for {field}: {response}");
+            assert_eq!(code, refusal, "{role:?} asks for {field}: {response}");
+            if refusal != "none" {
                 assert_eq!(response["data"], Value::Null);
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_scope_narrows_what_a_role_may_do() {
+    let world = World::new().await;
+    let mut narrow = world.acme.admin.clone();
+    narrow.viewer.as_mut().unwrap().scope = "sources:read".parse().unwrap();
+    assert_eq!(world.code(&narrow, "{ sources { id } }", Value::Null).await, "none");
+    assert_eq!(world.code(&narrow, "{ viewer { rights } }", Value::Null).await, "none");
+    for document in ["{ leads { nodes { id } } }", "mutation { retryAllFailed { retried } }"] {
+        assert_eq!(world.code(&narrow, document, Value::Null).await, "FORBIDDEN", "{document}");
+    }
+    let rights = world.data(&narrow, "{ viewer { rights } }", Value::Null).await;
+    assert_eq!(rights["viewer"]["rights"], json!(["own", "sources:read"]));
 }
 
 #[tokio::test]

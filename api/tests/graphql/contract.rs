@@ -1,6 +1,6 @@
 //! The schema as clients see it, and the table of who may ask for what.
 
-use api::graphql::{Needs, PERMITS, needs, sdl};
+use api::graphql::{Needs, PERMITS, needs, roles_document, sdl};
 use apollo_compiler::Schema;
 
 #[test]
@@ -33,6 +33,20 @@ fn every_root_field_says_what_it_needs_and_only_signing_in_needs_nothing() {
     for (field, needs) in PERMITS {
         let known = field.starts_with("__") || roots.iter().any(|(_, name)| name == field);
         assert!(known, "{field} is in the table of permits and not in the schema");
-        assert_eq!(*needs == Needs::Nobody, *field == "signIn", "{field}");
+        let gets_in = ["signIn", "acceptInvitation"].contains(field);
+        assert_eq!(*needs == Needs::Nobody, gets_in, "{field}");
     }
+}
+
+#[test]
+fn the_document_of_roles_says_what_the_tables_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/roles.md");
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(path, roles_document()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap();
+    assert!(
+        written == roles_document(),
+        "docs/roles.md is not current: run `baton schema --roles > docs/roles.md`"
+    );
 }

@@ -10,6 +10,10 @@ struct Ids {
     delivery: String,
     failed: String,
     import: String,
+    user: String,
+    team: String,
+    key: String,
+    invitation: String,
     billing: Billing,
 }
 
@@ -32,8 +36,22 @@ async fn ids(world: &World) -> Ids {
     let delivery = listed["deliveries"]["nodes"][0]["id"].as_str().unwrap().to_owned();
     world.attempt(rival, &delivery, "failed", &[("refused", Some(422))]).await;
     let import = import(world).await;
+    let made = world
+        .data(
+            &rival.admin,
+            "mutation { viewer: endSessions { ended } createTeam(name: \"T\") { team { id } }
+                createApiKey(input: { name: \"K\", scopes: [\"*\"] }) { key { id } }
+                inviteUser(input: { email: \"n@b.de\", role: AGENT }) { invitation { id } } }",
+            Value::Null,
+        )
+        .await;
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let team = text(&made["createTeam"]["team"]["id"]);
+    let key = text(&made["createApiKey"]["key"]["id"]);
+    let invitation = text(&made["inviteUser"]["invitation"]["id"]);
+    let user = rival.member.viewer.as_ref().unwrap().actor.to_string();
     let billing = billing(world).await;
-    Ids { lead, delivery, failed, import, billing }
+    Ids { lead, delivery, failed, import, billing, user, team, key, invitation }
 }
 
 async fn billing(world: &World) -> Billing {
@@ -92,7 +110,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let world = World::new().await;
     let theirs = ids(&world).await;
     let (source, destination) = (&world.rival.source, &world.rival.destination);
-    let Ids { lead, delivery, failed, import, billing } = &theirs;
+    let Ids { lead, delivery, failed, import, billing, user, team, key, invitation } = &theirs;
     let [billing_absent, nothing, billing_unknown, billing_refused] = billing_documents(billing, lead);
     let absent = [
         format!("{{ it: lead(id: \"{lead}\") {{ id }} }}"),
@@ -130,6 +148,20 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("mutation {{ it: dismissFailedRecord(id: \"{failed}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: cancelImport(id: \"{import}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: retryDelivery(id: \"{delivery}\") {{ error {{ code }} }} }}"),
+        format!("mutation {{ it: revokeInvitation(id: \"{invitation}\") {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: updateUser(input: {{ id: \"{user}\", name: \"X\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!("mutation {{ it: resetPassword(user: \"{user}\") {{ error {{ code }} }} }}"),
+        format!("mutation {{ it: endSessions(user: \"{user}\") {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: updateTeam(input: {{ id: \"{team}\", name: \"X\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!("mutation {{ it: removeTeam(id: \"{team}\") {{ error {{ code }} }} }}"),
+        format!("mutation {{ it: revokeApiKey(id: \"{key}\") {{ error {{ code }} }} }}"),
+        // A partner is not looked up here: its id narrows what row-level security lets its user see of the own tenant.
+        "mutation { it: inviteUser(input: { email: \"not an address\", role: AGENT }) { error { code } } }"
+            .to_owned(),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),
@@ -153,11 +185,8 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         assert_eq!(world.data(admin, document, Value::Null).await["it"]["nodes"], json!([]), "{document}");
     }
     for document in &unknown {
-        assert_eq!(
-            world.data(admin, document, Value::Null).await["it"]["error"]["code"],
-            "NOT_FOUND",
-            "{document}"
-        );
+        let code = if document.contains("inviteUser") { "BAD_USER_INPUT" } else { "NOT_FOUND" };
+        assert_eq!(world.data(admin, document, Value::Null).await["it"]["error"]["code"], code, "{document}");
     }
     for document in &refused {
         assert_eq!(world.code(admin, document, Value::Null).await, "NOT_FOUND", "{document}");

@@ -6,7 +6,7 @@ use api::graphql::{Identity, schema};
 use api::http::graphql::{Engine, RequestId};
 use async_graphql::{Request, Variables};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{DeliveryId, TenantId};
+use domain::ids::{DeliveryId, PartnerId, TenantId};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
@@ -63,6 +63,24 @@ impl World {
         let acme = Tenant::new(&app, &*engine, "acme").await;
         let rival = Tenant::new(&app, &*engine, "rival").await;
         Self { app, engine, acme, rival, _folder: folder, _database: database }
+    }
+
+    /// Somebody of that role.
+    pub async fn somebody(&self, tenant: &Tenant, role: Role) -> Identity {
+        if role == Role::Service {
+            return Identity::of(Viewer::new(tenant.id, Actor::Operator, role));
+        }
+        let store = self.app.tenants.open(tenant.id).await.unwrap();
+        let partner = (role == Role::Partner).then(|| PartnerId(uuid::Uuid::from_u128(7)));
+        let new = NewUser {
+            email: format!("{role}@example.com"),
+            name: role.to_string(),
+            role,
+            partner,
+            password: NewPassword::Absent,
+        };
+        let user = store.create_user(new, self.app.clock.now()).await.unwrap().user;
+        Identity::of(Viewer { partner, ..Viewer::user(tenant.id, user.id, role) })
     }
 
     /// The whole response as JSON.
@@ -165,7 +183,7 @@ impl Tenant {
             NewTenant { slug: slug.to_owned(), name: None, time_zone: Some("America/Denver".to_owned()) };
         let id = TenantId(access::create_tenant(app, new).await.unwrap().id);
         let admin = user(app, id, "ada", Role::Admin, NewPassword::Chosen(PASSWORD.into())).await;
-        let member = user(app, id, "mo", Role::Member, NewPassword::Absent).await;
+        let member = user(app, id, "mo", Role::Agent, NewPassword::Absent).await;
         let source = data(
             engine,
             &admin,
@@ -187,10 +205,16 @@ impl Tenant {
 }
 
 async fn user(app: &App, tenant: TenantId, name: &str, role: Role, password: NewPassword) -> Identity {
-    let new = NewUser { email: format!("{name}@example.com"), name: name.to_owned(), role, password };
+    let new = NewUser {
+        email: format!("{name}@example.com"),
+        name: name.to_owned(),
+        role,
+        partner: None,
+        password,
+    };
     let store = app.tenants.open(tenant).await.unwrap();
     let user = store.create_user(new, app.clock.now()).await.unwrap().user;
-    Identity::of(Viewer { tenant, role, actor: Actor::User(user.id) })
+    Identity::of(Viewer::user(tenant, user.id, role))
 }
 
 async fn ask(engine: &dyn Engine, who: &Identity, document: &str, variables: Value) -> Value {

@@ -71,7 +71,8 @@ async fn token(world: &World, tenant: TenantId) -> Outcome<String> {
     let new = NewUser {
         email: "kara@example.com".to_owned(),
         name: "Kara Test".to_owned(),
-        role: Role::Member,
+        role: Role::Agent,
+        partner: None,
         password: NewPassword::Generated,
     };
     let user = tenant.create_user(new, now).await?.user;

@@ -10,7 +10,7 @@ import { useMutation } from 'urql';
 import { Announcer } from '../components/announce';
 import { graphql } from '../gql';
 import classes from './layout.module.css';
-import { RequireSession, useRenewSession, useViewer } from './session';
+import { RequireSession, roleNames, useRenewSession, useViewer } from './session';
 
 const SignOutDocument = graphql(`
   mutation SignOut { signOut { ok } }
@@ -80,7 +80,7 @@ function Account() {
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Label>{viewer.email} · {viewer.role === 'ADMIN' ? 'Administrator' : 'Member'}</Menu.Label>
+        <Menu.Label>{viewer.email} · {roleNames[viewer.role]}</Menu.Label>
         <Menu.Divider />
         <Menu.Label>Appearance</Menu.Label>
         {schemes.map(({ value, label, icon: SchemeIcon }) => (

@@ -10,7 +10,7 @@ import { LayoutSkeleton } from './layout-skeleton';
 
 const ViewerDocument = graphql(`
   query Viewer {
-    viewer { id email name role tenant { id slug name timeZone } }
+    viewer { id email name role rights tenant { id slug name timeZone } }
   }
 `);
 
@@ -26,10 +26,26 @@ export function useViewer(): Viewer {
   return viewer;
 }
 
-/** Members read; only administrators change how the tenant is set up. */
+/** Owners and administrators change how the tenant is set up. */
 export function useIsAdmin(): boolean {
-  return useViewer().role === 'ADMIN';
+  const { role } = useViewer();
+  return role === 'OWNER' || role === 'ADMIN';
 }
+
+/** Whether the viewer has that right, as in `leads:write`: a page offers nothing that would be refused. */
+export function useMay(right: string): boolean {
+  return useViewer().rights.includes(right);
+}
+
+/** Roles as people read them. */
+export const roleNames: Record<Viewer['role'], string> = {
+  OWNER: 'Owner',
+  ADMIN: 'Administrator',
+  MANAGER: 'Manager',
+  AGENT: 'Agent',
+  PARTNER: 'Partner',
+  SERVICE: 'Service',
+};
 
 /** The tenant's time zone, an IANA name. */
 export function useZone(): string {

@@ -12,18 +12,23 @@ impl From<Fault> for Error {
             | Fault::InvalidKey
             | Fault::KeyExpired { .. }
             | Fault::InvalidSession
-            | Fault::SessionExpired => Self::Unauthenticated(text.into()),
+            | Fault::SessionExpired
+            | Fault::InvalidRefresh
+            | Fault::RefreshReused { .. } => Self::Unauthenticated(text.into()),
             // Why it is refused is for the log: an attacker would learn from it.
             Fault::InvalidToken(_) => Self::Unauthenticated("the access token is refused".into()),
             Fault::UserDisabled { .. } => Self::Unauthenticated("this user is disabled: ask an admin".into()),
-            Fault::TooManyAttempts { .. } | Fault::Busy => Self::Limit(text.into()),
+            Fault::TooManyAttempts { .. } | Fault::TooMany { .. } | Fault::Busy => Self::Limit(text.into()),
             Fault::InvalidEmail => Self::invalid("email", text),
-            Fault::EmailTaken => Self::Conflict(text.into()),
+            Fault::InvalidInvitation => Self::invalid("invitation", text),
+            Fault::NameTaken | Fault::EmailTaken | Fault::LastOwner => Self::Conflict(text.into()),
             Fault::InvalidField { field, .. } => {
                 Self::Invalid { field: Some(field.into()), code: "BAD_USER_INPUT".into(), message: text }
             }
             Fault::PasswordTooShort { .. } | Fault::PasswordTooLong { .. } => Self::invalid("password", text),
             Fault::UserNotFound { user } => Self::not_found("user", user),
+            Fault::TeamNotFound { team } => Self::not_found("team", team),
+            Fault::InvitationNotFound { invitation } => Self::not_found("invitation", invitation),
             Fault::KeyNotFound { key } => Self::not_found("key", key),
             Fault::SessionNotFound { session } => Self::not_found("session", session),
             other => Self::internal("a tenant's database", other),

@@ -2,69 +2,31 @@
 //!
 //! A tenant is a row in the shared Postgres and a libSQL database of its own for its users, keys
 //! and sessions. The two share no transaction: the database is made first, the row makes it known.
-//! Roles here: admin and member. OAuth sign-in will stand beside [`sign_in`].
+//! What a caller may do follows from its role and its credential's scope ([`Viewer::require`]); the table is
+//! [`domain::access::RIGHTS`]. What an administrator does is written to the audit log ([`audit`]).
 
 use chrono::{DateTime, Utc};
-use domain::ids::{ApiKeyId, SourceId, TenantId, UserId};
+use domain::access::{Role, Scope};
+use domain::ids::{SourceId, TenantId, UserId};
 use entity::{Tenanted, tenant};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, FromQueryResult};
 use secrecy::SecretString;
-use tenants::{AccessKey, KeyKind, Role, Session, SessionLimits, User};
+use tenants::{AccessKey, KeyKind, Session, SessionLimits, User};
 
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::{Error, is_taken};
 use crate::naming::check_slug;
 
+mod audit;
 mod faults;
+pub mod keys;
+pub mod life;
+pub mod users;
+mod viewer;
 
-/// Who calls, proven.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Viewer {
-    /// Whose data it sees.
-    pub tenant: TenantId,
-    /// What it may do.
-    pub role: Role,
-    /// Person or key.
-    pub actor: Actor,
-}
-
-/// A person or a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Signed in with a session or an access token.
-    User(UserId),
-    /// An API key.
-    Key(ApiKeyId),
-    /// The operator at a terminal.
-    Operator,
-}
-
-impl std::fmt::Display for Actor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::User(user) => user.fmt(f),
-            Self::Key(key) => key.fmt(f),
-            Self::Operator => f.write_str("operator"),
-        }
-    }
-}
-
-impl Viewer {
-    /// A person of that role.
-    pub fn user(tenant: TenantId, user: UserId, role: Role) -> Self {
-        Self { tenant, role, actor: Actor::User(user) }
-    }
-
-    /// Refuses whoever is not an admin.
-    pub fn require_admin(&self) -> Result<(), Error> {
-        if self.role == Role::Admin {
-            Ok(())
-        } else {
-            Err(Error::Forbidden("this needs the role admin".into()))
-        }
-    }
-}
+pub use audit::{audit, audit_from};
+pub use viewer::{Actor, Viewer};
 
 /// What a tenant is made of.
 #[derive(Clone, Debug)]
@@ -97,6 +59,7 @@ pub async fn create_tenant(app: &App, new: NewTenant) -> Result<tenant::Model, E
         slug: Set(new.slug.clone()),
         time_zone: Set(time_zone),
         created_at: Set(now),
+        suspended_at: Set(None),
     };
     let row = row
         .insert(&tx)
@@ -145,37 +108,71 @@ pub async fn sign_in(
     slug: &str,
     email: &str,
     password: &SecretString,
+    address: Option<&str>,
 ) -> Result<(TenantId, User), Error> {
     let Some(tenant) = tenant_of_slug(app, slug).await? else {
         return Err(app.tenants.refuse_sign_in(password).await.into());
     };
     let database = app.tenants.open(tenant).await?;
-    Ok((tenant, database.sign_in(email, password, app.clock.now()).await?))
+    refuse_suspended(app, &database).await?;
+    Ok((tenant, database.sign_in_from(email, password, address, app.clock.now()).await?))
+}
+
+/// Refuses whoever proves itself for a tenant that is suspended.
+pub(crate) async fn refuse_suspended(app: &App, tenant: &tenants::Tenant) -> Result<(), Error> {
+    if tenant.is_suspended(app.clock.now()).await? {
+        return Err(Error::Forbidden("this tenant is suspended: ask the operator".into()));
+    }
+    Ok(())
 }
 
 /// The caller of an access token.
 pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>), Error> {
     let verified = app.tokens.verify(&app.tenants, token, app.clock.now()).await?;
+    refuse_suspended(app, &verified.tenant).await?;
     let claims = verified.claims;
     let until = DateTime::from_timestamp(claims.exp, 0).unwrap_or(DateTime::UNIX_EPOCH);
-    Ok((Viewer::user(claims.tid, claims.sub, claims.role), until))
+    let viewer = Viewer {
+        scope: claims.scope,
+        partner: claims.partner,
+        ..Viewer::new(claims.tid, claims.sub.into(), claims.role)
+    };
+    Ok((with_sources(&verified.tenant, viewer).await?, until))
 }
 
 /// The caller of a browser's cookie, with the session for its CSRF check.
 pub async fn by_cookie(app: &App, cookie: &str) -> Result<(Viewer, Session), Error> {
     let (tenant, session) =
         app.tenants.resume_session(cookie, SessionLimits::default(), app.clock.now()).await?;
-    Ok((Viewer::user(tenant.id(), session.user.id, session.user.role), session))
+    refuse_suspended(app, &tenant).await?;
+    let viewer = Viewer {
+        partner: session.user.partner,
+        ..Viewer::user(tenant.id(), session.user.id, session.user.role)
+    };
+    Ok((with_sources(&tenant, viewer).await?, session))
 }
 
-/// The caller of an API key that acts with a role: its scope is `admin` or `member`.
+/// The setting that narrows agents to the leads of their teams' sources.
+pub const AGENTS_SEE_THEIR_TEAMS_ONLY: &str = "agents_see_their_teams_only";
+
+/// Narrows an agent to its teams' sources where the tenant says so.
+async fn with_sources(tenant: &tenants::Tenant, viewer: Viewer) -> Result<Viewer, Error> {
+    let (Role::Agent, Actor::User(user)) = (viewer.role, viewer.actor) else { return Ok(viewer) };
+    if tenant.setting(AGENTS_SEE_THEIR_TEAMS_ONLY).await? != Some(true) {
+        return Ok(viewer);
+    }
+    Ok(Viewer { sources: Some(tenant.sources_of(user).await?), ..viewer })
+}
+
+/// The caller of an API key: what its role and its scope both allow.
 pub async fn by_api_key(app: &App, key: &str) -> Result<Viewer, Error> {
     let (tenant, key) = app.tenants.authenticate_key(key, KeyKind::Api, app.clock.now()).await?;
-    let role = key
+    refuse_suspended(app, &tenant).await?;
+    let scope = key
         .scope
-        .parse::<Role>()
+        .parse::<Scope>()
         .map_err(|_| Error::Forbidden("this key's scope does not allow it".into()))?;
-    Ok(Viewer { tenant: tenant.id(), role, actor: Actor::Key(key.id) })
+    Ok(Viewer { scope, ..Viewer::new(tenant.id(), Actor::Key(key.id), key.role) })
 }
 
 /// The scope of a token that may send records to one source.
@@ -186,6 +183,7 @@ pub fn ingest_scope(source: SourceId) -> String {
 /// The tenant and key of a source token; whether it is that source's, [`Error::NotFound`] if not, says [`may_ingest`].
 pub async fn by_source_token(app: &App, token: &str) -> Result<(TenantId, AccessKey), Error> {
     let (tenant, key) = app.tenants.authenticate_key(token, KeyKind::Source, app.clock.now()).await?;
+    refuse_suspended(app, &tenant).await?;
     Ok((tenant.id(), key))
 }
 
@@ -209,6 +207,7 @@ pub async fn create_source_token(
     let new = tenants::NewKey {
         kind: KeyKind::Source,
         name: name.to_owned(),
+        role: Role::Service,
         scope: ingest_scope(source),
         created_by,
         expires_at: None,

@@ -25,7 +25,7 @@ mod tenant;
 pub mod testing;
 
 pub use settings::{GivenServer, PoolSettings, Settings, Target};
-pub use tenant::{ConnectionGuard, Mode, TenantTx};
+pub use tenant::{ConnectionGuard, Mode, Sight, TenantTx};
 
 use cluster::Cluster;
 use domain::ids::TenantId;

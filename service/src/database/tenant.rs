@@ -7,7 +7,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use domain::ids::TenantId;
+use domain::ids::{PartnerId, SourceId, TenantId};
 use sea_orm::prelude::async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
@@ -32,6 +32,35 @@ impl Mode {
     }
 }
 
+/// What of a tenant's rows a transaction may see; row-level security reads it beside the tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// All of them.
+    #[default]
+    Everything,
+    /// What concerns one partner's billing (`app.partner_id`); nothing when it is nobody's.
+    Partner(Option<PartnerId>),
+    /// Leads of these sources and what hangs on them (`app.source_ids`).
+    Sources(Vec<SourceId>),
+}
+
+impl Sight {
+    /// What follows `SET LOCAL app.tenant_id`. UUIDs are hexadecimal digits and dashes: nothing of them ends the quotes.
+    fn settings(&self) -> String {
+        match self {
+            Self::Everything => String::new(),
+            Self::Partner(partner) => {
+                let id = partner.map(PartnerId::uuid).unwrap_or_default();
+                format!("; SET LOCAL app.partner_id = '{id}'")
+            }
+            Self::Sources(sources) => {
+                let ids: Vec<String> = sources.iter().map(|source| source.uuid().to_string()).collect();
+                format!("; SET LOCAL app.source_ids = '{{{}}}'", ids.join(","))
+            }
+        }
+    }
+}
+
 /// A transaction that sees and writes one tenant's rows. Dropped without [`TenantTx::commit`], it is rolled back.
 ///
 /// It is a sea-orm [`ConnectionTrait`], so every sea-orm statement runs on it; [`TenantTx::connection`] and
@@ -47,8 +76,19 @@ pub struct TenantTx {
 impl TenantTx {
     /// Takes a connection of the pool and begins, with the tenant set, in one round trip.
     pub async fn begin(pool: &PgPool, tenant: TenantId, mode: Mode) -> Result<Self, DbErr> {
+        Self::begin_seeing(pool, tenant, &Sight::Everything, mode).await
+    }
+
+    /// The same for somebody who may not see all of the tenant's rows.
+    pub async fn begin_seeing(
+        pool: &PgPool,
+        tenant: TenantId,
+        sight: &Sight,
+        mode: Mode,
+    ) -> Result<Self, DbErr> {
         // A UUID's text is hexadecimal digits and dashes: nothing of it can end the quotes.
-        let begin = format!("{}; SET LOCAL app.tenant_id = '{}'", mode.begin(), tenant.uuid());
+        let begin =
+            format!("{}; SET LOCAL app.tenant_id = '{}'{}", mode.begin(), tenant.uuid(), sight.settings());
         let mut idle = pool.num_idle();
         let transaction = loop {
             match pool.begin_with(AssertSqlSafe(begin.clone())).await {
@@ -59,6 +99,18 @@ impl TenantTx {
             }
         };
         Ok(Self { tenant, mode, transaction: Mutex::new(transaction) })
+    }
+
+    /// A transaction that says it is one tenant's while row-level security was told another: tests only.
+    #[cfg(feature = "testing")]
+    pub async fn begin_confused(
+        pool: &PgPool,
+        says: TenantId,
+        told: TenantId,
+        mode: Mode,
+    ) -> Result<Self, DbErr> {
+        let begun = Self::begin_seeing(pool, told, &Sight::Everything, mode).await?;
+        Ok(Self { tenant: says, ..begun })
     }
 
     /// Whose rows it sees.

@@ -75,7 +75,10 @@ pub(super) struct Finished {
 /// The tenants that have something due, in the order of their ids.
 pub(super) async fn tenants_with_due(pool: &PgPool, now: DateTime<Utc>) -> Result<Vec<TenantId>, Error> {
     let ids: Vec<Uuid> =
-        sqlx::query_scalar("SELECT tenants_with_due_deliveries($1)").bind(now).fetch_all(pool).await?;
+        sqlx::query_scalar("SELECT id FROM tenants_with_due_deliveries($1) AS due (id) WHERE id NOT IN (SELECT suspended_tenants())")
+            .bind(now)
+            .fetch_all(pool)
+            .await?;
     Ok(ids.into_iter().map(TenantId).collect())
 }
 

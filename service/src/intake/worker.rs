@@ -81,7 +81,7 @@ async fn one_import(app: &Arc<App>, leased: Leased) {
 /// Takes hold of up to `most` waiting imports, the oldest of each tenant first.
 async fn lease_waiting(app: &App, most: usize) -> Result<Vec<Leased>, Error> {
     let now = app.clock.now();
-    let tenants: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT * FROM tenants_with_waiting_imports($1)")
+    let tenants: Vec<uuid::Uuid> = sqlx::query_scalar("SELECT id FROM tenants_with_waiting_imports($1) AS waiting (id) WHERE id NOT IN (SELECT suspended_tenants())")
         .bind(now)
         .fetch_all(&app.database.app)
         .await?;

@@ -1,12 +1,19 @@
 use domain::ids::{ApiKeyId, TenantId};
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
-use tenants::{AccessKey, CreatedKey, Error, KeyKind, NewKey};
+use tenants::{AccessKey, CreatedKey, Error, KeyKind, NewKey, Role};
 
 use crate::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
 
 fn new_key(kind: KeyKind) -> NewKey {
-    NewKey { kind, name: "importer".into(), scope: "role:member".into(), created_by: None, expires_at: None }
+    NewKey {
+        kind,
+        name: "importer".into(),
+        role: Role::Service,
+        scope: "leads:read".into(),
+        created_by: None,
+        expires_at: None,
+    }
 }
 
 async fn make(fixture: &Fixture, new: NewKey) -> (AccessKey, String) {

@@ -1,6 +1,8 @@
 //! What the crate promises, proven over real files.
 
+mod audit;
 mod keys;
+mod people;
 mod processes;
 mod sessions;
 mod sign_in;
@@ -77,7 +79,13 @@ impl Fixture {
 }
 
 async fn user_of(tenant: &Tenant, email: &str, password: NewPassword) -> User {
-    let new = NewUser { email: email.to_owned(), name: "Ada".to_owned(), role: Role::Member, password };
+    let new = NewUser {
+        email: email.to_owned(),
+        name: "Ada".to_owned(),
+        role: Role::Agent,
+        partner: None,
+        password,
+    };
     tenant.create_user(new, start()).await.unwrap().user
 }
 

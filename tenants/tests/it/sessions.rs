@@ -127,7 +127,7 @@ async fn a_change_of_the_user_reaches_its_sessions_at_once() {
     let fixture = Fixture::new().await;
     let (session, cookie) = begin(&fixture).await;
     let user = session.user.id;
-    fixture.tenant.set_user_role(user, Role::Admin).await.unwrap();
+    fixture.tenant.set_user_role(user, Role::Admin, None).await.unwrap();
     assert_eq!(resume(&fixture, &cookie, 1).await.unwrap().user.role, Role::Admin);
     fixture.tenant.set_user_disabled(user, true, after(2)).await.unwrap();
     assert!(matches!(resume(&fixture, &cookie, 3).await, Err(Error::InvalidSession)));

@@ -9,7 +9,7 @@ use domain::ids::TenantId;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tenants::{Error, Role, Store, Tenant, TokenFault, TokenSettings, Tokens, User};
+use tenants::{Error, Role, Scope, Store, Subject, Tenant, TokenFault, TokenSettings, Tokens, User};
 
 use crate::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
 
@@ -83,8 +83,12 @@ async fn a_token_says_who_and_whose_and_verifies() {
     let verified = tokens().verify(&fixture.store, &text, after(60)).await.unwrap();
     assert_eq!(verified.tenant.id(), fixture.tenant.id());
     let claims = verified.claims;
-    assert_eq!((claims.tid, claims.sub, claims.role), (fixture.tenant.id(), user.id, Role::Member));
+    assert_eq!(
+        (claims.tid, claims.sub, claims.role),
+        (fixture.tenant.id(), Subject::User(user.id), Role::Agent)
+    );
     assert_eq!((claims.iat, claims.exp - claims.iat), (start().timestamp(), 900));
+    assert_eq!((claims.scope, claims.partner), (Scope::Full, None));
     assert!(!claims.jti.is_empty());
     // Another process verifies it from the same file.
     tokens().verify(&fixture.neighbour(), &text, after(60)).await.unwrap();
@@ -206,6 +210,8 @@ async fn wrong_or_missing_claims_are_refused_even_when_signed() {
         ("aud", json!(["baton", "another"]), TokenFault::Claims),
         ("role", json!("emperor"), TokenFault::Claims),
         ("sub", json!("lead_01jd2wq7x8e0hbrvy3k6m9f4tz"), TokenFault::Claims),
+        ("scope", json!("leads:read everything"), TokenFault::Claims),
+        ("partner", json!("user_01jd2wq7x8e0hbrvy3k6m9f4tz"), TokenFault::Claims),
         ("tid", json!("user_01jd2wq7x8e0hbrvy3k6m9f4tz"), TokenFault::Malformed),
         ("exp", json!("tomorrow"), TokenFault::Claims),
         ("exp", json!(now + 86_400), TokenFault::Lifetime),
@@ -221,7 +227,7 @@ async fn wrong_or_missing_claims_are_refused_even_when_signed() {
         let refused = fault(&fixture.store, &sign_with(&own, &header, &changed), start()).await;
         assert_eq!(refused, wanted, "{name} = {value}");
     }
-    for name in ["iss", "aud", "tid", "sub", "role", "iat", "nbf", "exp", "jti"] {
+    for name in ["iss", "aud", "tid", "sub", "role", "scope", "iat", "nbf", "exp", "jti"] {
         let mut changed = claims.clone();
         changed.as_object_mut().unwrap().remove(name);
         let refused = fault(&fixture.store, &sign_with(&own, &header, &changed), start()).await;

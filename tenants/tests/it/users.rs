@@ -4,7 +4,13 @@ use tenants::{Error, NewPassword, NewUser, Role, SessionLimits};
 use crate::{Fixture, after, start, whole_text};
 
 fn new_user(email: &str) -> NewUser {
-    NewUser { email: email.into(), name: "Ada".into(), role: Role::Admin, password: NewPassword::Absent }
+    NewUser {
+        email: email.into(),
+        name: "Ada".into(),
+        role: Role::Admin,
+        partner: None,
+        password: NewPassword::Absent,
+    }
 }
 
 #[tokio::test]
@@ -56,7 +62,7 @@ async fn pages_follow_one_another() {
 async fn changes_reach_the_row_and_an_unknown_user_is_not_found() {
     let fixture = Fixture::new().await;
     let id = fixture.user("ada@example.com").await.id;
-    fixture.tenant.set_user_role(id, Role::Admin).await.unwrap();
+    fixture.tenant.set_user_role(id, Role::Admin, None).await.unwrap();
     fixture.tenant.set_user_name(id, " Ada Lovelace ").await.unwrap();
     fixture.tenant.set_user_disabled(id, true, after(5)).await.unwrap();
     fixture.tenant.set_user_disabled(id, true, after(9)).await.unwrap();
@@ -72,7 +78,7 @@ async fn changes_reach_the_row_and_an_unknown_user_is_not_found() {
     let other = fixture.other_tenant().await;
     let not_found =
         |result: Result<(), Error>| matches!(result, Err(Error::UserNotFound { user }) if user == id);
-    assert!(not_found(other.set_user_role(id, Role::Admin).await));
+    assert!(not_found(other.set_user_role(id, Role::Admin, None).await));
     assert!(not_found(other.set_user_name(id, "Ada").await));
     assert!(not_found(other.set_user_disabled(id, true, start()).await));
     assert!(not_found(other.set_password(id, NewPassword::Absent, start()).await.map(drop)));

@@ -1,0 +1,338 @@
+//! A tenant's life, as the operator sees it: suspend, resume, export, erase.
+//!
+//! No tenant's credential is needed and none is looked at: whoever reaches the data folder and the database's owner is
+//! the operator. Each act is written to the tenant's own audit log and, because erasing takes that with it, to the
+//! operator's: `operator-audit.ndjson` in the data folder, one JSON object a line, only ever appended.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use domain::ids::TenantId;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+
+use super::{Actor, audit};
+use crate::app::App;
+use crate::database::Mode;
+use crate::error::Error;
+
+/// Rows of a table that are read at a time.
+const PAGE: usize = 2000;
+/// The operator's audit log.
+const OPERATOR_AUDIT: &str = "operator-audit.ndjson";
+
+/// Lets nobody in any more and stops deliveries and imports, or the reverse. Nothing is lost: what is due waits.
+pub async fn set_suspended(app: &App, tenant: TenantId, suspended: bool) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    sqlx::query(
+        "UPDATE tenant SET suspended_at = CASE WHEN $2 THEN coalesce(suspended_at, $3) END WHERE id = $1",
+    )
+    .bind(tenant.uuid())
+    .bind(suspended)
+    .bind(now)
+    .execute(tx.connection())
+    .await?;
+    tx.commit().await?;
+    app.tenants.open(tenant).await?.set_suspended(suspended).await?;
+    let action = if suspended { "tenant.suspended" } else { "tenant.resumed" };
+    audit(app, tenant, Actor::Operator, action, tenant, json!({})).await?;
+    operator_audit(app, action, tenant, &json!({})).await
+}
+
+/// What an archive holds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Exported {
+    /// Whose.
+    pub tenant: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The archive.
+    pub path: PathBuf,
+    /// Rows by table of the shared Postgres.
+    pub postgres: BTreeMap<String, u64>,
+    /// Rows by table of the tenant's own database.
+    pub tenants: BTreeMap<String, u64>,
+    /// What is left out, and why.
+    pub left_out: &'static str,
+}
+
+const LEFT_OUT: &str = "passwords' and secrets' hashes, private signing keys, and sealed values: they prove or open \
+    something and are made anew elsewhere";
+
+/// Writes everything of a tenant into one gzipped tar archive: `manifest.json`, and a file of JSON lines for each table of
+/// both stores. The tables of Postgres are read in one snapshot. The file is complete or not there.
+pub async fn export(app: &App, tenant: TenantId, path: &Path) -> Result<Exported, Error> {
+    let failed = |source: std::io::Error| Error::internal(format!("writing {}", path.display()), source);
+    let unfinished = path.with_extension("unfinished");
+    let file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+    let outcome = write_archive(app, tenant, path, file).await;
+    match outcome {
+        Ok(exported) => {
+            fs::rename(&unfinished, path).map_err(failed)?;
+            audit(app, tenant, Actor::Operator, "tenant.exported", tenant, json!({})).await?;
+            operator_audit(app, "tenant.exported", tenant, &json!({ "path": path })).await?;
+            Ok(exported)
+        }
+        Err(error) => {
+            // What is left of it is of no use to anybody.
+            let _ = fs::remove_file(&unfinished);
+            Err(error)
+        }
+    }
+}
+
+async fn write_archive(app: &App, tenant: TenantId, path: &Path, file: fs::File) -> Result<Exported, Error> {
+    let failed = |source: std::io::Error| Error::internal(format!("writing {}", path.display()), source);
+    let now = app.clock.now();
+    let mut archive = tar::Builder::new(GzEncoder::new(file, Compression::default()));
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let mut postgres = BTreeMap::new();
+    for table in tables(&mut tx).await? {
+        let mut content = nameless_file(app).map_err(failed)?;
+        let count = dump_table(&mut tx, &table, &mut content).await?;
+        append(&mut archive, &format!("postgres/{table}.ndjson"), content, now).map_err(failed)?;
+        postgres.insert(table, count);
+    }
+    tx.commit().await?;
+    let store = app.tenants.open(tenant).await?;
+    let mut own = BTreeMap::new();
+    for table in store.tables().await? {
+        let mut content = nameless_file(app).map_err(failed)?;
+        let (mut count, mut page) = (0, 0);
+        loop {
+            let rows = store.dump(&table, page).await?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                writeln!(content, "{row}").map_err(failed)?;
+            }
+            count += rows.len() as u64;
+            page += 1;
+        }
+        append(&mut archive, &format!("tenant/{table}.ndjson"), content, now).map_err(failed)?;
+        own.insert(table, count);
+    }
+    let exported = Exported {
+        tenant: tenant.to_string(),
+        at: now,
+        path: path.to_owned(),
+        postgres,
+        tenants: own,
+        left_out: LEFT_OUT,
+    };
+    let manifest = serde_json::to_vec_pretty(&exported)
+        .map_err(|error| Error::internal("writing the archive's manifest", error))?;
+    let mut head = header(manifest.len() as u64, now);
+    archive.append_data(&mut head, "manifest.json", manifest.as_slice()).map_err(failed)?;
+    let file = archive.into_inner().and_then(GzEncoder::finish).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    Ok(exported)
+}
+
+/// A file without a name: gone when it is closed, whatever happens.
+fn nameless_file(app: &App) -> std::io::Result<fs::File> {
+    let path = app.settings.data_dir.join(format!(".export-{}", app.ids.next(app.clock.now())));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
+}
+
+fn header(bytes: u64, now: DateTime<Utc>) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(bytes);
+    header.set_mode(0o600);
+    header.set_mtime(u64::try_from(now.timestamp()).unwrap_or(0));
+    header
+}
+
+fn append(
+    archive: &mut tar::Builder<GzEncoder<fs::File>>,
+    name: &str,
+    mut content: fs::File,
+    now: DateTime<Utc>,
+) -> std::io::Result<()> {
+    use std::io::Seek as _;
+    let bytes = content.stream_position()?;
+    content.rewind()?;
+    archive.append_data(&mut header(bytes, now), name, content)
+}
+
+/// Every table that carries the tenant, in an order in which whoever refers to another comes before it.
+async fn tables(tx: &mut crate::database::TenantTx) -> Result<Vec<String>, Error> {
+    let named: Vec<String> = sqlx::query_scalar(
+        "SELECT c.relname::text FROM pg_class c
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+           AND (c.relname = 'tenant' OR EXISTS (SELECT FROM pg_attribute a
+                                               WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+         ORDER BY 1",
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let references: Vec<(String, String)> = sqlx::query_as(
+        "SELECT conrelid::regclass::text, confrelid::regclass::text FROM pg_constraint
+         WHERE contype = 'f' AND conrelid <> confrelid AND connamespace = 'public'::regnamespace",
+    )
+    .fetch_all(tx.connection())
+    .await?;
+    let mut left = named;
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let free = left.iter().position(|table| {
+            !references.iter().any(|(from, to)| to == table && from != table && left.contains(from))
+        });
+        let Some(free) = free else {
+            return Err(Error::internal("ordering the tables", "tables refer to each other in a circle"));
+        };
+        ordered.push(left.remove(free));
+    }
+    Ok(ordered)
+}
+
+async fn dump_table(
+    tx: &mut crate::database::TenantTx,
+    table: &str,
+    content: &mut fs::File,
+) -> Result<u64, Error> {
+    use futures_util::TryStreamExt as _;
+    let failed = |source: std::io::Error| Error::internal(format!("writing the rows of {table}"), source);
+    let sealed: Vec<String> = sqlx::query_scalar(
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND attname LIKE '%\\_sealed'",
+    )
+    .bind(table)
+    .fetch_all(tx.connection())
+    .await?;
+    let sql = format!("SELECT (to_jsonb(t) - $1::text[])::text FROM {table} t");
+    let mut rows = sqlx::query_scalar::<_, String>(AssertSqlSafe(sql)).bind(&sealed).fetch(tx.connection());
+    let mut count = 0;
+    let mut lines = Vec::with_capacity(PAGE * 200);
+    while let Some(row) = rows.try_next().await? {
+        lines.extend_from_slice(row.as_bytes());
+        lines.push(b'\n');
+        count += 1;
+        if lines.len() >= PAGE * 200 {
+            content.write_all(&lines).map_err(failed)?;
+            lines.clear();
+        }
+    }
+    content.write_all(&lines).map_err(failed)?;
+    Ok(count)
+}
+
+/// What erasing took away, and that nothing is left.
+#[derive(Debug, Clone, Serialize)]
+pub struct Erased {
+    /// Whose.
+    pub tenant: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Rows removed, by table of the shared Postgres.
+    pub removed: BTreeMap<String, u64>,
+    /// Rows still there, over all tables, counted after the end of the removal. Always 0, or the erasure has failed.
+    pub remaining: u64,
+    /// Whether the tenant's own database was there and is gone.
+    pub database_removed: bool,
+    /// Files that waited for their import and are gone.
+    pub files_removed: u64,
+}
+
+/// Removes everything of a tenant from both stores and from the data folder, and counts what is left: nothing.
+///
+/// The tenant's own database goes first, the files next, the rows last and in one transaction: whatever interrupts it, the
+/// tenant is still known and a second call goes on. Backups are the operator's to expire.
+pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
+    let now = app.clock.now();
+    // Nobody comes in while it goes, and no worker begins anything.
+    let database_removed = if app.tenants.exists(tenant) {
+        set_suspended(app, tenant, true).await?;
+        app.tenants.remove(tenant).await?
+    } else {
+        false
+    };
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let files: Vec<String> =
+        sqlx::query_scalar("SELECT stored_as FROM import WHERE tenant_id = $1 AND stored_as IS NOT NULL")
+            .bind(tenant.uuid())
+            .fetch_all(tx.connection())
+            .await?;
+    let tables = tables(&mut tx).await?;
+    let mut removed = BTreeMap::new();
+    for table in &tables {
+        let column = if table == "tenant" { "id" } else { "tenant_id" };
+        let sql = format!("DELETE FROM {table} WHERE {column} = $1");
+        let done = sqlx::query(AssertSqlSafe(sql)).bind(tenant.uuid()).execute(tx.connection()).await?;
+        removed.insert(table.clone(), done.rows_affected());
+    }
+    let mut files_removed = 0;
+    for file in files {
+        files_removed += u64::from(fs::remove_file(app.settings.data_dir.join(file)).is_ok());
+    }
+    tx.commit().await?;
+    let remaining = remaining(app, tenant, &tables).await?;
+    let tenant_text = tenant.to_string();
+    let erased = Erased { tenant: tenant_text, at: now, removed, remaining, database_removed, files_removed };
+    operator_audit(app, "tenant.erased", tenant, &json!(erased)).await?;
+    if remaining > 0 || app.tenants.exists(tenant) {
+        return Err(Error::internal(
+            "erasing a tenant",
+            format!("{remaining} rows of {tenant} are still there"),
+        ));
+    }
+    Ok(erased)
+}
+
+/// Counted by the owner where it is known, whom no policy hides anything from in the private cluster; else by the tenant.
+async fn remaining(app: &App, tenant: TenantId, tables: &[String]) -> Result<u64, Error> {
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let mut left = 0;
+    for table in tables {
+        let column = if table == "tenant" { "id" } else { "tenant_id" };
+        let sql = format!("SELECT count(*) FROM {table} WHERE {column} = $1");
+        let of_tenant: i64 = sqlx::query_scalar(AssertSqlSafe(sql.clone()))
+            .bind(tenant.uuid())
+            .fetch_one(tx.connection())
+            .await?;
+        let of_owner: i64 = match &app.database.owner {
+            Some(owner) => {
+                sqlx::query_scalar(AssertSqlSafe(sql)).bind(tenant.uuid()).fetch_one(owner).await?
+            }
+            None => 0,
+        };
+        left += u64::try_from(of_tenant.max(of_owner)).unwrap_or(0);
+    }
+    Ok(left)
+}
+
+/// Appends a line to the operator's audit log, durable before the command goes on.
+pub async fn operator_audit(
+    app: &App,
+    action: &'static str,
+    tenant: TenantId,
+    detail: &Value,
+) -> Result<(), Error> {
+    let by = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| "unknown".to_owned());
+    let line = json!({
+        "at": app.clock.now(), "action": action, "tenant": tenant.to_string(), "by": by, "detail": detail,
+    });
+    let path = app.settings.data_dir.join(OPERATOR_AUDIT);
+    let write = move || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+        // One write, so that two commands at once do not mix their lines.
+        file.write_all(format!("{line}\n").as_bytes())?;
+        file.sync_all()
+    };
+    let done = tokio::task::spawn_blocking(write).await;
+    let done = done.map_err(|error| Error::internal("writing the operator's audit log", error))?;
+    done.map_err(|error| Error::internal("writing the operator's audit log", error))
+}
