@@ -1,6 +1,7 @@
 //! Billing over HTTP: a file of actions in, a report's files out.
 
 use chrono::TimeDelta;
+use domain::access::Role;
 use domain::ids::{BillingReportId, TenantId};
 use secrecy::ExposeSecret as _;
 use service::billing::files::Format;

@@ -41,6 +41,8 @@ pub struct Everything {
     pub destination: DestinationId,
     /// Its source's token.
     pub token: String,
+    /// Its closed billing report.
+    pub report: BillingReportId,
 }
 
 /// Imports a file that lies there, to its end.
@@ -198,14 +200,14 @@ pub async fn everything(test: &TestApp, slug: &str) -> Everything {
     assert_eq!(answer.outcome, submit::Outcome::Updated);
     let tally = deliver(app).await;
     assert!(tally.delivered > 10 && tally.failed == 1, "{tally:?}");
-    bill(app, tenant).await;
+    let report = bill(app, tenant).await;
     reconciled(test, tenant, destination).await;
     let token = token(app, tenant, &source).await;
-    Everything { tenant, source, import, destination, token }
+    Everything { tenant, source, import, destination, token, report }
 }
 
 /// A closed billing report with its files, a link to one, and a download.
-async fn bill(app: &Arc<App>, tenant: TenantId) {
+async fn bill(app: &Arc<App>, tenant: TenantId) -> BillingReportId {
     let books = crate::billing::books(app, tenant).await;
     crate::billing::sample(app, books).await;
     let period = crate::billing::october();
@@ -213,6 +215,7 @@ async fn bill(app: &Arc<App>, tenant: TenantId) {
     let report = BillingReportId(closed.expect("a report").id);
     links::create(app, tenant, report, Format::Csv, 60, "test").await.expect("a link");
     links::log(app, tenant, report, Format::Csv, "test").await.expect("a download");
+    report
 }
 
 /// A run over a list without our leads, and a copy of the service's users and campaigns.

@@ -146,7 +146,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("billingReport", Needs::Right(Right::BillingRead)),
     ("billingTrend", Needs::Right(Right::BillingRead)),
     ("billingDifference", Needs::Right(Right::BillingRead)),
-    ("leadBilling", Needs::Right(Right::BillingRead)),
+    ("leadBilling", Needs::Right(Right::LeadsRead)),
     ("recordActions", Needs::Right(Right::BillingRecord)),
     ("createPartner", Needs::Right(Right::BillingWrite)),
     ("updatePartner", Needs::Right(Right::BillingWrite)),

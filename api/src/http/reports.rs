@@ -1,7 +1,7 @@
 //! `GET /reports/{report}/{file}`: a closed report's file, for a person, a key, or whoever has a link.
 //!
 //! `{file}` is any name whose extension is the format, as in `report.csv`: the name that it is saved under is the report's own.
-//! Ranges of bytes, ETag and If-None-Match as RFC 9110 defines them, so that a large file can be taken up where it broke off.
+//! Ranges of bytes, `ETag` and `If-None-Match` as RFC 9110 defines them, so that a large file can be taken up where it broke off.
 //! Every fetch is written down before its first byte.
 
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub async fn download(
         None => {
             let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
             viewer.require(Right::BillingRead)?;
-            // With its own eyes: a partner's person finds its own partner's reports only.
+            // Somebody of a partner finds its own partner's reports alone.
             reports::by_id(&app.begin_for(&viewer, Mode::ReadOnly).await?, id).await?;
             Fetch { tenant: viewer.tenant, actor: viewer.actor.to_string(), report: id, format }
         }

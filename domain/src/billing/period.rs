@@ -64,6 +64,7 @@ impl Cycle {
 
 impl Period {
     /// The period before this one.
+    #[must_use]
     pub fn before(self) -> Self {
         self.cycle().of(self.start - Days::new(1))
     }

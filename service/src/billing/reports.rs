@@ -466,6 +466,10 @@ impl Difference {
     }
 }
 
+const CHANGED: &str = "FROM (SELECT * FROM bill_line WHERE tenant_id = $1 AND report_id = $2) a
+    FULL JOIN (SELECT * FROM bill_line WHERE tenant_id = $1 AND report_id = $3) b ON b.action_id = a.action_id
+    WHERE (a.billed, a.fate, a.price) IS DISTINCT FROM (b.billed, b.fate, b.price)";
+
 /// Compares two reports of one partner line by line.
 pub async fn difference(
     tx: &TenantTx,
@@ -476,9 +480,6 @@ pub async fn difference(
     if before.partner_id != after.partner_id {
         return Err(Error::invalid("after", "the two reports are of different partners"));
     }
-    const CHANGED: &str = "FROM (SELECT * FROM bill_line WHERE tenant_id = $1 AND report_id = $2) a
-         FULL JOIN (SELECT * FROM bill_line WHERE tenant_id = $1 AND report_id = $3) b ON b.action_id = a.action_id
-         WHERE (a.billed, a.fate, a.price) IS DISTINCT FROM (b.billed, b.fate, b.price)";
     let mut connection = tx.lock().await;
     let changed = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT count(*) {CHANGED}")))
         .bind(tx.tenant().uuid())

@@ -109,10 +109,12 @@ impl Maker<'_> {
                 "Boolean" => "false".to_owned(),
                 "DateTime" => "\"2026-11-20T00:00:00Z\"".to_owned(),
                 "JSON" => "{}".to_owned(),
+                "NaiveDate" => "\"2026-11-20\"".to_owned(),
                 "Decimal" => "\"1.00\"".to_owned(),
                 _ => match name {
                     "scopes" => "\"leads:read\"".to_owned(),
                     "email" => "\"walk@example.com\"".to_owned(),
+                    "period" => "\"2026-10\"".to_owned(),
                     "password" | "new" => "\"a password of the walk\"".to_owned(),
                     "url" => "\"https://walk.example.com/hook\"".to_owned(),
                     "day" | "date" | "from" | "until" | "month" => "\"2026-11-20\"".to_owned(),

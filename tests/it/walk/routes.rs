@@ -39,6 +39,8 @@ fn routes() -> Vec<Route> {
     vec![
         route("/imports/{import}/failed.csv", Method::GET, 404, 401),
         route("/ingest/{source}", Method::POST, 404, 401),
+        route("/ingest/actions/{partner}", Method::POST, 404, 401),
+        route("/reports/{report}/{file}", Method::GET, 404, 401),
         route("/t/{tenant}/oauth/token", Method::POST, 400, 400),
     ]
 }
@@ -55,6 +57,9 @@ async fn another_tenants_ids_find_nothing_on_any_route() {
             .template
             .replace("{import}", &globex.data.import.to_string())
             .replace("{source}", "npa")
+            .replace("{partner}", "of-globex-alone")
+            .replace("{report}", &globex.data.report.to_string())
+            .replace("{file}", "report.csv")
             .replace("{tenant}", "globex");
         for (credential, expected) in
             [(Some(acme.credential(Role::Owner)), route.owner), (None, route.nobody)]

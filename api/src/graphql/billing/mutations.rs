@@ -5,9 +5,11 @@ use chrono::NaiveDate;
 use domain::ids::{BillingReportId, PartnerId, RatePlanId, ReportLinkId};
 use entity::billing_report;
 use secrecy::ExposeSecret as _;
+use service::access;
 use service::billing::catalog::{self, NewPartner, PartnerChange};
 use service::billing::record::{self, RawAction, Recorded};
 use service::billing::{links, reports};
+use service::database::Mode;
 
 use super::catalog::{Partner, Product, RatePlan};
 use super::queries::with_partners;
@@ -187,7 +189,10 @@ impl BillingMutations {
         };
         let made = operation.change(catalog::create_partner(&operation.app, tenant, new)).await;
         Ok(match expected(made)? {
-            Ok(row) => PartnerPayload { partner: Some(row.into()), error: None },
+            Ok(row) => {
+                audit(operation, "partner.created", PartnerId(row.id)).await?;
+                PartnerPayload { partner: Some(row.into()), error: None }
+            }
             Err(error) => PartnerPayload { partner: None, error: Some(error) },
         })
     }
@@ -208,7 +213,10 @@ impl BillingMutations {
         let updated =
             operation.change(catalog::update_partner(&operation.app, tenant, input.id.0, change)).await;
         Ok(match expected(updated)? {
-            Ok(row) => PartnerPayload { partner: Some(row.into()), error: None },
+            Ok(row) => {
+                audit(operation, "partner.updated", PartnerId(row.id)).await?;
+                PartnerPayload { partner: Some(row.into()), error: None }
+            }
             Err(error) => PartnerPayload { partner: None, error: Some(error) },
         })
     }
@@ -242,7 +250,10 @@ impl BillingMutations {
             catalog::create_plan(&operation.app, viewer.tenant, slug, name, from, &spec, &by).await
         };
         match expected(operation.change(making).await)? {
-            Ok(row) => plan_payload(operation, RatePlanId(row.id)).await,
+            Ok(row) => {
+                audit(operation, "rate_plan.created", RatePlanId(row.id)).await?;
+                plan_payload(operation, RatePlanId(row.id)).await
+            }
             Err(error) => Ok(RatePlanPayload { rate_plan: None, error: Some(error) }),
         }
     }
@@ -258,11 +269,17 @@ impl BillingMutations {
         let by = viewer.actor.to_string();
         let plan = input.rate_plan.0;
         let adding = async {
+            let tx = operation.app.begin(viewer.tenant, Mode::ReadOnly).await?;
+            catalog::plan(&tx, plan).await?;
+            drop(tx);
             let spec = catalog::read_spec(input.spec)?;
             catalog::add_version(&operation.app, viewer.tenant, plan, input.effective_from, &spec, &by).await
         };
         match expected(operation.change(adding).await)? {
-            Ok(_) => plan_payload(operation, plan).await,
+            Ok(_) => {
+                audit(operation, "rate_plan.version_added", plan).await?;
+                plan_payload(operation, plan).await
+            }
             Err(error) => Ok(RatePlanPayload { rate_plan: None, error: Some(error) }),
         }
     }
@@ -298,7 +315,7 @@ impl BillingMutations {
         let viewer = operation.viewer()?;
         let (period, by) = (self::period(&period)?, viewer.actor.to_string());
         let closing = reports::close(&operation.app, viewer.tenant, partner.0, period, &by);
-        report_payload(operation, operation.change(closing).await).await
+        report_payload(operation, "billing_report.closed", operation.change(closing).await).await
     }
 
     /// Issues a report again with what is known now, as a new version.
@@ -312,7 +329,7 @@ impl BillingMutations {
         let viewer = operation.viewer()?;
         let by = viewer.actor.to_string();
         let issuing = reports::reissue(&operation.app, viewer.tenant, report.0, &reason, &by);
-        report_payload(operation, operation.change(issuing).await).await
+        report_payload(operation, "billing_report.reissued", operation.change(issuing).await).await
     }
 
     /// Takes a report back; its period can be closed anew.
@@ -326,7 +343,7 @@ impl BillingMutations {
         let viewer = operation.viewer()?;
         let by = viewer.actor.to_string();
         let voiding = reports::void(&operation.app, viewer.tenant, report.0, &reason, &by);
-        report_payload(operation, operation.change(voiding).await).await
+        report_payload(operation, "billing_report.voided", operation.change(voiding).await).await
     }
 
     /// A link to one file for whoever has it: it lives 1 minute to 90 days.
@@ -343,16 +360,19 @@ impl BillingMutations {
         let format = service::billing::files::Format::from(format);
         let making = links::create(&operation.app, viewer.tenant, report.0, format, minutes.into(), &by);
         Ok(match expected(operation.change(making).await)? {
-            Ok(made) => CreateReportLinkPayload {
-                url: Some(format!(
-                    "/reports/{}/report.{}?link={}",
-                    report.0,
-                    format.as_str(),
-                    made.secret.expose_secret()
-                )),
-                link: Some(ReportLink::of(made.row)?),
-                error: None,
-            },
+            Ok(made) => {
+                audit(operation, "report_link.created", ReportLinkId(made.row.id)).await?;
+                CreateReportLinkPayload {
+                    url: Some(format!(
+                        "/reports/{}/report.{}?link={}",
+                        report.0,
+                        format.as_str(),
+                        made.secret.expose_secret()
+                    )),
+                    link: Some(ReportLink::of(made.row)?),
+                    error: None,
+                }
+            }
             Err(error) => CreateReportLinkPayload { error: Some(error), ..Default::default() },
         })
     }
@@ -366,10 +386,25 @@ impl BillingMutations {
         let tenant = operation.viewer()?.tenant;
         let revoked = operation.change(links::revoke(&operation.app, tenant, id.0)).await;
         Ok(match expected(revoked)? {
-            Ok(row) => RevokeReportLinkPayload { link: Some(ReportLink::of(row)?), error: None },
+            Ok(row) => {
+                audit(operation, "report_link.revoked", id.0).await?;
+                RevokeReportLinkPayload { link: Some(ReportLink::of(row)?), error: None }
+            }
             Err(error) => RevokeReportLinkPayload { link: None, error: Some(error) },
         })
     }
+}
+
+/// Tells the audit log, after what it tells of is durable.
+async fn audit(
+    operation: &Operation,
+    action: &'static str,
+    subject: impl std::fmt::Display,
+) -> Result<(), ApiError> {
+    let viewer = operation.viewer()?;
+    let detail = serde_json::json!({});
+    access::audit(&operation.app, viewer.tenant, viewer.actor, action, subject, detail).await?;
+    Ok(())
 }
 
 async fn plan_payload(operation: &Operation, plan: RatePlanId) -> Result<RatePlanPayload, ApiError> {
@@ -380,10 +415,12 @@ async fn plan_payload(operation: &Operation, plan: RatePlanId) -> Result<RatePla
 
 async fn report_payload(
     operation: &Operation,
+    action: &'static str,
     issued: Result<billing_report::Model, service::Error>,
 ) -> Result<BillingReportPayload, ApiError> {
     match expected(issued)? {
         Ok(row) => {
+            audit(operation, action, BillingReportId(row.id)).await?;
             let reads = operation.read().await?;
             let report = with_partners(&reads, vec![row]).await?.pop();
             Ok(BillingReportPayload { report, error: None })

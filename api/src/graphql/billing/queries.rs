@@ -130,8 +130,9 @@ impl BillingQueries {
         spec: serde_json::Value,
     ) -> Result<BillingWhatIf, ApiError> {
         let period = self::period(&period)?;
-        let spec = catalog::read_spec(spec)?;
         let reads = operation(context)?.read().await?;
+        catalog::partner(&reads, partner.0).await?;
+        let spec = catalog::read_spec(spec)?;
         let now = rating::draft(&reads, partner.0, period, None, LineFilter::default(), (0, 0)).await?;
         let then =
             rating::draft(&reads, partner.0, period, Some(spec), LineFilter::default(), (0, 0)).await?;
