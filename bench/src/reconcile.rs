@@ -82,7 +82,9 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
     );
     // psql takes a \copy on one line only.
     world.psql(&export.replace('\n', " "))?;
-    world.psql("CREATE TABLE list (a text, b text, c text, d text, e text, f text, g text, h text, i text, j text)")?;
+    world.psql(
+        "CREATE TABLE list (a text, b text, c text, d text, e text, f text, g text, h text, i text, j text)",
+    )?;
     let copy = world.psql(&format!("\\copy list FROM '{path}' WITH (FORMAT csv, HEADER)"))?.as_secs_f64();
     world.psql("DROP TABLE list")?;
     world.psql("CHECKPOINT")?;

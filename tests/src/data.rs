@@ -16,9 +16,9 @@ use service::delivery::testing::{FakeCrm, Step};
 use service::intake::imports::{self, Counts, ReceivedFile};
 use service::intake::run::{self as importing, Ended};
 use service::intake::submit::{self, Submission, Submitted};
+use service::reconciliation::curated;
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::run::{self, List, Request};
-use service::reconciliation::curated;
 use sha2::{Digest, Sha256};
 
 use crate::{TestApp, fixture, source_id};

@@ -157,8 +157,18 @@ struct RunShown {
 
 impl Row for RunShown {
     const COLUMNS: &'static [&'static str] = &[
-        "id", "destination", "state", "created_at", "ours", "theirs", "matched", "mismatched", "missing", "duplicated",
-        "unexpected", "extra_known",
+        "id",
+        "destination",
+        "state",
+        "created_at",
+        "ours",
+        "theirs",
+        "matched",
+        "mismatched",
+        "missing",
+        "duplicated",
+        "unexpected",
+        "extra_known",
     ];
 }
 
@@ -202,8 +212,18 @@ struct ExceptionShown {
 }
 
 impl Row for ExceptionShown {
-    const COLUMNS: &'static [&'static str] =
-        &["id", "kind", "fields", "merge_suspected", "external_id", "remote_id", "state", "owner", "reason", "lead"];
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "kind",
+        "fields",
+        "merge_suspected",
+        "external_id",
+        "remote_id",
+        "state",
+        "owner",
+        "reason",
+        "lead",
+    ];
 }
 
 impl From<ExceptionRow> for ExceptionShown {
@@ -293,7 +313,8 @@ async fn reconcile(
     let zone = zone
         .parse()
         .map_err(|_| Failure::failed("reading the tenant's time zone", format!("`{zone}` is none")))?;
-    let (since, before) = period(arguments.since.as_deref(), arguments.month.as_deref(), app.clock.now(), zone)?;
+    let (since, before) =
+        period(arguments.since.as_deref(), arguments.month.as_deref(), app.clock.now(), zone)?;
     let list = match arguments.file {
         Some(path) => {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -328,7 +349,10 @@ fn print(context: &Context, shown: &RunShown) -> Result<Done, Failure> {
         context.output.list(&shown.found)?;
         let left = usize::try_from(shown.differences).unwrap_or(0).saturating_sub(shown.found.len());
         if left > 0 {
-            Output::note(&format!("… and {left} more: baton reconcile list --destination {}", shown.destination));
+            Output::note(&format!(
+                "… and {left} more: baton reconcile list --destination {}",
+                shown.destination
+            ));
         }
     }
     Ok(if shown.differences > 0 { Done::WithFailures } else { Done::Well })
@@ -453,7 +477,8 @@ async fn of_slug(
 fn read_mapping(path: &std::path::Path) -> Result<serde_json::Value, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))?;
-    serde_json::from_str(&text).map_err(|error| Failure::Usage(format!("{} is not JSON: {error}", path.display())))
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::Usage(format!("{} is not JSON: {error}", path.display())))
 }
 
 type Period = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
@@ -480,7 +505,8 @@ fn period(
         return Ok((begins(first), next.and_then(begins)));
     }
     let Some(since) = since else { return Ok((None, None)) };
-    let wrong = || Failure::Usage(format!("`{since}` is no period; write 24h, 7d, 30d or a day (2026-11-01)"));
+    let wrong =
+        || Failure::Usage(format!("`{since}` is no period; write 24h, 7d, 30d or a day (2026-11-01)"));
     if let Ok(day) = since.parse::<NaiveDate>() {
         return Ok((begins(day), None));
     }

@@ -10,6 +10,8 @@ struct Ids {
     delivery: String,
     failed: String,
     import: String,
+    run: String,
+    difference: String,
 }
 
 async fn ids(world: &World) -> Ids {
@@ -23,7 +25,30 @@ async fn ids(world: &World) -> Ids {
     let delivery = listed["deliveries"]["nodes"][0]["id"].as_str().unwrap().to_owned();
     world.attempt(rival, &delivery, "failed", &[("refused", Some(422))]).await;
     let import = import(world).await;
-    Ids { lead, delivery, failed, import }
+    let (run, difference) = reconciled(world).await;
+    Ids { lead, delivery, failed, import, run, difference }
+}
+
+/// A run whose list has the record that was refused.
+async fn reconciled(world: &World) -> (String, String) {
+    use domain::ids::{ExceptionId, ReconciliationId};
+    use service::reconciliation::run::{List, Request, run};
+
+    let path = world.app.settings.data_dir.join("list.csv");
+    std::fs::write(&path, "id,external_id\n1,x\n").unwrap();
+    let request = Request {
+        destination: world.rival.destination.parse().unwrap(),
+        list: List::File { path, name: "list.csv".to_owned() },
+        since: None,
+        before: None,
+        channel: None,
+        as_of: None,
+        dry_run: false,
+        actor: "operator".to_owned(),
+    };
+    let report = run(&world.app, world.rival.id, request).await.unwrap();
+    let refused = report.differences.iter().find(|row| row.kind == "rejected_present").unwrap();
+    (ReconciliationId(report.run.id).to_string(), ExceptionId(refused.id).to_string())
 }
 
 async fn import(world: &World) -> String {
@@ -50,7 +75,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
     let world = World::new().await;
     let theirs = ids(&world).await;
     let (source, destination) = (&world.rival.source, &world.rival.destination);
-    let Ids { lead, delivery, failed, import } = &theirs;
+    let Ids { lead, delivery, failed, import, run, difference } = &theirs;
     let absent = [
         format!("{{ it: lead(id: \"{lead}\") {{ id }} }}"),
         format!("{{ it: source(id: \"{source}\") {{ id }} }}"),
@@ -58,6 +83,10 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("{{ it: failedRecord(id: \"{failed}\") {{ id }} }}"),
         format!("{{ it: destination(id: \"{destination}\") {{ id }} }}"),
         format!("{{ it: delivery(id: \"{delivery}\") {{ id }} }}"),
+        format!("{{ it: differenceHistory(id: \"{difference}\") {{ at }} }}"),
+        format!("{{ it: differenceStanding(destinationId: \"{destination}\") {{ open }} }}"),
+        format!("{{ it: reconciliation(id: \"{run}\") {{ id }} }}"),
+        format!("{{ it: reconciliationPlan(destinationId: \"{destination}\") {{ mapping }} }}"),
     ];
     let empty = [
         format!("{{ it: leads(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
@@ -66,6 +95,8 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("{{ it: failedRecords(filter: {{ importId: \"{import}\" }}) {{ nodes {{ id }} }} }}"),
         format!("{{ it: failedRecords(filter: {{ sourceIds: [\"{source}\"] }}) {{ nodes {{ id }} }} }}"),
         format!("{{ it: deliveries(filter: {{ leadId: \"{lead}\" }}) {{ nodes {{ id }} }} }}"),
+        format!("{{ it: reconciliations(destinationId: \"{destination}\") {{ nodes {{ id }} }} }}"),
+        format!("{{ it: differences(filter: {{ reconciliationId: \"{run}\" }}) {{ nodes {{ id }} }} }}"),
         format!(
             "{{ it: deliveries(filter: {{ destinationIds: [\"{destination}\"] }}) {{ nodes {{ id }} }} }}"
         ),
@@ -87,6 +118,21 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!("mutation {{ it: dismissFailedRecord(id: \"{failed}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: cancelImport(id: \"{import}\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: retryDelivery(id: \"{delivery}\") {{ error {{ code }} }} }}"),
+        format!(
+            "mutation {{ it: changeReconciliationPlan(input: {{ destinationId: \"{destination}\" }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: resendDifferences(input: {{ ids: [\"{difference}\"] }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: proveDifferences(destinationId: \"{destination}\") {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: decideDifference(input: {{ id: \"{difference}\", decision: REOPEN }}) {{ error {{ code }} }} }}"
+        ),
+        format!(
+            "mutation {{ it: startReconciliation(input: {{ destinationId: \"{destination}\" }}) {{ error {{ code }} }} }}"
+        ),
     ];
     let refused = [
         format!("mutation {{ it: retryAllFailed(destination: \"{destination}\") {{ retried }} }}"),

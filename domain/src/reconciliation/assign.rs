@@ -65,7 +65,11 @@ mod tests {
         let ours = [[None, Some("a"), Some("1"), None], [None, Some("b"), Some("2"), None]];
         // Their first row has the id of our second lead and the phone of our first.
         let theirs = [[Some("x"), Some("b"), Some("1"), None], [Some("y"), None, Some("2"), None]];
-        assert_eq!(pairs(&ours, &theirs), [(1, 0)], "its own phone must not take their second row from nobody");
+        assert_eq!(
+            pairs(&ours, &theirs),
+            [(1, 0)],
+            "its own phone must not take their second row from nobody"
+        );
         let theirs = [[Some("x"), Some("b"), Some("1"), None], [Some("y"), Some("a"), None, None]];
         assert_eq!(pairs(&ours, &theirs), [(0, 1), (1, 0)]);
     }

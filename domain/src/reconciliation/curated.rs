@@ -63,7 +63,13 @@ impl Entry {
                 other => (name.clone(), other.clone()),
             })
             .collect();
-        Some(Self { name: name.unwrap_or_else(|| remote_id.clone()), remote_id, email, active: active(record), data })
+        Some(Self {
+            name: name.unwrap_or_else(|| remote_id.clone()),
+            remote_id,
+            email,
+            active: active(record),
+            data,
+        })
     }
 
     fn fields(&self) -> BTreeMap<&str, Value> {
@@ -100,7 +106,8 @@ fn active(record: &Map<String, Value>) -> bool {
 /// What changed from what is known to what the service lists now. Records that are known as removed and still are not
 /// listed have not changed.
 pub fn changes(known: &[Entry], listed: &[Entry]) -> Vec<Change> {
-    let before: BTreeMap<&str, &Entry> = known.iter().map(|entry| (entry.remote_id.as_str(), entry)).collect();
+    let before: BTreeMap<&str, &Entry> =
+        known.iter().map(|entry| (entry.remote_id.as_str(), entry)).collect();
     let mut now: BTreeMap<&str, &Entry> = BTreeMap::new();
     for entry in listed {
         now.entry(&entry.remote_id).or_insert(entry);
@@ -142,10 +149,13 @@ mod tests {
 
     #[test]
     fn a_record_is_read_whatever_it_calls_its_name_and_state() {
-        let ada = entry(json!({"id": 7, "first_name": "Ada", "last_name": "Cole", "email": "ADA@example.com", "team": {"id": 1}}));
+        let ada = entry(
+            json!({"id": 7, "first_name": "Ada", "last_name": "Cole", "email": "ADA@example.com", "team": {"id": 1}}),
+        );
         assert_eq!((ada.remote_id.as_str(), ada.name.as_str(), ada.active), ("7", "Ada Cole", true));
         assert_eq!((ada.email.as_deref(), ada.data.len()), (Some("ada@example.com"), 0));
-        for gone in [json!({"active": 0}), json!({"status": "Archived"}), json!({"deleted_at": "2026-01-01"})] {
+        for gone in [json!({"active": 0}), json!({"status": "Archived"}), json!({"deleted_at": "2026-01-01"})]
+        {
             let mut record = json!({"id": "c1", "title": "Spring"});
             record.as_object_mut().unwrap().extend(gone.as_object().unwrap().clone());
             assert!(!entry(record.clone()).active, "{record}");
@@ -155,14 +165,18 @@ mod tests {
 
     #[test]
     fn what_changed_is_said_once_and_the_same_list_changes_nothing() {
-        let known = [entry(json!({"id": 1, "name": "Ada"})), entry(json!({"id": 2, "name": "Bea", "role": "agent"}))];
+        let known =
+            [entry(json!({"id": 1, "name": "Ada"})), entry(json!({"id": 2, "name": "Bea", "role": "agent"}))];
         let listed = [
             entry(json!({"id": 2, "name": "Bea Cole", "updated_at": "now"})),
             entry(json!({"id": 3, "name": "Cleo"})),
         ];
         let found = changes(&known, &listed);
         let Change::Changed(_, fields) = &found[0] else { panic!("{found:?}") };
-        assert_eq!(Value::from(fields.clone()), json!({"name": ["Bea", "Bea Cole"], "role": ["agent", null]}));
+        assert_eq!(
+            Value::from(fields.clone()),
+            json!({"name": ["Bea", "Bea Cole"], "role": ["agent", null]})
+        );
         assert!(matches!(&found[1], Change::Added(entry) if entry.remote_id == "3"));
         assert_eq!(found[2], Change::Removed("1".to_owned()));
         assert_eq!(changes(&listed, &listed), []);

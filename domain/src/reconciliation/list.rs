@@ -237,7 +237,11 @@ pub struct Table {
 
 impl Table {
     /// Finds the columns in a header.
-    pub fn new(mapping: &Mapping, header: &[impl AsRef<str>], regions: &Regions) -> Result<Self, MappingError> {
+    pub fn new(
+        mapping: &Mapping,
+        header: &[impl AsRef<str>],
+        regions: &Regions,
+    ) -> Result<Self, MappingError> {
         let names: Vec<String> = header.iter().map(|name| key(name.as_ref())).collect();
         let found = || header.iter().take(40).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
         let mut columns = Vec::new();

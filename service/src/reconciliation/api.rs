@@ -112,10 +112,8 @@ impl Api {
     ) -> Result<(), Error> {
         let mut before = None;
         for page in 1..=PAGES_MAX {
-            let url = self.address(
-                collection,
-                &[("page", page.to_string()), ("per_page", PER_PAGE.to_string())],
-            )?;
+            let url =
+                self.address(collection, &[("page", page.to_string()), ("per_page", PER_PAGE.to_string())])?;
             let body = self.get(url).await?;
             let Some(Value::Array(items)) = body.get("data") else {
                 return Err(refused(format!("page {page} of `{collection}` has no list `data`")));
@@ -141,14 +139,11 @@ impl Api {
     pub async fn find(&self, mapping: &Mapping, wanted: &Wanted) -> Result<Option<Record>, Error> {
         if let Some(id) = &wanted.remote_id {
             let url = self.address(&format!("prospects/{}", segment(id)), &[])?;
-            match self.get_or_absent(url).await? {
-                Some(body) => {
-                    let found = read(mapping, body.get("data").unwrap_or(&body));
-                    if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
-                        return Ok(found);
-                    }
+            if let Some(body) = self.get_or_absent(url).await? {
+                let found = read(mapping, body.get("data").unwrap_or(&body));
+                if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
+                    return Ok(found);
                 }
-                None => {}
             }
         }
         for (key, text) in wanted.searches() {
@@ -228,7 +223,8 @@ impl Api {
                 return Err(refused("it refuses the API token; set a new one".to_owned()));
             }
             StatusCode::TOO_MANY_REQUESTS => {
-                let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let seconds =
+                    response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
                 return Ok(Got::Later {
                     reason: "it asks to wait (429)".to_owned(),
                     after: seconds.map(Duration::from_secs),

@@ -45,7 +45,8 @@ pub async fn sync(app: &App, tenant: TenantId, destination: DestinationId) -> Re
     let mut synced = Synced::default();
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
     for (kind, listed) in lists {
-        let known: Vec<Entry> = list(&tx, destination, Some(kind), false).await?.into_iter().map(entry).collect();
+        let known: Vec<Entry> =
+            list(&tx, destination, Some(kind), false).await?.into_iter().map(entry).collect();
         if listed.is_empty() && known.iter().any(|entry| entry.active) {
             let message = format!("the service lists no {kind} although it had some; nothing was changed");
             return Err(Error::Conflict(message.into()));
@@ -71,8 +72,8 @@ pub async fn list(
     kind: Option<&str>,
     active: bool,
 ) -> Result<Vec<crm_record::Model>, Error> {
-    let mut query = crm_record::Entity::of(tx.tenant())
-        .filter(crm_record::Column::DestinationId.eq(destination.uuid()));
+    let mut query =
+        crm_record::Entity::of(tx.tenant()).filter(crm_record::Column::DestinationId.eq(destination.uuid()));
     if let Some(kind) = kind {
         query = query.filter(crm_record::Column::Kind.eq(kind));
     }

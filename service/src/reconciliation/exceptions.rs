@@ -36,7 +36,10 @@ pub struct ExceptionRow {
 
 /// A step of an exception's history.
 #[derive(Clone, Debug, FromRow)]
-#[expect(missing_docs, reason = "the columns of table reconciliation_step, whose migration says what they mean")]
+#[expect(
+    missing_docs,
+    reason = "the columns of table reconciliation_step, whose migration says what they mean"
+)]
 pub struct StepRow {
     pub exception_id: Uuid,
     pub at: DateTime<Utc>,
@@ -58,7 +61,8 @@ pub struct Filter {
     pub kinds: Vec<Outcome>,
 }
 
-const COLUMNS: &str = "e.id, e.destination_id, e.kind, e.lead_id, e.delivery_id, e.remote_id, e.state, e.owner, e.reason,
+const COLUMNS: &str =
+    "e.id, e.destination_id, e.kind, e.lead_id, e.delivery_id, e.remote_id, e.state, e.owner, e.reason,
     e.first_run_id, e.last_run_id, e.opened_at, e.updated_at, d.fields, d.ours, d.theirs, d.merge_suspected";
 
 /// A page of exceptions, newest first.
@@ -153,7 +157,8 @@ pub async fn standing(tx: &TenantTx, destination: DestinationId) -> Result<[i64;
     .bind(destination.uuid())
     .fetch_all(&mut *connection)
     .await?;
-    Ok(State::ALL.map(|state| rows.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count)))
+    Ok(State::ALL
+        .map(|state| rows.iter().find(|(name, _)| name == state.as_str()).map_or(0, |(_, count)| *count)))
 }
 
 /// What a person decides about an exception.
@@ -194,7 +199,8 @@ pub async fn decide(
         Decision::Reopen => (step(State::Open)?, owner, None),
         Decision::Assign(owner) => {
             let owner = owner.map(|owner| said("owner", &owner)).transpose()?;
-            let note = owner.as_ref().map_or("given back".to_owned(), |owner| format!("taken over by {owner}"));
+            let note =
+                owner.as_ref().map_or("given back".to_owned(), |owner| format!("taken over by {owner}"));
             (from, owner, Some(note))
         }
     };

@@ -36,7 +36,7 @@ struct PairRow {
     state: Option<String>,
 }
 
-const CURSOR: &str = r#"DECLARE recon_pairs NO SCROLL CURSOR FOR
+const CURSOR: &str = "DECLARE recon_pairs NO SCROLL CURSOR FOR
     SELECT o.delivery_id, o.lead_id, o.delivery_state, o.handed_at, t.record, l.external_id, l.phone, l.alt_phones,
            l.email, l.alt_emails, l.first_name, l.last_name, l.state
     FROM pg_temp.recon_pair p
@@ -48,7 +48,7 @@ const CURSOR: &str = r#"DECLARE recon_pairs NO SCROLL CURSOR FOR
        OR t.email IS DISTINCT FROM o.email OR t.record ->> 'first_name' IS DISTINCT FROM l.first_name
        OR t.record ->> 'last_name' IS DISTINCT FROM l.last_name OR t.record ->> 'state' IS DISTINCT FROM l.state
        OR t.record ->> 'standing' <> 'active'
-       OR (t.record ->> 'created_at')::timestamptz < o.handed_at"#;
+       OR (t.record ->> 'created_at')::timestamptz < o.handed_at";
 
 /// Differences to stage, as columns for one statement.
 #[derive(Default)]
@@ -222,9 +222,9 @@ const LEFT: [(&str, &str); 3] = [
     ),
     (
         "duplicate_delivered",
-        r#"SELECT t.n, e.lead_id, 0 AS rank FROM free t JOIN brought e USING (external_id)
+        "SELECT t.n, e.lead_id, 0 AS rank FROM free t JOIN brought e USING (external_id)
            UNION ALL SELECT t.n, e.lead_id, 1 FROM free t JOIN brought e USING (phone)
-           UNION ALL SELECT t.n, e.lead_id, 2 FROM free t JOIN brought e USING (email)"#,
+           UNION ALL SELECT t.n, e.lead_id, 2 FROM free t JOIN brought e USING (email)",
     ),
     (
         "rejected_present",
@@ -326,7 +326,9 @@ async fn stage_left(connection: &mut PgConnection, scope: &Scope) -> Result<(), 
 
 async fn count_left(connection: &mut PgConnection, counts: &mut Counts) -> Result<(), Error> {
     let kinds: Vec<(String, i64)> =
-        sqlx::query_as("SELECT kind, count(*) FROM pg_temp.recon_left GROUP BY 1").fetch_all(connection).await?;
+        sqlx::query_as("SELECT kind, count(*) FROM pg_temp.recon_left GROUP BY 1")
+            .fetch_all(connection)
+            .await?;
     for (kind, count) in kinds {
         let count = i32::try_from(count).unwrap_or(i32::MAX);
         match Outcome::parse(&kind) {

@@ -47,7 +47,9 @@ pub(super) async fn stage(tx: &mut TenantTx, settings: &Settings, rows: &mut Cop
                 known.insert(place, found);
             }
             let Some(Some(known)) = known.get(&place) else { continue };
-            let Some(values) = raw::values(&record.raw, known.columns.as_ref(), &known.plan) else { continue };
+            let Some(values) = raw::values(&record.raw, known.columns.as_ref(), &known.plan) else {
+                continue;
+            };
             let keys = keys(known, &values, settings);
             if keys.iter().any(Option::is_some) {
                 rows.row(3);
@@ -56,10 +58,8 @@ pub(super) async fn stage(tx: &mut TenantTx, settings: &Settings, rows: &mut Cop
                 }
             }
         }
-        let mut copy = tx
-            .connection()
-            .copy_in_raw("COPY pg_temp.recon_refused FROM STDIN WITH (FORMAT binary)")
-            .await?;
+        let mut copy =
+            tx.connection().copy_in_raw("COPY pg_temp.recon_refused FROM STDIN WITH (FORMAT binary)").await?;
         copy.send(rows.finish()).await?;
         copy.finish().await?;
     }
@@ -73,9 +73,11 @@ async fn find(
 ) -> Result<Option<Known>, Error> {
     let source = sources::by_id(tx, source.into()).await?;
     let columns = match file {
-        Some(file) => {
-            import::Entity::of(tx.tenant()).filter(import::Column::Id.eq(file)).one(tx).await?.and_then(Columns::of)
-        }
+        Some(file) => import::Entity::of(tx.tenant())
+            .filter(import::Column::Id.eq(file))
+            .one(tx)
+            .await?
+            .and_then(Columns::of),
         None => None,
     };
     let mapping = sources::mapping_of(&source)?;
@@ -87,7 +89,10 @@ fn keys(known: &Known, values: &[(String, String)], settings: &Settings) -> [Opt
     let texts = |field: &str| -> Vec<&str> {
         let Some(spec) = known.mapping.fields.get(field) else { return Vec::new() };
         let wanted = |name: &str| {
-            spec.from.iter().chain(&spec.fallback).any(|column| column.column.trim().eq_ignore_ascii_case(name))
+            spec.from
+                .iter()
+                .chain(&spec.fallback)
+                .any(|column| column.column.trim().eq_ignore_ascii_case(name))
         };
         let found = values.iter().filter(|(name, value)| wanted(name.trim()) && !value.trim().is_empty());
         found.map(|(_, value)| value.as_str()).collect()
@@ -98,6 +103,7 @@ fn keys(known: &Known, values: &[(String, String)], settings: &Settings) -> [Opt
         .flat_map(phone::split)
         .find_map(|text| phone::normalise(text, &settings.phone_regions).ok())
         .map(|phone| phone.number.into());
-    let email = texts("email").into_iter().flat_map(email::split).find_map(|text| email::normalise(text).ok());
+    let email =
+        texts("email").into_iter().flat_map(email::split).find_map(|text| email::normalise(text).ok());
     [external, phone, email.map(Into::into)]
 }

@@ -10,6 +10,7 @@ use super::api::{Api, Wanted};
 use super::{exceptions, plans};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
+use crate::delivery::manage;
 use crate::error::Error;
 
 /// Exceptions of one transaction.
@@ -17,18 +18,17 @@ const BATCH: i64 = 500;
 
 /// Sends the leads of those exceptions again: their deliveries are due at once, under the same message id. Answers how many;
 /// one that is not missing, or not open, is refused and nothing is sent.
-pub async fn resend(
-    app: &App,
-    tenant: TenantId,
-    ids: &[ExceptionId],
-    actor: &str,
-) -> Result<u64, Error> {
+pub async fn resend(app: &App, tenant: TenantId, ids: &[ExceptionId], actor: &str) -> Result<u64, Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let found = exceptions::by_ids(&tx, ids).await?;
     for id in ids {
-        let row = found.iter().find(|row| row.id == id.uuid()).ok_or_else(|| Error::not_found("difference", id))?;
+        let row =
+            found.iter().find(|row| row.id == id.uuid()).ok_or_else(|| Error::not_found("difference", id))?;
         if row.kind != "missing" || row.state != "open" {
-            let message = format!("{id} is {} and {}; only an open missing lead can be sent again", row.kind, row.state);
+            let message = format!(
+                "{id} is {} and {}; only an open missing lead can be sent again",
+                row.kind, row.state
+            );
             return Err(Error::Conflict(message.into()));
         }
     }
@@ -48,6 +48,9 @@ pub async fn resend_missing(
     most: u64,
     actor: &str,
 ) -> Result<u64, Error> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    manage::by_id(&tx, destination).await?;
+    tx.commit().await?;
     let mut total = 0;
     while total < most {
         let batch = BATCH.min(i64::try_from(most - total).unwrap_or(BATCH));
@@ -135,7 +138,10 @@ pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) 
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let row = exceptions::by_id(&tx, id).await?;
     if row.kind != "unconfirmed" || row.state != "open" {
-        let message = format!("{id} is {} and {}; only an open one that was found there can be confirmed", row.kind, row.state);
+        let message = format!(
+            "{id} is {} and {}; only an open one that was found there can be confirmed",
+            row.kind, row.state
+        );
         return Err(Error::Conflict(message.into()));
     }
     sqlx::query(
@@ -184,6 +190,7 @@ pub async fn prove(
     actor: &str,
 ) -> Result<Proved, Error> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    manage::by_id(&tx, destination).await?;
     let plan = plans::of(&tx, destination).await?;
     tx.commit().await?;
     let mut proved = Proved::default();

@@ -105,7 +105,9 @@ async fn begin(app: &App, tenant: TenantId, request: &Request) -> Result<Reconci
     }
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     manage::by_id(&tx, request.destination).await?;
-    if matches!(request.list, List::Api) && Api::of(app, &plans::of(&tx, request.destination).await?)?.is_none() {
+    if matches!(request.list, List::Api)
+        && Api::of(app, &plans::of(&tx, request.destination).await?)?.is_none()
+    {
         let message = "this destination has no API to ask: give a file, or set the API's address and token";
         return Err(Error::invalid("file", message));
     }
@@ -132,7 +134,8 @@ async fn carry_out(
     }
     let (mut report, most) = ended?;
     if !request.dry_run && most > 0 && report.run.counts.missing > 0 {
-        report.resent = repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
+        report.resent =
+            repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
     }
     Ok(report)
 }
@@ -202,7 +205,11 @@ async fn compare(
     finish(tx.connection(), &entry, &counts, &facts.hash).await?;
     let run = runs::by_id(&tx, id).await?;
     let differences = exceptions::of_run(&tx, id, SHOWN_MAX).await?;
-    if request.dry_run { tx.rollback().await? } else { tx.commit().await? }
+    if request.dry_run {
+        tx.rollback().await?
+    } else {
+        tx.commit().await?
+    }
     Ok((Report { run, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
 }
 
@@ -254,12 +261,7 @@ async fn expected(connection: &mut PgConnection) -> Result<i32, Error> {
 }
 
 /// What they know of a person's wish goes into the lead's journey, once.
-async fn opt_out(
-    app: &App,
-    tx: &mut TenantTx,
-    leads: &[Uuid],
-    run: ReconciliationId,
-) -> Result<(), Error> {
+async fn opt_out(app: &App, tx: &mut TenantTx, leads: &[Uuid], run: ReconciliationId) -> Result<(), Error> {
     let now = app.clock.now();
     let tenant = tx.tenant().uuid();
     sqlx::query(

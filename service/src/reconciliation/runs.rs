@@ -52,7 +52,10 @@ impl Counts {
 
 /// A run.
 #[derive(Clone, Debug, FromRow)]
-#[expect(missing_docs, reason = "the columns of table reconciliation_run, whose migration says what they mean")]
+#[expect(
+    missing_docs,
+    reason = "the columns of table reconciliation_run, whose migration says what they mean"
+)]
 pub struct RunRow {
     pub id: Uuid,
     pub destination_id: Uuid,

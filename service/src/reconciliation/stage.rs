@@ -64,11 +64,7 @@ pub async fn begin(connection: &mut PgConnection) -> Result<(), Error> {
 }
 
 /// Copies rows of their list.
-pub async fn theirs(
-    connection: &mut PgConnection,
-    batch: &[Row],
-    rows: &mut CopyRows,
-) -> Result<(), Error> {
+pub async fn theirs(connection: &mut PgConnection, batch: &[Row], rows: &mut CopyRows) -> Result<(), Error> {
     rows.begin();
     for Row { number, record } in batch {
         rows.row(THEIRS_COLUMNS);
@@ -80,7 +76,8 @@ pub async fn theirs(
         rows.optional_text(record.email.as_deref());
         rows.jsonb(&json(record)?);
     }
-    let mut copy = connection.copy_in_raw("COPY pg_temp.recon_theirs FROM STDIN WITH (FORMAT binary)").await?;
+    let mut copy =
+        connection.copy_in_raw("COPY pg_temp.recon_theirs FROM STDIN WITH (FORMAT binary)").await?;
     copy.send(rows.finish()).await?;
     copy.finish().await?;
     Ok(())
@@ -98,7 +95,7 @@ pub async fn ours(connection: &mut PgConnection, tenant: Uuid, scope: &Scope) ->
     sqlx::query(
         r#"INSERT INTO pg_temp.recon_ours
            SELECT d.id, d.lead_id, d.state,
-                  (d.state <> 'delivered' OR d.finished_at <= $6)
+                  (d.state <> 'delivered' OR coalesce(d.finished_at, l.received_at) <= $6)
                       AND ($3::timestamptz IS NULL OR coalesce(d.finished_at, l.received_at) >= $3)
                       AND ($4::timestamptz IS NULL OR coalesce(d.finished_at, l.received_at) < $4)
                       AND ($5::text IS NULL OR l.channel = $5),

@@ -39,7 +39,8 @@ pub(super) fn read(
 ) -> Result<Vec<Field>, Error> {
     bounded(path)?;
     let mut book: Xlsx<BufReader<File>> = open_workbook(path).map_err(unreadable)?;
-    let sheet = book.sheet_names().first().cloned().ok_or_else(|| invalid("the workbook has no sheet".into()))?;
+    let sheet =
+        book.sheet_names().first().cloned().ok_or_else(|| invalid("the workbook has no sheet".into()))?;
     let mut cells = book.worksheet_cells_reader(&sheet).map_err(unreadable)?;
     let (mut at, mut row, mut known) = (None, Vec::new(), None);
     while let Some(cell) = cells.next_cell().map_err(unreadable)? {

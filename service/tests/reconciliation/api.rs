@@ -55,7 +55,11 @@ async fn a_list_is_read_to_its_end_through_every_fault_that_passes() {
     let (world, api) = world(4, script).await;
     let report = run::run(&world.app, world.tenant, world.request(List::Api)).await.expect("a report");
     let counts = report.run.counts;
-    assert_eq!((counts.theirs, counts.matched, counts.missing, counts.duplicated), (3, 3, 1, 0), "{counts:?}");
+    assert_eq!(
+        (counts.theirs, counts.matched, counts.missing, counts.duplicated),
+        (3, 3, 1, 0),
+        "{counts:?}"
+    );
     assert_eq!((counts.skipped, report.run.origin.as_str()), (1, "api"));
     let asked: Vec<String> = api.received().into_iter().map(|request| request.path).collect();
     assert_eq!(asked[0], "/api/v3/prospects?page=1&per_page=100");

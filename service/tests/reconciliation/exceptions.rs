@@ -46,9 +46,8 @@ async fn a_difference_is_one_however_often_it_is_found_and_resolves_by_itself() 
     assert_eq!(only(&world).await.state, "resolved");
     world.reconcile(&empty).await.expect("a report");
     assert_eq!(only(&world).await.state, "open");
-    let history = world
-        .rows("SELECT jsonb_build_array(state, note) FROM reconciliation_step ORDER BY at")
-        .await;
+    let history =
+        world.rows("SELECT jsonb_build_array(state, note) FROM reconciliation_step ORDER BY at").await;
     let wanted =
         [json!(["open", null]), json!(["resolved", "not found any more"]), json!(["open", "found again"])];
     assert_eq!(history, wanted);

@@ -77,15 +77,17 @@ async fn paired(world: &World, ours: &[OwnKeys], theirs: &[OwnKeys]) -> Vec<(usi
         .collect();
     stage::theirs(tx.connection(), &rows, &mut CopyRows::default()).await.expect("copied");
     for (index, [remote_id, external_id, phone, email]) in ours.iter().enumerate() {
-        sqlx::query("INSERT INTO pg_temp.recon_ours VALUES ($1, $1, 'delivered', true, NULL, $2, $3, $4, $5)")
-            .bind(Uuid::from_u128(index as u128))
-            .bind(remote_id)
-            .bind(external_id)
-            .bind(phone)
-            .bind(email)
-            .execute(tx.connection())
-            .await
-            .expect("inserted");
+        sqlx::query(
+            "INSERT INTO pg_temp.recon_ours VALUES ($1, $1, 'delivered', true, NULL, $2, $3, $4, $5)",
+        )
+        .bind(Uuid::from_u128(index as u128))
+        .bind(remote_id)
+        .bind(external_id)
+        .bind(phone)
+        .bind(email)
+        .execute(tx.connection())
+        .await
+        .expect("inserted");
     }
     stage::pair(tx.connection()).await.expect("paired");
     let pairs: Vec<(i32, Uuid, i16)> = sqlx::query_as("SELECT n, delivery_id, by FROM pg_temp.recon_pair")
@@ -95,6 +97,12 @@ async fn paired(world: &World, ours: &[OwnKeys], theirs: &[OwnKeys]) -> Vec<(usi
     let index = |number: i32| usize::try_from(number).expect("a number");
     pairs
         .into_iter()
-        .map(|(n, delivery, by)| (delivery.as_u128() as usize, index(n), usize::try_from(by).expect("a key")))
+        .map(|(n, delivery, by)| {
+            (
+                usize::try_from(delivery.as_u128()).expect("small"),
+                index(n),
+                usize::try_from(by).expect("a key"),
+            )
+        })
         .collect()
 }

@@ -82,7 +82,8 @@ impl World {
             hash: Sha256::digest(&content).into(),
             stored_as: None,
         };
-        let id = imports::receive(&self.app, self.tenant, &self.source, received, None).await.expect("received");
+        let id =
+            imports::receive(&self.app, self.tenant, &self.source, received, None).await.expect("received");
         let leased = imports::lease(&self.app, self.tenant, id.import, Some(path.to_owned())).await;
         let leased = leased.expect("no error").expect("nobody else has it");
         let ended = import::run(&self.app, &leased).await.expect("an end");
