@@ -81,12 +81,15 @@ pub(super) async fn pairs(
     )
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::query(CURSOR).execute(&mut *connection).await?;
+    // Not kept as prepared statements: the cursor they speak of ends with the transaction.
+    sqlx::query(CURSOR).persistent(false).execute(&mut *connection).await?;
     let fetch = format!("FETCH {PAIRS} FROM recon_pairs");
     let mut opted_out = Vec::new();
     loop {
-        let rows: Vec<PairRow> =
-            sqlx::query_as(sqlx::AssertSqlSafe(fetch.clone())).fetch_all(&mut *connection).await?;
+        let rows: Vec<PairRow> = sqlx::query_as(sqlx::AssertSqlSafe(fetch.clone()))
+            .persistent(false)
+            .fetch_all(&mut *connection)
+            .await?;
         if rows.is_empty() {
             break;
         }
@@ -97,7 +100,7 @@ pub(super) async fn pairs(
         opted_out.append(&mut found.opted_out);
         found.stage(connection, comparison.tenant).await?;
     }
-    sqlx::query("CLOSE recon_pairs").execute(connection).await?;
+    sqlx::query("CLOSE recon_pairs").persistent(false).execute(connection).await?;
     let paired = i32::try_from(paired).unwrap_or(i32::MAX);
     counts.matched = paired - counts.mismatched - counts.unconfirmed - counts.unexpected;
     Ok(opted_out)
