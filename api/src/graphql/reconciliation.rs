@@ -491,16 +491,20 @@ impl ReconciliationQueries {
         &self,
         context: &Context<'_>,
         id: Id<ExceptionId>,
-    ) -> Result<Vec<DifferenceStep>, ApiError> {
+    ) -> Result<Option<Vec<DifferenceStep>>, ApiError> {
         let reads = operation(context)?.read().await?;
+        if found(exceptions::by_id(&reads, id.0).await)?.is_none() {
+            return Ok(None);
+        }
         let steps = exceptions::steps(&reads, &[id.0]).await?.into_iter();
-        steps
+        let steps = steps
             .map(|row| {
                 let state = State::parse(&row.state);
                 let state = stored("reconciliation_step.state", row.exception_id, &row.state, state)?.into();
                 Ok(DifferenceStep { at: row.at, actor: row.actor, state, note: row.note })
             })
-            .collect()
+            .collect::<Result<_, ApiError>>()?;
+        Ok(Some(steps))
     }
 
     /// Where the differences of a destination stand: the progress of a repair.
@@ -508,10 +512,13 @@ impl ReconciliationQueries {
         &self,
         context: &Context<'_>,
         destination_id: Id<DestinationId>,
-    ) -> Result<DifferenceStanding, ApiError> {
+    ) -> Result<Option<DifferenceStanding>, ApiError> {
         let reads = operation(context)?.read().await?;
+        if found(manage::by_id(&reads, destination_id.0).await)?.is_none() {
+            return Ok(None);
+        }
         let [open, resending, resolved, accepted] = exceptions::standing(&reads, destination_id.0).await?;
-        Ok(DifferenceStanding { open, resending, resolved, accepted })
+        Ok(Some(DifferenceStanding { open, resending, resolved, accepted }))
     }
 
     /// How a destination is compared.

@@ -126,6 +126,29 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
         "retryDelivery" => format!("retryDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "retryAllFailed" => "retryAllFailed { retried }".to_owned(),
+        "reconciliations" => "reconciliations { nodes { id } }".to_owned(),
+        "reconciliation" => format!("reconciliation(id: \"recon_{some}\") {{ id }}"),
+        "differences" => "differences { nodes { id } }".to_owned(),
+        "differenceHistory" => format!("differenceHistory(id: \"diff_{some}\") {{ at }}"),
+        "differenceStanding" => format!("differenceStanding(destinationId: \"dest_{some}\") {{ open }}"),
+        "reconciliationPlan" => format!("reconciliationPlan(destinationId: \"dest_{some}\") {{ mapping }}"),
+        "startReconciliation" => {
+            format!("startReconciliation(input: {{ destinationId: \"dest_{some}\" }}) {{ error {{ code }} }}")
+        }
+        "resendDifferences" => {
+            format!("resendDifferences(input: {{ ids: [\"diff_{some}\"] }}) {{ error {{ code }} }}")
+        }
+        "proveDifferences" => {
+            format!("proveDifferences(destinationId: \"dest_{some}\") {{ error {{ code }} }}")
+        }
+        "decideDifference" => {
+            format!(
+                "decideDifference(input: {{ id: \"diff_{some}\", decision: REOPEN }}) {{ error {{ code }} }}"
+            )
+        }
+        "changeReconciliationPlan" => format!(
+            "changeReconciliationPlan(input: {{ destinationId: \"dest_{some}\" }}) {{ error {{ code }} }}"
+        ),
         "retryDeliveries" => format!("retryDeliveries(ids: [\"delivery_{some}\"]) {{ retried left }}"),
         "confirmDelivery" => format!("confirmDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "rotateSigningSecret" => {

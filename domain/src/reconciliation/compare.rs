@@ -90,9 +90,14 @@ pub fn compare(ours: &Ours, theirs: &Record, has: impl Fn(Field) -> bool) -> Com
         theirs.email.as_deref().is_some_and(|email| alternates(&ours.email, &ours.alt_emails, email));
     field(Field::Email, ours.email.as_deref(), theirs.shown_email(), same_email);
     let first = ours.first_name.as_deref().or(ours.first_name_fallback.as_deref());
-    field(Field::FirstName, first, theirs.first_name.as_deref(), same_name(first, &theirs.first_name));
+    field(
+        Field::FirstName,
+        first,
+        theirs.first_name.as_deref(),
+        same_name(first, theirs.first_name.as_deref()),
+    );
     let last = ours.last_name.as_deref();
-    field(Field::LastName, last, theirs.last_name.as_deref(), same_name(last, &theirs.last_name));
+    field(Field::LastName, last, theirs.last_name.as_deref(), same_name(last, theirs.last_name.as_deref()));
     let state = ours.state.as_deref();
     field(Field::State, state, theirs.state.as_deref(), state == theirs.state.as_deref());
     if theirs.standing == Standing::Deleted {
@@ -110,8 +115,8 @@ pub fn compare(ours: &Ours, theirs: &Record, has: impl Fn(Field) -> bool) -> Com
     compared
 }
 
-fn same_name(ours: Option<&str>, theirs: &Option<String>) -> bool {
-    ours.map(folded) == theirs.as_deref().map(folded)
+fn same_name(ours: Option<&str>, theirs: Option<&str>) -> bool {
+    ours.map(folded) == theirs.map(folded)
 }
 
 #[cfg(test)]

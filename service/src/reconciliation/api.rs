@@ -139,14 +139,11 @@ impl Api {
     pub async fn find(&self, mapping: &Mapping, wanted: &Wanted) -> Result<Option<Record>, Error> {
         if let Some(id) = &wanted.remote_id {
             let url = self.address(&format!("prospects/{}", segment(id)), &[])?;
-            match self.get_or_absent(url).await? {
-                Some(body) => {
-                    let found = read(mapping, body.get("data").unwrap_or(&body));
-                    if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
-                        return Ok(found);
-                    }
+            if let Some(body) = self.get_or_absent(url).await? {
+                let found = read(mapping, body.get("data").unwrap_or(&body));
+                if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
+                    return Ok(found);
                 }
-                None => {}
             }
         }
         for (key, text) in wanted.searches() {

@@ -36,7 +36,7 @@ struct PairRow {
     state: Option<String>,
 }
 
-const CURSOR: &str = r#"DECLARE recon_pairs NO SCROLL CURSOR FOR
+const CURSOR: &str = "DECLARE recon_pairs NO SCROLL CURSOR FOR
     SELECT o.delivery_id, o.lead_id, o.delivery_state, o.handed_at, t.record, l.external_id, l.phone, l.alt_phones,
            l.email, l.alt_emails, l.first_name, l.last_name, l.state
     FROM pg_temp.recon_pair p
@@ -48,7 +48,7 @@ const CURSOR: &str = r#"DECLARE recon_pairs NO SCROLL CURSOR FOR
        OR t.email IS DISTINCT FROM o.email OR t.record ->> 'first_name' IS DISTINCT FROM l.first_name
        OR t.record ->> 'last_name' IS DISTINCT FROM l.last_name OR t.record ->> 'state' IS DISTINCT FROM l.state
        OR t.record ->> 'standing' <> 'active'
-       OR (t.record ->> 'created_at')::timestamptz < o.handed_at"#;
+       OR (t.record ->> 'created_at')::timestamptz < o.handed_at";
 
 /// Differences to stage, as columns for one statement.
 #[derive(Default)]
@@ -81,12 +81,15 @@ pub(super) async fn pairs(
     )
     .fetch_one(&mut *connection)
     .await?;
-    sqlx::query(CURSOR).execute(&mut *connection).await?;
+    // Not kept as prepared statements: the cursor they speak of ends with the transaction.
+    sqlx::query(CURSOR).persistent(false).execute(&mut *connection).await?;
     let fetch = format!("FETCH {PAIRS} FROM recon_pairs");
     let mut opted_out = Vec::new();
     loop {
-        let rows: Vec<PairRow> =
-            sqlx::query_as(sqlx::AssertSqlSafe(fetch.clone())).fetch_all(&mut *connection).await?;
+        let rows: Vec<PairRow> = sqlx::query_as(sqlx::AssertSqlSafe(fetch.clone()))
+            .persistent(false)
+            .fetch_all(&mut *connection)
+            .await?;
         if rows.is_empty() {
             break;
         }
@@ -97,7 +100,7 @@ pub(super) async fn pairs(
         opted_out.append(&mut found.opted_out);
         found.stage(connection, comparison.tenant).await?;
     }
-    sqlx::query("CLOSE recon_pairs").execute(connection).await?;
+    sqlx::query("CLOSE recon_pairs").persistent(false).execute(connection).await?;
     let paired = i32::try_from(paired).unwrap_or(i32::MAX);
     counts.matched = paired - counts.mismatched - counts.unconfirmed - counts.unexpected;
     Ok(opted_out)
@@ -222,9 +225,9 @@ const LEFT: [(&str, &str); 3] = [
     ),
     (
         "duplicate_delivered",
-        r#"SELECT t.n, e.lead_id, 0 AS rank FROM free t JOIN brought e USING (external_id)
+        "SELECT t.n, e.lead_id, 0 AS rank FROM free t JOIN brought e USING (external_id)
            UNION ALL SELECT t.n, e.lead_id, 1 FROM free t JOIN brought e USING (phone)
-           UNION ALL SELECT t.n, e.lead_id, 2 FROM free t JOIN brought e USING (email)"#,
+           UNION ALL SELECT t.n, e.lead_id, 2 FROM free t JOIN brought e USING (email)",
     ),
     (
         "rejected_present",

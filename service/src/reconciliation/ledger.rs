@@ -57,7 +57,7 @@ async fn upsert(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), 
     sqlx::query(
         "INSERT INTO reconciliation_exception AS e (tenant_id, id, destination_id, kind, subject, lead_id, delivery_id,
              remote_id, state, first_run_id, last_run_id, opened_at, updated_at)
-         SELECT $1, (substr($3::text, 1, 24) || lpad(to_hex(row_number() OVER (ORDER BY kind, subject)), 12, '0'))::uuid,
+         SELECT $1, (substr($3::uuid::text, 1, 24) || lpad(to_hex(row_number() OVER (ORDER BY kind, subject)), 12, '0'))::uuid,
                 $2, kind, subject, lead_id, delivery_id, remote_id, 'open', $3, $3, $4, $4
          FROM pg_temp.recon_found
          ON CONFLICT (tenant_id, destination_id, kind, subject)

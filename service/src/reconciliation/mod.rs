@@ -28,5 +28,5 @@ pub mod runs;
 pub mod stage;
 mod workbook;
 
-pub use run::{List, Report, Request, run};
+pub use run::{List, Report, Request};
 pub use runs::{Counts, RunRow};

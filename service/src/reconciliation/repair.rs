@@ -10,6 +10,7 @@ use super::api::{Api, Wanted};
 use super::{exceptions, plans};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
+use crate::delivery::manage;
 use crate::error::Error;
 
 /// Exceptions of one transaction.
@@ -47,6 +48,9 @@ pub async fn resend_missing(
     most: u64,
     actor: &str,
 ) -> Result<u64, Error> {
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    manage::by_id(&tx, destination).await?;
+    tx.commit().await?;
     let mut total = 0;
     while total < most {
         let batch = BATCH.min(i64::try_from(most - total).unwrap_or(BATCH));
@@ -186,6 +190,7 @@ pub async fn prove(
     actor: &str,
 ) -> Result<Proved, Error> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    manage::by_id(&tx, destination).await?;
     let plan = plans::of(&tx, destination).await?;
     tx.commit().await?;
     let mut proved = Proved::default();

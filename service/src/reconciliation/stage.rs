@@ -95,7 +95,7 @@ pub async fn ours(connection: &mut PgConnection, tenant: Uuid, scope: &Scope) ->
     sqlx::query(
         r#"INSERT INTO pg_temp.recon_ours
            SELECT d.id, d.lead_id, d.state,
-                  (d.state <> 'delivered' OR d.finished_at <= $6)
+                  (d.state <> 'delivered' OR coalesce(d.finished_at, l.received_at) <= $6)
                       AND ($3::timestamptz IS NULL OR coalesce(d.finished_at, l.received_at) >= $3)
                       AND ($4::timestamptz IS NULL OR coalesce(d.finished_at, l.received_at) < $4)
                       AND ($5::text IS NULL OR l.channel = $5),

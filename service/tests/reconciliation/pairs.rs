@@ -97,6 +97,12 @@ async fn paired(world: &World, ours: &[OwnKeys], theirs: &[OwnKeys]) -> Vec<(usi
     let index = |number: i32| usize::try_from(number).expect("a number");
     pairs
         .into_iter()
-        .map(|(n, delivery, by)| (delivery.as_u128() as usize, index(n), usize::try_from(by).expect("a key")))
+        .map(|(n, delivery, by)| {
+            (
+                usize::try_from(delivery.as_u128()).expect("small"),
+                index(n),
+                usize::try_from(by).expect("a key"),
+            )
+        })
         .collect()
 }

@@ -57,7 +57,7 @@ function PlanForm({ plan, onClose, children }: { plan: Plan; onClose: () => void
   const [mapping, setMapping] = useState(JSON.stringify(plan.mapping, null, 2));
   const [apiUrl, setApiUrl] = useState(plan.apiUrl ?? '');
   const [apiToken, setApiToken] = useState('');
-  const [hour, setHour] = useState(plan.nightlyHour === null || plan.nightlyHour === undefined ? '' : String(plan.nightlyHour));
+  const [hour, setHour] = useState(plan.nightlyHour === null ? '' : String(plan.nightlyHour));
   const [resendMax, setResendMax] = useState(plan.autoResendMax);
   const [problem, setProblem] = useState<FieldError | null>(null);
   const [{ fetching }, change] = useMutation(ChangePlanDocument);
