@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use service::billing::files::Format;
 use service::billing::{links, reports};
 use service::database::Mode;
-use tenants::{KeyKind, NewKey, Role};
+use tenants::{KeyKind, NewKey};
 use tests::TestApp;
 use tests::billing::{books, october, sample};
 

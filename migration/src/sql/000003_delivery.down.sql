@@ -16,8 +16,8 @@ ALTER TABLE delivery DROP CONSTRAINT delivery_pkey;
 ALTER TABLE delivery ADD PRIMARY KEY (tenant_id, id);
 ALTER TABLE delivery_attempt ADD FOREIGN KEY (tenant_id, delivery_id) REFERENCES delivery;
 ALTER TABLE destination
-    DROP CONSTRAINT destination_kind_check, DROP CONSTRAINT destination_breaker_check,
-    DROP CONSTRAINT destination_signing_check,
+    DROP CONSTRAINT destination_kind_check, DROP CONSTRAINT destination_probe,
+    DROP CONSTRAINT destination_older_secret,
     DROP COLUMN settings, DROP COLUMN credentials_sealed, DROP COLUMN signing_old_sealed, DROP COLUMN signing_old_until,
     DROP COLUMN breaker, DROP COLUMN breaker_reason, DROP COLUMN breaker_since, DROP COLUMN probe_at, DROP COLUMN probes,
     DROP COLUMN slot_at;

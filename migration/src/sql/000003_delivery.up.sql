@@ -18,8 +18,8 @@ ALTER TABLE destination
     ADD COLUMN probes             smallint    NOT NULL DEFAULT 0,
     -- With a rate limit: from when on the next request may be made.
     ADD COLUMN slot_at            timestamptz,
-    ADD CONSTRAINT destination_breaker_check CHECK ((breaker = 'open') = (probe_at IS NOT NULL)),
-    ADD CONSTRAINT destination_signing_check CHECK ((signing_old_sealed IS NULL) = (signing_old_until IS NULL));
+    ADD CONSTRAINT destination_probe CHECK ((breaker = 'open') = (probe_at IS NOT NULL)),
+    ADD CONSTRAINT destination_older_secret CHECK ((signing_old_sealed IS NULL) = (signing_old_until IS NULL));
 
 -- unknown: it may or may not have arrived, and a person decides. rejected: the client's own rule stopped it before it was sent.
 ALTER TABLE delivery DROP CONSTRAINT delivery_state_check;
