@@ -104,6 +104,16 @@ id! {
     DestinationId = "dest";
     /// One lead on its way to one destination.
     DeliveryId = "delivery";
+    /// Whom alerts reach.
+    AlertChannelId = "channel";
+    /// What is watched.
+    AlertRuleId = "rule";
+    /// A condition that holds, or held.
+    AlertId = "alert";
+    /// A report that came in.
+    InboundHookId = "hook";
+    /// Who wants no more contact.
+    SuppressionId = "suppression";
     /// A person or service that signs in.
     UserId = "user";
     /// An API key.

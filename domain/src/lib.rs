@@ -5,12 +5,16 @@
 //!
 //! * [`ids`] – typed identifiers, as every floor uses them.
 //! * [`lead`] – what a clean lead is.
+//! * [`inbound`] – what a destination reports about its leads.
 //! * [`journey`] – the steps of a lead's journey.
 //! * [`intake`] – from the cells of a record to a clean lead, or the reasons why not.
+//! * [`alerts`] – when something is worth telling a person.
 //! * [`delivery`] – outcomes, retry schedule, circuit rules.
 
+pub mod alerts;
 pub mod delivery;
 pub mod ids;
+pub mod inbound;
 pub mod intake;
 pub mod journey;
 pub mod lead;

@@ -8,6 +8,11 @@
 use domain::ids::TenantId;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
+pub mod alert;
+pub mod alert_channel;
+pub mod alert_notice;
+pub mod alert_rule;
+pub mod alert_setting;
 pub mod delivery;
 pub mod delivery_attempt;
 pub mod destination;
@@ -15,9 +20,12 @@ pub mod failed_record;
 pub mod idempotency;
 pub mod import;
 pub mod import_batch;
+pub mod inbound_endpoint;
+pub mod inbound_hook;
 pub mod lead;
 pub mod lead_event;
 pub mod lead_source;
+pub mod suppression;
 pub mod tenant;
 
 /// An entity whose rows belong to a tenant.

@@ -29,6 +29,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000002_journey.up.sql"),
                 include_str!("sql/000002_journey.down.sql"),
             ),
+            sql(
+                "m20261121_000004_tracking",
+                include_str!("sql/000004_tracking.up.sql"),
+                include_str!("sql/000004_tracking.down.sql"),
+            ),
         ]
     }
 }

@@ -35,6 +35,8 @@ pub struct App {
     pub secrets: Arc<Secrets>,
     /// Sends mail.
     pub mailer: Mailer,
+    /// Requests to addresses that tenants name, other than deliveries.
+    pub outbound: delivery::client::Client,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -174,6 +176,12 @@ impl App {
         })?;
         let mailer =
             Mailer::new(&settings.mail).map_err(|error| Error::internal("making the mail client", error))?;
+        let outbound = delivery::client::Client::new(delivery::client::Settings {
+            allow_private_addresses: settings.allow_private_addresses,
+            idle_connections_max: 4,
+            ..settings.delivery.client.clone()
+        })
+        .map_err(|error| Error::internal("making the HTTP client", error))?;
         Ok(Self {
             clock,
             ids,
@@ -182,6 +190,7 @@ impl App {
             tokens,
             secrets: Arc::new(secrets),
             mailer,
+            outbound,
             wake: Wake::default(),
             settings,
         })

@@ -73,6 +73,12 @@ pub enum Purpose {
     Url,
     /// Column `signing_sealed`.
     Signing,
+    /// The code or secret by which its reports are known: `inbound_endpoint.secret_sealed`, `previous_sealed`.
+    Inbound,
+    /// `alert_channel.target_sealed`; the id is the channel's.
+    AlertTarget,
+    /// `alert_channel.signing_sealed`; the id is the channel's.
+    AlertSigning,
 }
 
 impl Context {
@@ -80,6 +86,9 @@ impl Context {
         let purpose: &[u8] = match self.purpose {
             Purpose::Url => b"destination.url",
             Purpose::Signing => b"destination.signing",
+            Purpose::Inbound => b"inbound_endpoint.secret",
+            Purpose::AlertTarget => b"alert_channel.target",
+            Purpose::AlertSigning => b"alert_channel.signing",
         };
         [self.tenant.uuid().as_bytes(), self.destination.uuid().as_bytes(), purpose].concat()
     }

@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::telemetry::{self, Verbosity};
 use crate::{edge, serve};
 
+mod alerts;
 mod context;
 mod deliveries;
 mod demo;
@@ -23,6 +24,7 @@ mod destination;
 mod doctor;
 mod failed;
 mod failure;
+mod hooks;
 mod import;
 mod leads;
 mod migrate;
@@ -30,7 +32,9 @@ mod output;
 mod progress;
 mod records;
 mod source;
+mod suppression;
 mod tenant;
+mod tracking;
 mod user;
 
 pub(crate) use context::{close, open, open_on};
@@ -110,6 +114,15 @@ enum Command {
     /// Deliveries of every state.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Alerts: whom they reach, what is watched, what holds.
+    #[command(subcommand)]
+    Alert(alerts::Command),
+    /// Reports of destinations about their leads.
+    #[command(subcommand)]
+    Hook(hooks::Command),
+    /// Who wants no more contact.
+    #[command(subcommand)]
+    Suppression(suppression::Command),
 }
 
 /// How a command ended well.
@@ -187,6 +200,9 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Alert(command) => alerts::run(&context, command).await,
+        Command::Hook(command) => hooks::run(&context, command).await,
+        Command::Suppression(command) => suppression::run(&context, command).await,
         Command::Schema | Command::Config | Command::Doctor => Ok(Done::Well),
     }
 }

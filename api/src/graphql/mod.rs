@@ -11,6 +11,7 @@
 //! Deliberately absent: data loaders. They wait for more to load; the operation already says what it wants.
 
 mod access;
+mod alerts;
 mod at_hand;
 mod deliveries;
 mod delivery;
@@ -19,6 +20,7 @@ mod error;
 mod failed_records;
 mod id;
 mod imports;
+mod inbound;
 mod journey;
 mod lead;
 mod leads;
@@ -30,6 +32,7 @@ pub mod session;
 mod sources;
 mod statistics;
 mod submitting;
+mod tracking;
 mod variables;
 mod wants;
 
@@ -69,6 +72,9 @@ struct Query(
     destinations::DestinationQueries,
     deliveries::DeliveryQueries,
     statistics::StatisticsQueries,
+    tracking::TrackingQueries,
+    alerts::AlertQueries,
+    inbound::InboundQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -80,6 +86,9 @@ struct Mutation(
     failed_records::FailedRecordMutations,
     imports::ImportMutations,
     deliveries::DeliveryMutations,
+    tracking::TrackingMutations,
+    alerts::AlertMutations,
+    inbound::InboundMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
+//! | `POST /hooks/{destination}` | a destination's report ([`hooks`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
 //! | `/t/{tenant}/.well-known/jwks.json` | a tenant's public keys |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever runs Baton ([`health`]) |
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use domain::inbound::BODY_BYTES_MAX;
 use metrics_exporter_prometheus::PrometheusHandle;
 use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -24,6 +26,7 @@ pub mod dashboard;
 pub mod exports;
 pub mod graphql;
 pub mod health;
+pub mod hooks;
 pub mod ingest;
 pub mod problem;
 pub mod upload;
@@ -48,6 +51,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
+        .route("/hooks/{destination}", post(hooks::receive).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
         .route("/healthz", get(health::live))

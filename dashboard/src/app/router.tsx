@@ -21,6 +21,8 @@ export const router = createBrowserRouter([
               { path: 'imports/refused', lazy: async () => ({ Component: (await import('../pages/imports/refused-page')).RefusedPage }) },
               { path: 'imports/:id', lazy: async () => ({ Component: (await import('../pages/imports/import-page')).ImportPage }) },
               { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
+              { path: 'failed', lazy: async () => ({ Component: (await import('../pages/failed/failed-page')).FailedPage }) },
+              { path: 'alerts', lazy: async () => ({ Component: (await import('../pages/alerts/alerts-page')).AlertsPage }) },
               { path: 'sources', lazy: async () => ({ Component: (await import('../pages/sources/sources-page')).SourcesPage }) },
               { path: 'destinations', lazy: async () => ({ Component: (await import('../pages/destinations/destinations-page')).DestinationsPage }) },
               { path: '*', element: <MissingPage /> },

@@ -21,6 +21,7 @@ use super::store::{self, Attempt, Finished, Lease, State};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
+use crate::suppression;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -113,6 +114,7 @@ pub(super) struct Job {
     budget_from: i16,
     leased_until: DateTime<Utc>,
     lead: LeadFacts,
+    suppressed: bool,
     destination: Option<Known>,
 }
 
@@ -176,6 +178,7 @@ impl Engine {
             budget_from: claimed.budget_from,
             leased_until,
             lead: claimed.lead,
+            suppressed: claimed.suppressed,
             destination: destinations.get(&claimed.destination).cloned(),
         });
         Ok(jobs.collect())
@@ -188,6 +191,9 @@ impl Engine {
             let made = attempt - 1;
             let reason = format!("{made} attempts made, and the last ones never came to an end");
             return self.unsent(&job, State::Failed { reason });
+        }
+        if job.suppressed {
+            return self.unsent(&job, State::Held { reason: suppression::REASON.to_owned() });
         }
         let known = match job.destination.as_deref() {
             Some(Ok(destination)) => destination,

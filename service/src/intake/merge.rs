@@ -25,6 +25,7 @@ use super::copy::CopyRows;
 use super::revise::{self, Found};
 use crate::error::Error;
 use crate::runtime::Ids;
+use crate::suppression;
 
 /// Where a batch comes from: the same for all of its records.
 #[derive(Clone, Debug)]
@@ -150,11 +151,13 @@ pub async fn merge(
         return Ok(Vec::new());
     }
     sqlx::query(STAGE).execute(&mut *connection).await?;
-    let destinations: Vec<Uuid> =
-        sqlx::query_scalar("SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id")
-            .bind(origin.tenant.uuid())
-            .fetch_all(&mut *connection)
-            .await?;
+    let (destinations, suppressing): (Vec<Uuid>, bool) = sqlx::query_as(
+        "SELECT ARRAY(SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id),
+                EXISTS (SELECT FROM suppression WHERE tenant_id = $1)",
+    )
+    .bind(origin.tenant.uuid())
+    .fetch_one(&mut *connection)
+    .await?;
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
     let mut first_round = true;
@@ -169,6 +172,11 @@ pub async fn merge(
             // A key was taken and yet nothing has it: the row that took it is gone again.
             return Err(Error::contended());
         }
+    }
+    if suppressing {
+        let new = resolved.iter().filter(|one| matches!(one.outcome, Outcome::Accepted | Outcome::Warned));
+        let new: Vec<Uuid> = new.map(|one| one.lead.uuid()).collect();
+        suppression::hold(connection, origin.tenant, &new, ids, origin.now).await?;
     }
     resolved.sort_unstable_by_key(|one| one.record);
     Ok(resolved)
@@ -336,15 +344,22 @@ fn content(rows: &mut CopyRows, origin: &Origin, candidate: &Candidate, text: &m
 
 /// What names a lead: its source's id for it, else its content.
 pub fn identity(source: SourceId, lead: &Lead, fingerprint: u128) -> Uuid {
+    if let Some(id) = &lead.external_id {
+        return identity_of(source, id);
+    }
     let mut hash = Xxh3::new();
     hash.update(source.uuid().as_bytes());
-    if let Some(id) = &lead.external_id {
-        hash.update(b"id");
-        hash.update(id.as_bytes());
-    } else {
-        hash.update(b"content");
-        hash.update(&fingerprint.to_be_bytes());
-    }
+    hash.update(b"content");
+    hash.update(&fingerprint.to_be_bytes());
+    Uuid::from_u128(hash.digest128())
+}
+
+/// What names the lead that a source knows by that id.
+pub(crate) fn identity_of(source: SourceId, external_id: &str) -> Uuid {
+    let mut hash = Xxh3::new();
+    hash.update(source.uuid().as_bytes());
+    hash.update(b"id");
+    hash.update(external_id.as_bytes());
     Uuid::from_u128(hash.digest128())
 }
 
