@@ -128,6 +128,16 @@ id! {
     BillingReportId = "report";
     /// A link to one file of a report.
     ReportLinkId = "filelink";
+    /// Whom alerts reach.
+    AlertChannelId = "channel";
+    /// What is watched.
+    AlertRuleId = "rule";
+    /// A condition that holds, or held.
+    AlertId = "alert";
+    /// A report that came in.
+    InboundHookId = "hook";
+    /// Who wants no more contact.
+    SuppressionId = "suppression";
     /// A person or service that signs in.
     UserId = "user";
     /// An API key.

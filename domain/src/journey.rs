@@ -3,6 +3,8 @@
 //! A step that another row already says is not stored a second time: the receipt is the lead's own row, a request to a
 //! destination is its delivery's attempt.
 
+use chrono::{DateTime, Utc};
+
 /// A stored step of a lead's journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
@@ -105,9 +107,92 @@ impl Step {
     }
 }
 
+/// Where a lead stands by what was reported of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    /// The furthest step.
+    pub step: Step,
+    /// Since when: the first time that it was reached; of sold and lost, the last word's.
+    pub since: DateTime<Utc>,
+}
+
+impl Step {
+    /// How far along the road submitted → contacted → qualified → sold or lost; none for a step that is not on it.
+    pub const fn rank(self) -> Option<u8> {
+        match self {
+            Self::Submitted => Some(1),
+            Self::Contacted => Some(2),
+            Self::Qualified => Some(3),
+            Self::Sold | Self::Lost => Some(4),
+            _ => None,
+        }
+    }
+}
+
+/// Where a lead stands. The order in which reports came in does not matter, nor how often: the furthest step counts, and of sold and lost
+/// the later one, because a deal may fall through or come back.
+pub fn stage(steps: impl IntoIterator<Item = (Step, DateTime<Utc>)>) -> Option<Stage> {
+    let mut best: Option<(u8, Stage)> = None;
+    for (step, since) in steps {
+        let Some(rank) = step.rank() else { continue };
+        let further = match best {
+            None => true,
+            Some((known, stage)) if rank == known && rank == 4 => {
+                // At the same moment a sale wins: it is the one that somebody is paid for.
+                since > stage.since || (since == stage.since && step == Step::Sold)
+            }
+            Some((known, stage)) if rank == known => since < stage.since,
+            Some((known, _)) => rank > known,
+        };
+        if further {
+            best = Some((rank, Stage { step, since }));
+        }
+    }
+    best.map(|(_, stage)| stage)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Step;
+    use chrono::{DateTime, Utc};
+    use proptest::prelude::*;
+
+    use super::{Step, stage};
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("a time")
+    }
+
+    #[test]
+    fn the_furthest_step_counts_and_the_last_word_of_sold_and_lost() {
+        let told = |steps: &[(Step, i64)]| {
+            stage(steps.iter().map(|(step, seconds)| (*step, at(*seconds))))
+                .map(|stage| (stage.step, stage.since))
+        };
+        assert_eq!(told(&[]), None);
+        assert_eq!(told(&[(Step::Retried, 1), (Step::OptedOut, 2)]), None);
+        assert_eq!(told(&[(Step::Contacted, 5), (Step::Submitted, 9)]), Some((Step::Contacted, at(5))));
+        assert_eq!(told(&[(Step::Contacted, 5), (Step::Contacted, 3)]), Some((Step::Contacted, at(3))));
+        assert_eq!(
+            told(&[(Step::Sold, 5), (Step::Lost, 7), (Step::Qualified, 9)]),
+            Some((Step::Lost, at(7)))
+        );
+        assert_eq!(told(&[(Step::Lost, 5), (Step::Sold, 5)]), Some((Step::Sold, at(5))));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_and_the_number_of_reports_do_not_matter(
+            steps in proptest::collection::vec((0_usize..Step::ALL.len(), 0_i64..20), 0..12),
+            seed in 0_usize..100,
+        ) {
+            let told: Vec<_> = steps.iter().map(|(step, seconds)| (Step::ALL[*step], at(*seconds))).collect();
+            let mut turned: Vec<_> = told.iter().chain(&told).copied().collect();
+            let middle = if turned.is_empty() { 0 } else { seed % turned.len() };
+            turned.rotate_left(middle);
+            turned.reverse();
+            prop_assert_eq!(stage(told), stage(turned));
+        }
+    }
 
     #[test]
     fn every_name_reads_back() {

@@ -13,6 +13,11 @@ pub mod billing_report;
 pub mod billing_report_file;
 pub mod crm_change;
 pub mod crm_record;
+pub mod alert;
+pub mod alert_channel;
+pub mod alert_notice;
+pub mod alert_rule;
+pub mod alert_setting;
 pub mod delivery;
 pub mod delivery_attempt;
 pub mod destination;
@@ -20,6 +25,8 @@ pub mod failed_record;
 pub mod idempotency;
 pub mod import;
 pub mod import_batch;
+pub mod inbound_endpoint;
+pub mod inbound_hook;
 pub mod lead;
 pub mod lead_action;
 pub mod lead_event;
@@ -45,6 +52,7 @@ pub mod sla_policy;
 pub mod sla_policy_version;
 pub mod sla_setting;
 pub mod sla_slot;
+pub mod suppression;
 pub mod tenant;
 
 /// An entity whose rows belong to a tenant.

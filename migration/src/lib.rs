@@ -35,6 +35,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000003_delivery.down.sql"),
             ),
             sql(
+                "m20261121_000004_tracking",
+                include_str!("sql/000004_tracking.up.sql"),
+                include_str!("sql/000004_tracking.down.sql"),
+            ),
+            sql(
                 "m20261121_000005_reconciliation",
                 include_str!("sql/000005_reconciliation.up.sql"),
                 include_str!("sql/000005_reconciliation.down.sql"),

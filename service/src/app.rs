@@ -43,6 +43,8 @@ pub struct App {
     pub outbound: crate::access::oauth::Outbound,
     /// Files of billing reports.
     pub storage: Arc<dyn object_store::ObjectStore>,
+    /// Requests to addresses that tenants name, other than deliveries.
+    pub tenant_client: delivery::client::Client,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
     /// What the operator has set.
@@ -207,6 +209,12 @@ impl App {
         let mailer =
             Mailer::new(&settings.mail).map_err(|error| Error::internal("making the mail client", error))?;
         let storage = storage::open(&settings.storage, &settings.data_dir)?;
+        let tenant_client = delivery::client::Client::new(delivery::client::Settings {
+            allow_private_addresses: settings.allow_private_addresses,
+            idle_connections_max: 4,
+            ..settings.delivery.client.clone()
+        })
+        .map_err(|error| Error::internal("making the HTTP client", error))?;
         Ok(Self {
             clock,
             ids,
@@ -217,6 +225,7 @@ impl App {
             secrets: Arc::new(secrets),
             mailer,
             outbound: crate::access::oauth::Outbound::new(settings.allow_private_addresses),
+            tenant_client,
             wake: Wake::default(),
             settings,
         })

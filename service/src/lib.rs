@@ -1,11 +1,13 @@
 //! What Baton does: one folder a capability; transactions, outbound calls, jobs.
 
 pub mod access;
+pub mod alerts;
 pub mod app;
 pub mod billing;
 pub mod database;
 pub mod delivery;
 pub mod error;
+pub mod inbound;
 pub mod intake;
 pub mod jobs;
 pub mod mail;
@@ -16,6 +18,8 @@ pub mod runtime;
 pub mod secrets;
 pub mod sla;
 pub mod storage;
+pub mod suppression;
+pub mod tracking;
 
 pub use app::App;
 pub use error::Error;

@@ -29,8 +29,16 @@ const fn of_destination(column: &'static str, purpose: Purpose) -> SealedColumn 
     SealedColumn { table: "destination", id: "id", column, purpose }
 }
 
+const fn of_channel(column: &'static str, purpose: Purpose) -> SealedColumn {
+    SealedColumn { table: "alert_channel", id: "id", column, purpose }
+}
+
+const fn of_endpoint(column: &'static str) -> SealedColumn {
+    SealedColumn { table: "inbound_endpoint", id: "destination_id", column, purpose: Purpose::Inbound }
+}
+
 /// Every sealed column.
-pub const SEALED_COLUMNS: [SealedColumn; 5] = [
+pub const SEALED_COLUMNS: [SealedColumn; 9] = [
     of_destination("url_sealed", Purpose::Url),
     of_destination("signing_sealed", Purpose::Signing),
     of_destination("signing_old_sealed", Purpose::SigningOld),
@@ -41,6 +49,10 @@ pub const SEALED_COLUMNS: [SealedColumn; 5] = [
         column: "api_token_sealed",
         purpose: Purpose::ApiToken,
     },
+    of_channel("target_sealed", Purpose::AlertTarget),
+    of_channel("signing_sealed", Purpose::AlertSigning),
+    of_endpoint("secret_sealed"),
+    of_endpoint("previous_sealed"),
 ];
 
 /// What was done.

@@ -91,6 +91,12 @@ pub enum Purpose {
     FrameProof(&'static str),
     /// Column `reconciliation_plan.api_token_sealed`.
     ApiToken,
+    /// The code or secret by which its reports are known: `inbound_endpoint.secret_sealed`, `previous_sealed`.
+    Inbound,
+    /// `alert_channel.target_sealed`; the id is the channel's.
+    AlertTarget,
+    /// `alert_channel.signing_sealed`; the id is the channel's.
+    AlertSigning,
 }
 
 impl Context {
@@ -108,6 +114,9 @@ impl Context {
             Purpose::ProviderSecret => (b"provider.secret", ""),
             Purpose::FrameProof(kind) => (b"frame_proof.", kind),
             Purpose::ApiToken => (b"reconciliation.api_token", ""),
+            Purpose::Inbound => (b"inbound_endpoint.secret", ""),
+            Purpose::AlertTarget => (b"alert_channel.target", ""),
+            Purpose::AlertSigning => (b"alert_channel.signing", ""),
         };
         let (tenant, row) = (self.tenant.uuid(), self.destination.uuid());
         [tenant.as_bytes().as_slice(), row.as_bytes(), purpose, of.as_bytes()].concat()

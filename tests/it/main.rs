@@ -1,6 +1,7 @@
 //! End-to-end tests, one binary, over the real Postgres, libSQL, HTTP and browser.
 
 mod access;
+mod alerts;
 mod bad_input;
 mod billing;
 mod billing_http;
@@ -10,6 +11,7 @@ mod exact;
 mod faults;
 mod frames;
 mod http;
+mod inbound;
 mod intake;
 mod isolation;
 mod mischief;
@@ -17,4 +19,5 @@ mod overlap;
 mod schema;
 mod sla;
 mod walk;
+mod tracking;
 mod workers;

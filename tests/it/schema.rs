@@ -120,6 +120,14 @@ fn declared<E: EntityTrait>(entity: E, all: &mut BTreeMap<String, Declared>) {
 /// Every entity, by its table.
 fn entities() -> BTreeMap<String, Declared> {
     let mut all = BTreeMap::new();
+    declared(entity::alert::Entity, &mut all);
+    declared(entity::alert_channel::Entity, &mut all);
+    declared(entity::alert_notice::Entity, &mut all);
+    declared(entity::alert_rule::Entity, &mut all);
+    declared(entity::alert_setting::Entity, &mut all);
+    declared(entity::inbound_endpoint::Entity, &mut all);
+    declared(entity::inbound_hook::Entity, &mut all);
+    declared(entity::suppression::Entity, &mut all);
     declared(entity::delivery::Entity, &mut all);
     declared(entity::delivery_attempt::Entity, &mut all);
     declared(entity::destination::Entity, &mut all);

@@ -8,8 +8,7 @@ use domain::sla::{CalendarSpec, WindowSpec};
 use entity::lead_source;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use service::App;
-use service::access;
+use service::alerts::manage::{NewChannel, NewRule};
 use service::billing::files::Format;
 use service::billing::links;
 use service::database::Mode;
@@ -22,9 +21,9 @@ use service::intake::submit::{self, Submission, Submitted};
 use service::reconciliation::curated;
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::run::{self, List, Request};
-use service::sla;
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
+use service::{App, access, alerts, inbound, sla, suppression};
 use sha2::{Digest, Sha256};
 
 use crate::{TestApp, fixture, source_id};
@@ -203,6 +202,7 @@ pub async fn everything(test: &TestApp, slug: &str) -> Everything {
     let report = bill(app, tenant).await;
     reconciled(test, tenant, destination).await;
     let token = token(app, tenant, &source).await;
+    watched(app, tenant, destination).await;
     Everything { tenant, source, import, destination, token, report }
 }
 
@@ -244,6 +244,44 @@ async fn reconciled(test: &TestApp, tenant: TenantId, destination: DestinationId
     };
     let report = run::run(app, tenant, request).await.expect("a reconciliation");
     assert!(report.run.counts.missing > 10, "{:?}", report.run.counts);
+}
+
+/// An alert that a channel is told of, a report of the destination, somebody who wants no more contact.
+async fn watched(app: &App, tenant: TenantId, destination: DestinationId) {
+    let channel = NewChannel {
+        name: "ops".to_owned(),
+        kind: "email".to_owned(),
+        target: "ops@example.com".into(),
+        daily_summary: false,
+    };
+    alerts::manage::create_channel(app, tenant, channel).await.expect("a channel");
+    let rule = NewRule {
+        name: "failed".to_owned(),
+        kind: domain::alerts::Kind::FailedLeads,
+        destination: Some(destination),
+        source: None,
+        threshold: 0,
+        window_minutes: None,
+        channels: None,
+    };
+    alerts::manage::create_rule(app, tenant, rule).await.expect("a rule");
+    alerts::manage::set_summary_hour(app, tenant, 7).await.expect("an hour");
+    alerts::evaluate::tenant(app, tenant).await.expect("an alert and its notice");
+    let kind = domain::inbound::Kind::Bonzo;
+    let code = inbound::open(app, tenant, destination, kind, None).await.expect("an endpoint");
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-bonzo-code", code.expose_secret().parse().expect("a header"));
+    let body =
+        json!({"event": "prospects.created", "prospect": {"id": 1, "updated_at": "2026-11-20T12:00:00Z"}});
+    let received = inbound::receive(app, destination, &headers, body.to_string().as_bytes()).await;
+    assert!(received.expect("a report").new);
+    let entry = suppression::Entry {
+        contact: suppression::Contact::read("nobody@example.net").expect("a contact"),
+        reason: None,
+        lead: None,
+        actor: "test".to_owned(),
+    };
+    suppression::add(app, tenant, entry).await.expect("entered");
 }
 
 impl Everything {

@@ -98,7 +98,12 @@ fn retried(context: &Context, count: u64) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-async fn show(context: &Context, app: &App, tenant: TenantId, id: DeliveryId) -> Result<Done, Failure> {
+pub(crate) async fn show(
+    context: &Context,
+    app: &App,
+    tenant: TenantId,
+    id: DeliveryId,
+) -> Result<Done, Failure> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let row = reads::by_id(&tx, id).await?;
     let attempts = reads::attempts_of(&tx, &[id]).await?;

@@ -15,7 +15,7 @@ use service::intake::sources;
 
 use super::context::Context;
 use super::deliveries::{AttemptShown, DeliveryShown, slugs_of_destinations};
-use super::{Done, Failure, Output, Row, Style};
+use super::{Done, Failure, Output, Row, Style, tracking};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -26,6 +26,12 @@ pub(crate) enum Command {
         /// Its id, lead_….
         id: LeadId,
     },
+    /// Leads that a destination has taken.
+    #[command(subcommand)]
+    Succeeded(tracking::Succeeded),
+    /// Leads whose delivery failed, is held or is in doubt, and their second chance.
+    #[command(subcommand)]
+    Failed(tracking::Failed),
 }
 
 #[derive(Debug, clap::Args)]
@@ -154,12 +160,16 @@ impl Row for EventShown {
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Failure> {
-    context
-        .with_tenant(async |app, tenant| match command {
-            Command::List(filter) => list(context, &app, tenant, filter).await,
-            Command::Show { id } => show(context, &app, tenant, id).await,
-        })
-        .await
+    match command {
+        Command::List(filter) => {
+            context.with_tenant(async |app, tenant| list(context, &app, tenant, filter).await).await
+        }
+        Command::Show { id } => {
+            context.with_tenant(async |app, tenant| show(context, &app, tenant, id).await).await
+        }
+        Command::Succeeded(command) => tracking::succeeded(context, command).await,
+        Command::Failed(command) => tracking::failed_leads(context, command).await,
+    }
 }
 
 async fn list(context: &Context, app: &App, tenant: TenantId, filter: Filter) -> Result<Done, Failure> {

@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::telemetry::{self, Verbosity};
 use crate::{edge, serve};
 
+mod alerts;
 mod audit;
 mod billing;
 mod context;
@@ -26,6 +27,7 @@ mod doctor;
 mod export;
 mod failed;
 mod failure;
+mod hooks;
 mod import;
 mod key;
 mod leads;
@@ -37,7 +39,9 @@ mod records;
 mod secrets;
 mod sla;
 mod source;
+mod suppression;
 mod tenant;
+mod tracking;
 mod user;
 
 pub(crate) use context::{close, open, open_on};
@@ -141,6 +145,15 @@ enum Command {
     Billing(billing::Command),
     /// Compare what a destination has with what was handed over to it, and put it right.
     Reconcile(reconcile::Arguments),
+    /// Alerts: whom they reach, what is watched, what holds.
+    #[command(subcommand)]
+    Alert(alerts::Command),
+    /// Reports of destinations about their leads.
+    #[command(subcommand)]
+    Hook(hooks::Command),
+    /// Who wants no more contact.
+    #[command(subcommand)]
+    Suppression(suppression::Command),
 }
 
 /// How a command ended well.
@@ -224,6 +237,9 @@ async fn dispatch(
         Command::Records(command) => records::run(&context, command).await,
         Command::Failed(command) => failed::run(&context, command).await,
         Command::Deliveries(command) => deliveries::run(&context, command).await,
+        Command::Alert(command) => alerts::run(&context, command).await,
+        Command::Hook(command) => hooks::run(&context, command).await,
+        Command::Suppression(command) => suppression::run(&context, command).await,
         Command::Reconcile(arguments) => reconcile::run(&context, arguments).await,
         Command::Billing(command) => billing::run(&context, command).await,
         Command::Export(command) => export::run(&context, command).await,

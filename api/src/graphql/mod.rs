@@ -11,6 +11,7 @@
 //! Deliberately absent: data loaders. They wait for more to load; the operation already says what it wants.
 
 mod access;
+mod alerts;
 mod at_hand;
 mod big_int;
 mod billing;
@@ -23,6 +24,7 @@ mod error;
 mod failed_records;
 mod id;
 mod imports;
+mod inbound;
 mod journey;
 mod lead;
 mod leads;
@@ -41,6 +43,7 @@ mod sla;
 mod sources;
 mod statistics;
 mod submitting;
+mod tracking;
 mod variables;
 mod wants;
 mod written;
@@ -92,6 +95,9 @@ struct Query(
     sla::EscalationQueries,
     billing::BillingQueries,
     reconciliation::ReconciliationQueries,
+    tracking::TrackingQueries,
+    alerts::AlertQueries,
+    inbound::InboundQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -112,6 +118,9 @@ struct Mutation(
     sla::EscalationMutations,
     billing::BillingMutations,
     reconciling::ReconciliationMutations,
+    tracking::TrackingMutations,
+    alerts::AlertMutations,
+    inbound::InboundMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

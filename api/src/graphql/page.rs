@@ -26,6 +26,27 @@ pub struct PageInfo {
     end_cursor: Option<String>,
 }
 
+impl PageInfo {
+    /// Of a page from the first id to the last, and whether there are more after and before it.
+    pub(super) fn of(
+        first: Option<Uuid>,
+        last: Option<Uuid>,
+        (more_after, more_before): (bool, bool),
+    ) -> Self {
+        Self {
+            has_next_page: more_after,
+            has_previous_page: more_before,
+            start_cursor: first.map(cursor),
+            end_cursor: last.map(cursor),
+        }
+    }
+}
+
+/// What a plain list costs of an operation's complexity.
+pub(super) fn list_cost(first: i32, child: usize) -> usize {
+    10 + usize::try_from(first).unwrap_or(0).min(200) * child
+}
+
 /// A row's place in its list, opaque to clients.
 pub(super) fn cursor(id: Uuid) -> String {
     URL_SAFE_NO_PAD.encode(id.as_bytes())

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/graphql` | the API ([`graphql`]) |
 //! | `POST /ingest/{source}` | a lead or a file ([`ingest`]) |
+//! | `POST /hooks/{destination}` | a destination's report ([`hooks`]) |
 //! | `GET /imports/{import}/failed.csv` | refused records ([`exports`]) |
 //! | `POST /ingest/actions/{partner}` | a file of billed actions ([`actions`]) |
 //! | `GET /reports/{report}/{file}` | a closed billing report's file ([`reports`]) |
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use domain::inbound::BODY_BYTES_MAX;
 use service::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -35,6 +37,7 @@ pub mod exports;
 pub mod frames;
 pub mod graphql;
 pub mod health;
+pub mod hooks;
 pub mod ingest;
 pub mod metrics;
 pub mod oauth;
@@ -73,6 +76,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
     let callers = Arc::new(caller::Callers { app: Arc::clone(&app) });
     let mut router = Router::new()
         .route("/ingest/{source}", post(ingest::ingest).layer(DefaultBodyLimit::disable()))
+        .route("/hooks/{destination}", post(hooks::receive).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
         .route("/ingest/actions/{partner}", post(actions::receive).layer(DefaultBodyLimit::disable()))
         .route("/reports/{report}/{file}", get(reports::download))
         .route("/reconcile/{destination}", post(reconcile::receive).layer(DefaultBodyLimit::disable()))

@@ -1,7 +1,7 @@
 import { ActionIcon, Avatar, Drawer, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
-  IconCheck, IconDeviceDesktop, IconFileImport, IconGauge, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconReceipt, IconScale, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
+  IconAlertTriangle, IconBell, IconCheck, IconDeviceDesktop, IconFileImport, IconGauge, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconReceipt, IconScale, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
   IconUsers, type Icon,
 } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
@@ -21,6 +21,8 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
   { to: '/leads', label: 'Leads', icon: IconUsers },
   { to: '/imports', label: 'Imports', icon: IconFileImport },
   { to: '/deliveries', label: 'Deliveries', icon: IconSend },
+  { to: '/failed', label: 'Failed leads', icon: IconAlertTriangle },
+  { to: '/alerts', label: 'Alerts', icon: IconBell },
   { to: '/sla', label: 'Service levels', icon: IconGauge },
   { to: '/reconciliation', label: 'Reconciliation', icon: IconScale },
   { to: '/sources', label: 'Sources', icon: IconPlugConnected },

@@ -71,6 +71,7 @@ impl Engine {
             probe: claimed.probe,
             leased_until,
             lead: claimed.lead,
+            suppressed: claimed.suppressed,
             destination: known.get(&claimed.destination).cloned(),
         });
         Ok(Claim { jobs: jobs.collect(), crowded })

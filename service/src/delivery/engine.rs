@@ -23,6 +23,7 @@ use super::store::{self, Attempt, Finished, State, Written};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
+use crate::suppression;
 
 /// How a worker works. The defaults suit a machine with a few cores and one worker process on it.
 #[derive(Debug, Clone)]
@@ -123,6 +124,7 @@ pub(super) struct Job {
     pub probe: bool,
     pub leased_until: DateTime<Utc>,
     pub lead: LeadFacts,
+    pub suppressed: bool,
     pub destination: Option<Known>,
 }
 
@@ -180,6 +182,9 @@ impl Engine {
         if !self.settings.schedule.allows(attempt) {
             let reason = format!("{} attempts made, and the last ones never came to an end", attempt - 1);
             return self.unsent(&job, State::Unknown { reason });
+        }
+        if job.suppressed {
+            return self.unsent(&job, State::Held { reason: suppression::REASON.to_owned() });
         }
         let destination = match job.destination.as_deref() {
             Some(Ok(destination)) => destination,

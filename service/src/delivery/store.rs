@@ -29,6 +29,8 @@ pub(super) struct Claimed {
     /// The one that is to show whether a destination answers again.
     pub probe: bool,
     pub lead: LeadFacts,
+    /// Its person wants no more contact.
+    pub suppressed: bool,
 }
 
 /// Who claims, and until when it holds.
@@ -156,7 +158,10 @@ pub(super) async fn claim(
          SELECT c.id AS delivery_id, c.destination_id, c.attempts, c.budget_from, c.unsure,
                 c.id = ANY (ARRAY(SELECT id FROM due WHERE probe)) AS probe, s.slug AS source,
                 l.id, l.received_at, l.external_id, l.lead_type, l.channel, l.first_name, l.last_name, l.phone,
-                l.phone_ext, l.alt_phones, l.email, l.alt_emails, l.address, l.city, l.state, l.zip, l.zip4, l.details
+                l.phone_ext, l.alt_phones, l.email, l.alt_emails, l.address, l.city, l.state, l.zip, l.zip4, l.details,
+                EXISTS (SELECT FROM suppression x WHERE x.tenant_id = $1
+                        AND (x.kind = 'phone' AND x.value = ANY(l.phone || coalesce(l.alt_phones, '{}'))
+                          OR x.kind = 'email' AND x.value = ANY(l.email || coalesce(l.alt_emails, '{}')))) AS suppressed
          FROM claimed c
          CROSS JOIN LATERAL (SELECT * FROM lead WHERE tenant_id = $1 AND id = c.lead_id LIMIT 1) l
          CROSS JOIN LATERAL (SELECT slug FROM lead_source WHERE tenant_id = $1 AND id = l.source_id LIMIT 1) s",
@@ -215,6 +220,7 @@ impl FromRow<'_, PgRow> for Claimed {
             budget_from: row.try_get("budget_from")?,
             unsure: row.try_get("unsure")?,
             probe: row.try_get("probe")?,
+            suppressed: row.try_get("suppressed")?,
             lead: facts(row)?,
         })
     }

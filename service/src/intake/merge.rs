@@ -27,6 +27,7 @@ use super::together::Part;
 use crate::error::Error;
 use crate::runtime::Ids;
 use crate::sla::clocks::{self, NewLead};
+use crate::suppression;
 
 /// Where a batch comes from: the same for all of its records.
 #[derive(Clone, Debug)]
@@ -103,10 +104,13 @@ struct Tenant {
     destinations: Vec<Uuid>,
     /// Whether service-level clocks may start with them.
     has_policies: bool,
+    /// Whether anybody is on the suppression list.
+    suppressing: bool,
 }
 
 const TENANT: &str = "SELECT ARRAY(SELECT id FROM destination WHERE tenant_id = $1 AND enabled ORDER BY id) AS destinations,
-    EXISTS (SELECT FROM sla_policy WHERE tenant_id = $1 AND enabled AND starts_with = 'received') AS has_policies";
+    EXISTS (SELECT FROM sla_policy WHERE tenant_id = $1 AND enabled AND starts_with = 'received') AS has_policies,
+    EXISTS (SELECT FROM suppression WHERE tenant_id = $1) AS suppressing";
 
 const INSERT_DELIVERIES: &str = "INSERT INTO delivery (tenant_id, due_at, state, id, lead_id, destination_id)
     SELECT $1, $2, 'pending', * FROM unnest($3::uuid[], $4::uuid[], $5::uuid[])";
@@ -153,6 +157,11 @@ pub async fn merge(
             // A key was taken and yet nothing has it: the row that took it is gone again.
             return Err(Error::contended());
         }
+    }
+    if tenant.suppressing {
+        let new = resolved.iter().filter(|one| matches!(one.outcome, Outcome::Accepted | Outcome::Warned));
+        let new: Vec<Uuid> = new.map(|one| one.lead.uuid()).collect();
+        suppression::hold(connection, origin.tenant, &new, ids, origin.now).await?;
     }
     resolved.sort_unstable_by_key(|one| one.record);
     Ok(resolved)
@@ -331,15 +340,22 @@ pub(super) struct Keys {
 
 /// What names a lead: its source's id for it, else its content.
 pub fn identity(source: SourceId, lead: &Lead, fingerprint: u128) -> Uuid {
+    if let Some(id) = &lead.external_id {
+        return identity_of(source, id);
+    }
     let mut hash = Xxh3::new();
     hash.update(source.uuid().as_bytes());
-    if let Some(id) = &lead.external_id {
-        hash.update(b"id");
-        hash.update(id.as_bytes());
-    } else {
-        hash.update(b"content");
-        hash.update(&fingerprint.to_be_bytes());
-    }
+    hash.update(b"content");
+    hash.update(&fingerprint.to_be_bytes());
+    Uuid::from_u128(hash.digest128())
+}
+
+/// What names the lead that a source knows by that id.
+pub(crate) fn identity_of(source: SourceId, external_id: &str) -> Uuid {
+    let mut hash = Xxh3::new();
+    hash.update(source.uuid().as_bytes());
+    hash.update(b"id");
+    hash.update(external_id.as_bytes());
     Uuid::from_u128(hash.digest128())
 }
 

@@ -8,8 +8,6 @@ use super::Job;
 use crate::app::App;
 use crate::error::Error;
 
-pub(super) const KEY: &str = "tidy_jobs";
-
 /// How long a job that ran out of attempts is kept, in days.
 const KEPT_DAYS: i32 = 30;
 
