@@ -8,16 +8,16 @@
 use domain::ids::TenantId;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
-pub mod bill_line;
-pub mod billing_report;
-pub mod billing_report_file;
-pub mod crm_change;
-pub mod crm_record;
 pub mod alert;
 pub mod alert_channel;
 pub mod alert_notice;
 pub mod alert_rule;
 pub mod alert_setting;
+pub mod bill_line;
+pub mod billing_report;
+pub mod billing_report_file;
+pub mod crm_change;
+pub mod crm_record;
 pub mod delivery;
 pub mod delivery_attempt;
 pub mod destination;

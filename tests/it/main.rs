@@ -18,6 +18,6 @@ mod mischief;
 mod overlap;
 mod schema;
 mod sla;
-mod walk;
 mod tracking;
+mod walk;
 mod workers;
