@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::delivery::Failure;
-use http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use url::Url;
 
 use super::address::{self, CheckingResolver, LeadsToSpecialAddress, UrlError};
@@ -149,6 +149,13 @@ impl Client {
     /// The operator's decisions.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Posts JSON and waits for the answer, up to the deadline: for what is no delivery.
+    pub async fn post(&self, to: &Endpoint, mut headers: HeaderMap, body: Bytes) -> Answer {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let deadline = self.settings.deadline;
+        self.send(to, Outgoing { body: Some(body), url: None, headers, deadline }).await
     }
 
     /// Sends and waits for the answer, up to the deadline.
