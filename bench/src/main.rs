@@ -1,9 +1,8 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [access] [import] [rules] [graphql] [delivery] [sla] [billing] [reconcile] [--scale 0.1] [--output json]`; all of them when none is
-//! named. Each measure
-//! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
-//! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
+//! `bench [access] [import] [rules] [graphql] [delivery] [sla] [billing] [reconcile] [--scale 0.1] [--output json]`; all of them when
+//! none is named. Each measure has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift
+//! with the machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
 //! The program starts itself again for what must not share a process: the import and the reconciliation whose memory is measured, the server,
 //! the receiver of deliveries. Needs `psql`, `pgbench` and `wrk`.

@@ -120,7 +120,12 @@ impl Store {
     /// The database of a tenant, migrated to this program's version. A file that is not there is never made.
     pub async fn open(&self, tenant: TenantId) -> Result<Tenant, Error> {
         if let Some(opened) = self.cached(tenant) {
-            return Ok(opened);
+            if self.exists(tenant) {
+                return Ok(opened);
+            }
+            // Another process has erased the tenant: what is still open is a file without a name, and goes too.
+            drop(self.lock().pop(&tenant));
+            return Err(Error::DatabaseMissing { tenant });
         }
         // Asked before a place in the cache is taken: made-up tenants must not push out real ones.
         if !self.exists(tenant) {

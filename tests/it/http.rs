@@ -351,7 +351,7 @@ async fn a_tenant_publishes_its_keys() {
     assert_eq!(viewer.tenant, tenant);
     let credential = format!("Bearer {}", token.as_str().expect("a token"));
     let answer = web.graphql(&[("authorization", &credential)], "{ viewer { role } }", json!({})).await;
-    assert_eq!(answer.json()["data"]["viewer"]["role"], "MEMBER");
+    assert_eq!(answer.json()["data"]["viewer"]["role"], "AGENT");
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ pub async fn change_own_password(
     new: SecretString,
 ) -> Result<(), Error> {
     let Actor::User(id) = viewer.actor else {
-        return Err(Error::Forbidden("only a person has a password".into()));
+        return Err(Error::Conflict("only a person has a password".into()));
     };
     let store = app.tenants.open(viewer.tenant).await?;
     let user = store.user(id).await?.ok_or_else(|| Error::not_found("user", id))?;

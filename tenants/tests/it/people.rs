@@ -221,9 +221,14 @@ async fn a_dump_has_every_table_and_no_secret() {
         assert!(!all.contains(secret), "{secret}");
     }
     assert!(fixture.tenant.dump("user; DROP TABLE user", 0).await.is_err());
-    // A removed database is gone with its files.
+    // A removed database is gone with its files, also for a process that has it open.
     let id = fixture.tenant.id();
+    let neighbour = fixture.neighbour();
+    neighbour.open(id).await.unwrap();
     assert!(fixture.store.remove(id).await.unwrap());
     assert!(!fixture.store.exists(id) && !fixture.store.remove(id).await.unwrap());
-    assert!(matches!(fixture.store.open(id).await, Err(Error::DatabaseMissing { .. })));
+    for store in [&fixture.store, &neighbour] {
+        assert!(matches!(store.open(id).await, Err(Error::DatabaseMissing { .. })));
+    }
+    assert_eq!(neighbour.open_databases(), 0);
 }

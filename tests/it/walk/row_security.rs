@@ -10,6 +10,10 @@ use tests::TestApp;
 use super::calls::{calls, schema};
 use super::{Place, ask, ids_of, kinds, leaks};
 
+/// Queries that read the tenant's own database: what that holds is not the shared Postgres' to hide.
+const OWN_DATABASE: [&str; 7] =
+    ["users", "invitations", "teams", "accessSettings", "apiKeys", "sessions", "auditLog"];
+
 /// The program believes that it works for one tenant (every filter and every id is that one's), while the database was
 /// told another: as if each filter were missing or wrong. Every query runs; nothing of either one's ids is the answer.
 #[tokio::test]
@@ -20,7 +24,8 @@ async fn with_the_applications_filters_defeated_queries_find_nothing() {
     let web = test.web();
     let mut filled = Vec::new();
     let mut used = std::collections::BTreeSet::new();
-    for call in calls(&schema()).into_iter().filter(|call| call.kind == "query") {
+    let shared = |field: &str| !OWN_DATABASE.contains(&field);
+    for call in calls(&schema()).into_iter().filter(|call| call.kind == "query" && shared(&call.field)) {
         let kinds = kinds(&web, &credential, &call).await;
         let mut ids = BTreeMap::new();
         for (slot, kind) in &kinds {
@@ -29,7 +34,6 @@ async fn with_the_applications_filters_defeated_queries_find_nothing() {
         used.extend(kinds.into_values());
         filled.push((call.field.clone(), call.with(&ids)));
     }
-    // What is kept in the tenant's own database is not the shared Postgres' to hide.
     let own = ids_of(&test, &globex, &used).await;
     let of_postgres: std::collections::BTreeSet<String> =
         own.into_iter().filter(|id| !globex.ids.values().any(|own| own == id)).collect();
