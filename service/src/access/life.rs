@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-use super::{Actor, audit, own_tenant};
+use super::{Actor, audit};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
