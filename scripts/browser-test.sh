@@ -22,7 +22,7 @@ export BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRES
 url="http://127.0.0.1:$port" email=admin@example.com password="correct horse battery"
 
 "$baton" tenant create acme --name "Acme Mortgage" >/dev/null
-printf '%s' "$password" | "$baton" user create "$email" --role admin >/dev/null
+printf '%s' "$password" | "$baton" user create "$email" --role owner >/dev/null
 for kind in experian transunion leadsource; do
   "$baton" source add "$kind" --kind "$kind" >/dev/null
 done

@@ -129,7 +129,10 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
     for (arguments, hint) in [
         (&["bogus"][..], "--help"),
         (&["leads", "list"], "--tenant SLUG"),
-        (&["user", "create", "a@example.com", "--tenant", "acme", "--role", "king"], "admin, member"),
+        (
+            &["user", "create", "a@example.com", "--tenant", "acme", "--role", "king"],
+            "owner, admin, manager, agent, partner",
+        ),
         (&["failed", "retry", "lead_01h455vb4pex5vsknk084sn02q", "--tenant", "acme"], "of kind `delivery`"),
         (&["import", "--source", "experian", "--tenant", "acme"], "FILE"),
         (&["migrate", "down"], "--yes"),

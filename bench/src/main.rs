@@ -1,6 +1,6 @@
 //! `bench`: what Baton does a second, beside what the machine allows, as a table of ratios from one run.
 //!
-//! `bench [import] [rules] [graphql] [delivery] [--scale 0.1] [--output json]`; all four when none is named. Each measure
+//! `bench [access] [import] [rules] [graphql] [delivery] [--scale 0.1] [--output json]`; all of them when none is named. Each measure
 //! has a private cluster of its own in a temporary folder, with full durability. Absolute figures drift with the
 //! machine, so each stands beside a yardstick that was taken in the same run; `docs/bench.md` says what is compared.
 //!
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+mod access;
 mod data;
 mod delivery;
 mod graphql;
@@ -67,6 +68,7 @@ impl Size {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Measure {
+    Access,
     Import,
     Rules,
     Graphql,
@@ -121,6 +123,9 @@ async fn measure(named: &[Measure], size: Size) -> Outcome<Vec<Line>> {
     let mut lines = Vec::new();
     if wanted(Measure::Rules) {
         lines.extend(rules::measure(size));
+    }
+    if wanted(Measure::Access) {
+        lines.extend(access::measure(size).await?);
     }
     if wanted(Measure::Import) {
         lines.extend(import::measure(size).await?);

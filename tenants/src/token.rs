@@ -4,6 +4,8 @@
 //! then be signed with. A token of one tenant that names another is thus a wrong signature or an unknown key.
 
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -12,8 +14,10 @@ use domain::ids::{ApiKeyId, PartnerId, TenantId, UserId};
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
+use lru::LruCache;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::{Digest, Sha256};
 
 use crate::{AccessKey, Error, Store, Tenant, TokenFault, User};
 
@@ -24,6 +28,8 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// The longest text that is looked at; ours have about 600 bytes.
 const BYTES_MAX: usize = 4096;
+/// Tokens whose proof is remembered, about 500 bytes each.
+const PROVEN_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// RFC 9068, section 2.1: an id token or anything else signed is not taken for an access token.
 const TOKEN_TYPE: &str = "at+jwt";
 
@@ -120,6 +126,9 @@ pub struct Verified {
 pub struct Tokens {
     settings: TokenSettings,
     validation: Validation,
+    /// What was proven already, by [`proof`]: a signature costs more than the rest of a request's authentication.
+    /// Whether key and time still hold is asked each time.
+    proven: Mutex<LruCache<[u8; 32], Claims>>,
 }
 
 impl Tokens {
@@ -135,7 +144,7 @@ impl Tokens {
         // The library would ask the system's clock; `check_time` asks the argument.
         validation.validate_exp = false;
         validation.validate_nbf = false;
-        Ok(Self { settings, validation })
+        Ok(Self { settings, validation, proven: Mutex::new(LruCache::new(PROVEN_MAX)) })
     }
 
     /// A token for that user, signed with the tenant's active key. A disabled user gets none.
@@ -167,6 +176,10 @@ impl Tokens {
     ) -> Result<AccessToken, Error> {
         let bearer = Bearer { sub: Subject::Key(key.id), role: key.role, scope, partner: None };
         self.sign(tenant, bearer, now).await
+    }
+
+    fn lock_proven(&self) -> MutexGuard<'_, LruCache<[u8; 32], Claims>> {
+        self.proven.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn sign(&self, tenant: &Tenant, bearer: Bearer, now: DateTime<Utc>) -> Result<AccessToken, Error> {
@@ -203,11 +216,19 @@ impl Tokens {
             other => other,
         })?;
         let key = tenant.verifying_key(&kid, now).await?.ok_or(TokenFault::UnknownKey)?;
-        let claims =
-            decode::<Claims>(text, &key.decoding, &self.validation).map_err(|error| fault(&error))?.claims;
-        if claims.tid != tenant.id() {
-            return Err(TokenFault::Claims.into());
-        }
+        let proof = proof(text, &key.key.public_key);
+        let known = self.lock_proven().get(&proof).cloned();
+        let claims = if let Some(claims) = known {
+            claims
+        } else {
+            let decoded = decode::<Claims>(text, &key.decoding, &self.validation);
+            let claims = decoded.map_err(|error| fault(&error))?.claims;
+            if claims.tid != tenant.id() {
+                return Err(TokenFault::Claims.into());
+            }
+            self.lock_proven().put(proof, claims.clone());
+            claims
+        };
         check_time(&claims, now)?;
         Ok(Verified { tenant, claims })
     }
@@ -225,6 +246,11 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// What stands for a token that one key has signed: nobody finds another text with the same one (SHA-256).
+fn proof(text: &str, public_key: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(public_key).chain_update(text).finalize().into()
 }
 
 /// The key and the tenant that a token claims; nothing of it is proven yet.

@@ -236,15 +236,15 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
     for entry in archive.entries().expect("entries") {
         let mut entry = entry.expect("an entry");
         let name = entry.path().expect("a name").to_string_lossy().into_owned();
-        let mut text = String::new();
-        entry.read_to_string(&mut text).expect("text");
-        for line in text.lines().filter(|_| name.ends_with(".ndjson")) {
+        let mut content = String::new();
+        entry.read_to_string(&mut content).expect("text");
+        for line in content.lines().filter(|_| name.ends_with(".ndjson")) {
             let row: Value = serde_json::from_str(line).expect("JSON");
             assert!(!line.contains("_sealed") && !line.contains("secret_hash"), "{name}");
             assert!(row.get("tenant_id").is_none_or(|tenant| *tenant == json!(acme.tenant.uuid())), "{name}");
         }
         if name == "postgres/lead.ndjson" {
-            assert_eq!(text.lines().count() as u64, counted);
+            assert_eq!(content.lines().count() as u64, counted);
         }
         names.push(name);
     }

@@ -5,6 +5,7 @@
 //!
 //! A form is taken although forms cross origins: nothing here looks at a cookie.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Form;
@@ -26,7 +27,8 @@ use service::{App, Error};
 /// The form of a token request.
 #[derive(Deserialize)]
 pub struct Grant {
-    grant_type: String,
+    #[serde(rename = "grant_type")]
+    kind: String,
     client_id: Option<String>,
     client_secret: Option<String>,
     refresh_token: Option<String>,
@@ -47,7 +49,7 @@ pub async fn token(
             "the body must be a form with grant_type",
         );
     };
-    let answer = match grant.grant_type.as_str() {
+    let answer = match grant.kind.as_str() {
         "client_credentials" => client(&app, &slug, &headers, &grant).await,
         "refresh_token" => refresh(&app, &slug, &grant).await,
         _ => {
@@ -99,7 +101,7 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     }
     let decoded = String::from_utf8(BASE64.decode(encoded.trim()).ok()?).ok()?;
     let (id, secret) = decoded.split_once(':')?;
-    let plain = |text: &str| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);
+    let plain = |text: &str| percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned);
     Some((plain(id)?, plain(secret)?))
 }
 
@@ -116,7 +118,7 @@ fn granted(body: serde_json::Value) -> Response {
 fn failed(error: &Error, grant: &Grant) -> Response {
     let text = error.to_string();
     match error {
-        Error::Unauthenticated(_) if grant.grant_type == "refresh_token" => {
+        Error::Unauthenticated(_) if grant.kind == "refresh_token" => {
             refusal(StatusCode::BAD_REQUEST, "invalid_grant", &text)
         }
         Error::Unauthenticated(_) => {

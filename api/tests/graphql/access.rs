@@ -90,7 +90,10 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "destination" => format!("destination(id: \"{destination}\") {{ id }}"),
         "delivery" => format!("delivery(id: \"delivery_{some}\") {{ id }}"),
         "deliveryStatistics" => "deliveryStatistics(since: \"2026-11-01T00:00:00Z\") { total }".to_owned(),
-        "viewer" | "sources" | "destinations" => format!("{field} {{ id }}"),
+        "viewer" | "sources" | "destinations" | "users" | "invitations" | "teams" | "apiKeys"
+        | "sessions" => {
+            format!("{field} {{ id }}")
+        }
         "leads" | "imports" | "failedRecords" | "deliveries" => format!("{field} {{ nodes {{ id }} }}"),
         "signIn" => {
             "signIn(input: { tenant: \"acme\", email: \"a@b.de\", password: \"x\" }) { expiresAt }".to_owned()
@@ -123,7 +126,6 @@ fn operation(kind: &str, field: &str, world: &World) -> String {
         "cancelImport" => format!("cancelImport(id: \"import_{some}\") {{ error {{ code }} }}"),
         "retryDelivery" => format!("retryDelivery(id: \"delivery_{some}\") {{ error {{ code }} }}"),
         "retryAllFailed" => "retryAllFailed { retried }".to_owned(),
-        "users" | "invitations" | "teams" | "apiKeys" | "sessions" => format!("{field} {{ id }}"),
         "accessSettings" => "accessSettings { agentsSeeTheirTeamsOnly }".to_owned(),
         "auditLog" => "auditLog { entries { id } }".to_owned(),
         "inviteUser" => "inviteUser(input: { email: \"n@b.de\", role: AGENT }) { error { code } }".to_owned(),

@@ -247,12 +247,17 @@ pub struct Erased {
 
 /// Removes everything of a tenant from both stores and from the data folder, and counts what is left: nothing.
 ///
-/// The rows go in one transaction, then the files. A crash between leaves a database without a tenant, which a second
-/// call removes; backups are the operator's to expire.
+/// The tenant's own database goes first, the files next, the rows last and in one transaction: whatever interrupts it, the
+/// tenant is still known and a second call goes on. Backups are the operator's to expire.
 pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
     let now = app.clock.now();
     // Nobody comes in while it goes, and no worker begins anything.
-    set_suspended(app, tenant, true).await?;
+    let database_removed = if app.tenants.exists(tenant) {
+        set_suspended(app, tenant, true).await?;
+        app.tenants.remove(tenant).await?
+    } else {
+        false
+    };
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let files: Vec<String> =
         sqlx::query_scalar("SELECT stored_as FROM import WHERE tenant_id = $1 AND stored_as IS NOT NULL")
@@ -267,12 +272,11 @@ pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
         let done = sqlx::query(AssertSqlSafe(sql)).bind(tenant.uuid()).execute(tx.connection()).await?;
         removed.insert(table.clone(), done.rows_affected());
     }
-    tx.commit().await?;
-    let database_removed = app.tenants.remove(tenant).await?;
     let mut files_removed = 0;
     for file in files {
         files_removed += u64::from(fs::remove_file(app.settings.data_dir.join(file)).is_ok());
     }
+    tx.commit().await?;
     let remaining = remaining(app, tenant, &tables).await?;
     let tenant_text = tenant.to_string();
     let erased = Erased { tenant: tenant_text, at: now, removed, remaining, database_removed, files_removed };
