@@ -106,9 +106,9 @@ async fn a_link_is_framed_by_the_tenants_list_alone() {
     links::set_ancestors(&test.app, &Viewer::user(tenant, user, Role::Admin), origins)
         .await
         .expect("the list");
-    let list = format!("'self' https://*.example.com {ORIGIN}");
-    assert_eq!(ancestors(format!("/r/{}", link.token)).await.0, list);
-    assert_eq!(ancestors(format!("/r/{}/leads", link.token)).await.0, list, "after a reload in the frame");
+    let allowed = format!("'self' https://*.example.com {ORIGIN}");
+    assert_eq!(ancestors(format!("/r/{}", link.token)).await.0, allowed);
+    assert_eq!(ancestors(format!("/r/{}/leads", link.token)).await.0, allowed, "after a reload in the frame");
     assert_eq!(ancestors("/r/nothing".to_owned()).await.0, "'none'");
     let (head, last) = link.token.split_at(link.token.len() - 1);
     let foreign = format!("/r/{head}{}", if last == "A" { "Q" } else { "A" });

@@ -1,7 +1,5 @@
 //! Providers that people sign in with.
 
-#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
-
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::ProviderId;
