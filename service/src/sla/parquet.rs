@@ -117,7 +117,7 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::internal("writing a Parquet file", error)
 }
 
-/// Writes the views' rows of the period below the folder, by days of UTC. Days without a row have no file.
+/// Writes the views' rows of the period below the folder, by days of UTC. Days without a row have no file, but for the last.
 pub async fn export(tx: &TenantTx, period: Period, folder: &Path) -> Result<Written, Error> {
     let (first, last) =
         (period.from.date_naive(), (period.until - chrono::TimeDelta::microseconds(1)).date_naive());
@@ -127,23 +127,32 @@ pub async fn export(tx: &TenantTx, period: Period, folder: &Path) -> Result<Writ
             return Err(Error::Limit(format!("an export has at most {DAYS_MAX} days").into()));
         }
         for view in &VIEWS {
-            let rows = one_day(tx, view, day, folder).await?;
-            written.files += usize::from(rows > 0);
-            written.rows += rows;
+            // The last day has a file of each view, be it empty, so that a reader finds its columns.
+            if let Some(rows) = one_day(tx, view, day, folder, day == last).await? {
+                written.files += 1;
+                written.rows += rows;
+            }
         }
     }
     Ok(written)
 }
 
-async fn one_day(tx: &TenantTx, view: &View, day: NaiveDate, folder: &Path) -> Result<usize, Error> {
+/// The rows of the day's file; none when there is no file.
+async fn one_day(
+    tx: &TenantTx,
+    view: &View,
+    day: NaiveDate,
+    folder: &Path,
+    even_empty: bool,
+) -> Result<Option<usize>, Error> {
     let folder: PathBuf = folder.join(view.name).join(format!("day={day}"));
     let (path, part) = (folder.join("rows.parquet"), folder.join("rows.parquet.part"));
     let mut rows = page(tx, view, day, "").await?;
-    if rows.is_empty() {
+    if rows.is_empty() && !even_empty {
         // What an earlier export found there is gone.
         return match fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(error)),
-            _ => Ok(0),
+            _ => Ok(None),
         };
     }
     fs::create_dir_all(&folder).map_err(failed)?;
@@ -162,7 +171,7 @@ async fn one_day(tx: &TenantTx, view: &View, day: NaiveDate, folder: &Path) -> R
     }
     writer.close().map_err(failed)?;
     fs::rename(&part, &path).map_err(failed)?;
-    Ok(count)
+    Ok(Some(count))
 }
 
 async fn page(tx: &TenantTx, view: &View, day: NaiveDate, after: &str) -> Result<Vec<PgRow>, Error> {
