@@ -172,6 +172,7 @@ async fn silence_and_a_rate_are_measured_and_a_rule_switched_off_clears() {
     world.lead(1).await;
     world.lead(2).await;
     deliver(&world.test.app).await;
+    world.test.app.clock.advance(TimeDelta::minutes(1));
     world.minute().await;
     assert_eq!(world.alerts().await, [("success_rate".to_owned(), true)]);
     world.test.app.clock.advance(TimeDelta::hours(6));

@@ -400,7 +400,13 @@ fn any_csv(rows: &[(DeliveryId, Shown)]) -> Result<Vec<u8>, csv::Error> {
             row.remote_id.clone().unwrap_or_default(),
             row.error.clone().unwrap_or_default(),
         ];
-        let lead = fields.iter().map(|name| text(row.lead_data.get(*name)));
+        let lead = fields.iter().map(|name| match (*name, row.lead_data.get(*name)) {
+            ("phone", Some(Value::String(phone))) => ten_digits(phone),
+            ("alt_phones", Some(Value::Array(phones))) => {
+                phones.iter().map(|phone| ten_digits(&text(Some(phone)))).collect::<Vec<_>>().join(", ")
+            }
+            (_, value) => text(value),
+        });
         writer.write_record(own.into_iter().chain(lead).map(|cell| neutral(&cell).into_owned()))?;
     }
     writer.into_inner().map_err(|error| error.into_error().into())

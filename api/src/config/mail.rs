@@ -47,7 +47,7 @@ impl Mail {
                 "is none: a password would cross the network in clear",
             ));
         }
-        if !self.host.is_empty() && service::mail::Mailer::new(&self.settings()).is_err() {
+        if !self.host.is_empty() && !service::mail::is_sender(&self.from) {
             return Err(Error::value("mail.from", "must be an address such as Baton <baton@example.com>"));
         }
         Ok(())

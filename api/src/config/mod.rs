@@ -259,6 +259,14 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_server_is_read_before_any_runtime_is_there() {
+        let text = "[mail]\nhost = \"mx.example.com\"\nuser = \"baton\"\npassword = \"0123\"";
+        let settings = load(text).expect("a configuration").app_settings().mail;
+        assert_eq!((settings.host.as_deref(), settings.port), (Some("mx.example.com"), 587));
+        assert!(settings.credentials.is_some() && !format!("{settings:?}").contains("0123"));
+    }
+
+    #[test]
     fn a_secret_is_neither_in_an_error_nor_in_the_debug_output() {
         let error = load("[database]\napp_password = 123454321").expect_err("no text").to_string();
         assert!(error.contains("app_password") && !error.contains("12345"), "{error}");

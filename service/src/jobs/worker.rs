@@ -19,6 +19,8 @@ const POLL: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(3);
 /// A worker whose heartbeat is older than this has died, and its jobs are given to others.
 const DEAD_AFTER: Duration = Duration::from_mins(2);
+/// So long after it was taken from a dead worker a job begins anew.
+const TAKEN_OVER_AFTER: Duration = Duration::from_secs(1);
 
 /// What jobs work with.
 #[derive(Clone)]
@@ -81,7 +83,12 @@ async fn make(app: &Arc<App>, stop: CancellationToken) -> Result<graphile_worker
         .listen_os_shutdown_signals(false)
         .shutdown_signal(stop.cancelled_owned())
         .shutdown_grace_period(STOP_LIMIT)
-        .worker_recovery(WorkerRecoveryConfig::default().enabled(true).sweep_threshold(DEAD_AFTER))
+        .worker_recovery(
+            WorkerRecoveryConfig::default()
+                .enabled(true)
+                .sweep_threshold(DEAD_AFTER)
+                .recovery_delay(TAKEN_OVER_AFTER),
+        )
         .add_extension(Shared(Arc::clone(app)))
         .init()
         .await

@@ -112,6 +112,11 @@ pub fn is_address(text: &str) -> bool {
     text.parse::<Address>().is_ok()
 }
 
+/// Whether that text may stand as the sender, as in `Baton <baton@example.com>`.
+pub fn is_sender(text: &str) -> bool {
+    text.parse::<Mailbox>().is_ok()
+}
+
 /// Sends mail; cheap to clone. Keeps connections open for a minute.
 #[derive(Clone)]
 pub struct Mailer(Option<(AsyncSmtpTransport<Tokio1Executor>, Mailbox)>);
@@ -123,7 +128,7 @@ impl fmt::Debug for Mailer {
 }
 
 impl Mailer {
-    /// Makes the client; connects to nobody yet.
+    /// Makes the client; connects to nobody yet. Only inside of a Tokio runtime: its pool of connections has a task.
     pub fn new(settings: &Settings) -> Result<Self, Error> {
         let Some(host) = &settings.host else { return Ok(Self(None)) };
         let from: Mailbox = settings.from.parse().map_err(|_| Error::Address("mail.from"))?;
