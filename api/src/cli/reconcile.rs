@@ -310,7 +310,7 @@ async fn reconcile(
         let row = manage::by_slug(&tx, &slug).await?;
         (DestinationId(row.id), access::own_tenant(&tx).await?.time_zone)
     };
-    let zone = zone
+    let zone: chrono_tz::Tz = zone
         .parse()
         .map_err(|_| Failure::failed("reading the tenant's time zone", format!("`{zone}` is none")))?;
     let (since, before) =

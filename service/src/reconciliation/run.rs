@@ -291,7 +291,7 @@ async fn insert(
     // A run that its process did not end: nobody holds its lock, or this one will be refused and say so.
     sqlx::query(
         "UPDATE reconciliation_run SET state = 'failed', error = 'it was interrupted; run it again', finished_at = $3
-         WHERE tenant_id = $1 AND destination_id = $2 AND state = 'running' AND created_at < $3 - interval '6 hours'",
+         WHERE tenant_id = $1 AND destination_id = $2 AND state = 'running' AND created_at + interval '6 hours' < $3",
     )
     .bind(tenant.uuid())
     .bind(request.destination.uuid())

@@ -34,9 +34,11 @@ impl Scope {
     }
 }
 
-/// `work_mem` is for sorting and hashing a million short keys; it holds for this transaction only.
+/// `work_mem` is for sorting and hashing a million short keys, and cursors are read to their end; both hold for this
+/// transaction only.
 const TABLES: &str = r#"
     SET LOCAL work_mem = '64MB';
+    SET LOCAL cursor_tuple_fraction = 1;
     CREATE TEMP TABLE recon_theirs (
         n integer NOT NULL, gone boolean NOT NULL, remote_id text COLLATE "C", external_id text COLLATE "C",
         phone text COLLATE "C", email text COLLATE "C", record jsonb NOT NULL
