@@ -16,6 +16,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use service::App;
+use service::billing;
 use service::intake::worker as imports;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,12 +77,13 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Starts the import worker and the delivery worker.
+/// Starts the import worker, the delivery worker, and what closes billing periods that are due.
 pub(crate) fn workers(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
     let delivery = app.delivery_worker()?;
     let mut workers = JoinSet::new();
     let (for_imports, for_delivery) = (stop.clone(), stop.clone());
     workers.spawn(imports::work(Arc::clone(app), for_imports));
+    workers.spawn(billing::schedule::work(Arc::clone(app), stop.clone()));
     workers.spawn(async move { delivery.run(for_delivery).await });
     Ok(workers)
 }

@@ -1,5 +1,6 @@
-import { createBrowserRouter, Navigate } from 'react-router';
+import { createBrowserRouter } from 'react-router';
 import { SignInPage } from '../pages/sign-in/sign-in-page';
+import { Home } from './home';
 import { Layout } from './layout';
 import { CrashPage, MissingPage } from './fallback-pages';
 
@@ -11,7 +12,7 @@ export const router = createBrowserRouter([
       {
         element: <Layout />,
         children: [
-          { index: true, element: <Navigate to="/leads" replace /> },
+          { index: true, element: <Home /> },
           {
             errorElement: <CrashPage />,
             children: [
