@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use service::billing::files::Format;
 use service::billing::{links, reports};
 use service::database::Mode;
-use tenants::{KeyKind, NewKey};
+use tenants::{KeyKind, NewKey, NewPassword, NewUser};
 use tests::TestApp;
 use tests::billing::{books, october, sample};
 
@@ -107,4 +107,53 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
     assert_eq!(web.get("/reports/report_x/report.csv", &[mine]).await.problem().0, 404);
     assert_eq!(web.get(&format!("/reports/{id}/report.exe"), &[mine]).await.problem().0, 404);
+}
+
+/// Somebody of a partner sees its own partner's billing on every way, changes nothing, and sees nothing else.
+#[tokio::test]
+async fn a_partners_person_sees_its_own_billing_alone() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let books = books(&test.app, tenant).await;
+    let other = tests::billing::partner(&test.app, tenant, books.plan, "contoso").await;
+    sample(&test.app, books).await;
+    sample(&test.app, tests::billing::Books { partner: other, ..books }).await;
+    let close =
+        async |partner| reports::close(&test.app, tenant, partner, october(), "test").await.expect("closed");
+    let (own, theirs) =
+        (BillingReportId(close(books.partner).await.id), BillingReportId(close(other).await.id));
+
+    let database = test.app.tenants.open(tenant).await.expect("a tenant");
+    let new = NewUser {
+        email: "books@northwind.example".to_owned(),
+        name: "Books".to_owned(),
+        role: Role::Partner,
+        partner: Some(books.partner),
+        password: NewPassword::Absent,
+    };
+    let user = database.create_user(new, test.app.clock.now()).await.expect("a user").user;
+    let token = test.app.tokens.issue(&database, &user, test.app.clock.now()).await.expect("a token").text;
+    let credential = format!("Bearer {}", token.expose_secret());
+    let (web, mine) = (test.web(), ("authorization", credential.as_str()));
+
+    assert_eq!(web.get(&format!("/reports/{own}/report.pdf"), &[mine]).await.status, 200);
+    assert_eq!(web.get(&format!("/reports/{theirs}/report.pdf"), &[mine]).await.problem().0, 404);
+    assert_eq!(web.post("/ingest/actions/northwind", &[mine], "x").await.problem().0, 403);
+    let query =
+        "{ partners { slug } billingOverview(period: \"2026-10\") { partner { slug } totals { billed } }
+                   billingReports { id lines { total } } ratePlans { slug } }";
+    let seen = web.graphql(&[mine], query, serde_json::Value::Null).await.json()["data"].clone();
+    assert_eq!(seen["partners"], serde_json::json!([{ "slug": "northwind" }]), "{seen}");
+    assert_eq!(seen["billingOverview"][0]["totals"]["billed"], "100.00", "{seen}");
+    assert_eq!(
+        seen["billingReports"],
+        serde_json::json!([{ "id": own.to_string(), "lines": { "total": 20 } }])
+    );
+    let draft = format!("{{ billingDraft(partner: \"{other}\", period: \"2026-10\") {{ over }} }}");
+    let answer = web.graphql(&[mine], &draft, serde_json::Value::Null).await.json();
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "NOT_FOUND", "{answer}");
+    let voiding =
+        format!("mutation {{ voidBillingReport(report: \"{own}\", reason: \"x\") {{ error {{ code }} }} }}");
+    let answer = web.graphql(&[mine], &voiding, serde_json::Value::Null).await.json();
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
 }

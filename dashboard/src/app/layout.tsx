@@ -32,9 +32,11 @@ const pages: readonly { to: string; label: string; icon: Icon }[] = [
 ];
 
 function Navigation({ onGo }: { onGo?: () => void }) {
+  // A partner's people see their billing and nothing else.
+  const visible = useViewer().role === 'PARTNER' ? pages.filter(({ to }) => to === '/billing') : pages;
   return (
     <nav aria-label="Main" className={classes.nav}>
-      {pages.map(({ to, label, icon: PageIcon }) => (
+      {visible.map(({ to, label, icon: PageIcon }) => (
         <NavLink key={to} to={to} className={classes.link} onClick={onGo}>
           <PageIcon size={18} stroke={1.7} aria-hidden="true" />
           {label}

@@ -1,6 +1,7 @@
-import { createBrowserRouter, Navigate } from 'react-router';
+import { createBrowserRouter } from 'react-router';
 import { basename, frameLink } from '../lib/embedding';
 import { SignInPage } from '../pages/sign-in/sign-in-page';
+import { Home } from './home';
 import { Layout } from './layout';
 import { CrashPage, MissingPage } from './fallback-pages';
 
@@ -16,7 +17,7 @@ export const router = createBrowserRouter([
         ...(frameLink === null ? { element: <Layout /> } : { lazy: async () => ({ Component: (await import('../pages/frame/frame-layout')).FrameLayout }) }),
         children: [
           // In a frame the link says which page it is.
-          { index: true, element: frameLink === null ? <Navigate to="/leads" replace /> : null },
+          { index: true, element: frameLink === null ? <Home /> : null },
           {
             errorElement: <CrashPage />,
             children: [

@@ -1,8 +1,11 @@
 //! Periods that close by themselves: of partners that want it, once the period is over in their zone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::ids::{BillingReportId, PartnerId, RatePlanId, TenantId};
+
+use tokio_util::sync::CancellationToken;
 
 use super::{catalog, reports};
 use crate::app::App;
@@ -11,6 +14,32 @@ use crate::error::Error;
 
 /// Who closes by itself, as reports name it.
 const BY: &str = "schedule";
+/// Between two looks: a period is closed within a quarter of an hour after its end.
+const PAUSE: Duration = Duration::from_mins(15);
+
+/// Closes what is due until it is told to stop. Any number of processes may do so: of two that close the same period the
+/// second one finds it closed.
+pub async fn work(app: Arc<App>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = close_all_due(&app).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "periods that are due could not be closed"
+            );
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn close_all_due(app: &Arc<App>) -> Result<(), Error> {
+    for tenant in tenants(app).await? {
+        close_due(app, tenant).await?;
+    }
+    Ok(())
+}
 
 /// The tenants that have partners whose periods close by themselves.
 pub async fn tenants(app: &App) -> Result<Vec<TenantId>, Error> {

@@ -3,7 +3,7 @@ import { IconDownload, IconPlus, IconReceipt, IconTags } from '@tabler/icons-rea
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay, useViewer } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { notifyDone, notifyError } from '../../components/notify';
@@ -51,7 +51,8 @@ function columns(period: string): readonly Column<Row>[] {
 }
 
 export function BillingPage() {
-  const admin = useIsAdmin();
+  const admin = useMay('billing:write');
+  const partner = useViewer().role === 'PARTNER';
   const [parameters, setParameters] = useSearchParams();
   const period = parameters.get('period') ?? recentMonths(2)[1] ?? '';
   const [{ data, error }, again] = useQuery({ query: BillingOverviewDocument, variables: { period } });
@@ -68,12 +69,12 @@ export function BillingPage() {
 
   return (
     <>
-      <PageHeader title="Billing" lead="What each partner pays for its lead users’ actions, every cent with its line.">
+      <PageHeader title="Billing" lead={partner ? 'What you pay for your lead users’ actions, every cent with its line.' : 'What each partner pays for its lead users’ actions, every cent with its line.'}>
         <Select
           aria-label="Period" allowDeselect={false} w={170} value={period} data={[...new Set([period, ...months])].map((value) => ({ value, label: periodName(value) }))}
           onChange={(value) => { if (value) setParameters({ period: value }, { replace: true }); }}
         />
-        <Button variant="default" component={Link} to="/billing/plans" leftSection={<IconTags size={16} aria-hidden="true" />}>Rate plans</Button>
+        {!partner && <Button variant="default" component={Link} to="/billing/plans" leftSection={<IconTags size={16} aria-hidden="true" />}>Rate plans</Button>}
         {admin && <Button leftSection={<IconPlus size={16} aria-hidden="true" />} onClick={() => { setAdding(true); }}>New partner</Button>}
       </PageHeader>
       <Panel

@@ -4,7 +4,7 @@ import { IconInfoCircle, IconLock } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
@@ -37,7 +37,7 @@ const CloseBillingPeriodDocument = graphql(`
 /** A partner's period as it stands: what its report would say now. */
 export function PeriodPage() {
   const { id = '' } = useParams();
-  const admin = useIsAdmin();
+  const admin = useMay('billing:write');
   const navigate = useNavigate();
   const [parameters, setParameters] = useSearchParams();
   const period = parameters.get('period') ?? recentMonths(2)[1] ?? '';

@@ -2,7 +2,7 @@ import { Button, Group, NumberInput, Select, Stack, Switch, TextInput } from '@m
 import { IconPlus, IconTags } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { JsonEditor, jsonProblem } from '../../components/json-editor';
@@ -44,7 +44,7 @@ const productColumns: readonly Column<Product>[] = [
 ];
 
 export function PlansPage() {
-  const admin = useIsAdmin();
+  const admin = useMay('billing:write');
   const [{ data, error }, again] = useQuery({ query: RatePlansDocument });
   const [edited, setEdited] = useState<Plan | 'new' | null>(null);
   const [adding, setAdding] = useState(false);

@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconDownload, IconLink, IconRefresh, IconTrash } fro
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Facts, Panel, panelClasses } from '../../components/panel';
@@ -50,7 +50,7 @@ export function ReportPage() {
 }
 
 function OneReport({ id }: { id: string }) {
-  const admin = useIsAdmin();
+  const admin = useMay('billing:write');
   const [choice, setChoice] = useState(allLines);
   const [email] = useDebouncedValue(choice.email, 250);
   const [{ data, error }, again] = useQuery({
