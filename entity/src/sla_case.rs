@@ -28,7 +28,6 @@ pub struct Model {
     /// Missed now.
     pub missed_now: i32,
     /// The leads whose journeys tell of it: the last that were missed.
-    #[sea_orm(column_type = "Array(sea_orm::sea_query::RcOrArc::new(sea_orm::sea_query::ColumnType::Uuid))")]
     pub lead_ids: Vec<Uuid>,
 }
 
