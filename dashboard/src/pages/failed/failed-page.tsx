@@ -54,15 +54,15 @@ function stateOf(row: Row): { label: string; tone: 'bad' | 'wait' | 'good' } {
   return { label: row.state === 'held' ? 'Held' : 'In doubt', tone: 'wait' };
 }
 
-/** Since when, rounded to the minute, so that the query is the same until it makes a difference. */
-function sinceOf(span: string): string | null {
-  const known = spans[span];
-  if (!known) return null;
-  return new Date(Math.floor(Date.now() / 60_000) * 60_000 - known.hours * 3_600_000).toISOString();
+/** Since when, seen from the moment that the page was opened. */
+function sinceOf(span: string, opened: number): string | null {
+  const hours = spans[span]?.hours;
+  return hours === undefined ? null : new Date(opened - hours * 3_600_000).toISOString();
 }
 
 export function FailedPage() {
   const { parameters, set, text, list } = useFilters();
+  const [opened] = useState(() => Math.floor(Date.now() / 60_000) * 60_000);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const destinations = text('destination');
   const sources = text('source');
@@ -73,8 +73,8 @@ export function FailedPage() {
     destinationIds: destinations ? destinations.split(',') : null,
     sourceIds: sources ? sources.split(',') : null,
     channels: channel ? channel.split(',').filter((one) => Object.hasOwn(channels, one)) : null,
-    since: sinceOf(span),
-  }), [destinations, sources, channel, span]);
+    since: sinceOf(span, opened),
+  }), [destinations, sources, channel, span, opened]);
   const [{ data, error, fetching, stale }, again] = useQuery({
     query: FailedLeadsDocument, variables: { first: 25, after: parameters.get('after'), filter, resolved },
   });
@@ -83,6 +83,7 @@ export function FailedPage() {
   const rows = data?.failedLeads.nodes ?? [];
   const shown = rows.filter(({ id }) => chosen.has(id));
   const active = [destinations, sources, channel, span].some((one) => one !== '');
+  const none = resolved ? 'Nothing had to be resolved' : 'No lead waits for a person';
   const reload = () => { again({ requestPolicy: 'network-only' }); };
   const names = new Map((choices?.destinations ?? []).map(({ id, name }) => [id, name]));
 
@@ -166,7 +167,7 @@ export function FailedPage() {
         {error && !data ? <ErrorState error={error} onRetry={reload} /> : (
           <DataTable
             caption="Failed leads" columns={columns} rows={fetching && !stale ? undefined : data?.failedLeads.nodes} rowKey={({ id }) => id}
-            empty={<EmptyState icon={IconCircleCheck} title={active ? 'No lead fits these filters' : resolved ? 'Nothing had to be resolved' : 'No lead waits for a person'} detail={active ? 'Clear a filter to see more.' : 'A lead that a destination refuses appears here, with the reason.'} />}
+            empty={<EmptyState icon={IconCircleCheck} title={active ? 'No lead fits these filters' : none} detail={active ? 'Clear a filter to see more.' : 'A lead that a destination refuses appears here, with the reason.'} />}
           />
         )}
         <Pager label="failed leads" pageInfo={data?.failedLeads.pageInfo} />

@@ -1,4 +1,4 @@
-import { useMemo } from 'react';
+import { useState } from 'react';
 import { useQuery } from 'urql';
 import { Facts, Panel } from '../../components/panel';
 import { ErrorState } from '../../components/states';
@@ -15,7 +15,7 @@ const channels: Readonly<Record<string, string>> = { sms: 'Text', voice: 'Phone'
 
 /** The success rate of a week, by channel: each lead once, by its first submission, resolved since or not. */
 export function Rates() {
-  const since = useMemo(() => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7 * 86_400_000).toISOString(), []);
+  const [since] = useState(() => new Date(Math.floor(Date.now() / 3_600_000) * 3_600_000 - 7 * 86_400_000).toISOString());
   const [{ data, error }] = useQuery({ query: SubmissionRatesDocument, variables: { since } });
   if (error && !data) return <Panel title="Success rate, last 7 days"><ErrorState error={error} /></Panel>;
   const rows = data?.submissionRates ?? [];
