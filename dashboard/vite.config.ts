@@ -27,6 +27,7 @@ export default defineConfig({
     proxy: {
       '/graphql': backend,
       '/ingest': backend,
+      '/reports': backend,
       '^/imports/[^/]+/failed\\.csv': backend,
     },
   },
