@@ -28,6 +28,7 @@ export default defineConfig({
       '/graphql': backend,
       '/ingest': backend,
       '/exports': backend,
+      '/reports': backend,
       '^/imports/[^/]+/failed\\.csv': backend,
     },
   },

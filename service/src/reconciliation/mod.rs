@@ -20,6 +20,7 @@ pub mod exceptions;
 pub mod findings;
 pub mod ledger;
 pub mod list;
+pub mod nightly;
 pub mod plans;
 mod refused;
 pub mod repair;

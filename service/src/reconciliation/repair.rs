@@ -2,8 +2,6 @@
 
 use domain::ids::{DeliveryId, DestinationId, ExceptionId, TenantId};
 use domain::reconciliation::State;
-use serde_json::json;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::api::{Api, Wanted};
@@ -79,35 +77,12 @@ pub async fn resend_missing(
 
 /// Makes the deliveries pending and says so everywhere: in the exception, its history, and the lead's journey.
 async fn send(app: &App, tx: &mut TenantTx, pairs: &[(Uuid, Uuid)], actor: &str) -> Result<u64, Error> {
-    let now = app.clock.now();
-    let tenant = tx.tenant().uuid();
-    let (ids, deliveries): (Vec<Uuid>, Vec<Uuid>) = pairs.iter().copied().unzip();
-    let sent: Vec<(Uuid, Uuid)> = sqlx::query_as(
-        "UPDATE delivery SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL,
-             finished_at = NULL
-         WHERE tenant_id = $1 AND id = ANY ($2) AND state <> 'pending' AND attempts < 32000
-         RETURNING id, lead_id",
-    )
-    .bind(tenant)
-    .bind(&deliveries)
-    .bind(now)
-    .fetch_all(tx.connection())
-    .await?;
-    sqlx::query(
-        "INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, data)
-         SELECT $1, e.lead, e.id, 'resent', $2, $3, e.data
-         FROM unnest($4::uuid[], $5::uuid[], $6::jsonb[]) AS e (lead, id, data)",
-    )
-    .bind(tenant)
-    .bind(now)
-    .bind(actor)
-    .bind(sent.iter().map(|(_, lead)| *lead).collect::<Vec<_>>())
-    .bind(sent.iter().map(|_| app.ids.next(now)).collect::<Vec<_>>())
-    .bind(sent.iter().map(|(id, _)| Json(json!({ "delivery": DeliveryId(*id) }))).collect::<Vec<_>>())
-    .execute(tx.connection())
-    .await?;
+    let tenant = tx.tenant();
+    let ids: Vec<Uuid> = pairs.iter().map(|(exception, _)| *exception).collect();
+    let deliveries: Vec<DeliveryId> = pairs.iter().map(|(_, delivery)| DeliveryId(*delivery)).collect();
+    let sent = app.retries().resend_in(tx.connection(), tenant, &deliveries, actor).await?;
     to(app, tx, &ids, State::Resending, None, actor).await?;
-    Ok(sent.len() as u64)
+    Ok(sent)
 }
 
 async fn to(
@@ -146,7 +121,7 @@ pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) 
     }
     sqlx::query(
         "UPDATE delivery SET state = 'delivered', finished_at = $3, remote_id = coalesce($4, remote_id), reason = NULL,
-             lease = NULL
+             code = NULL, unsure = false, lease = NULL
          WHERE tenant_id = $1 AND id = $2 AND state <> 'delivered'",
     )
     .bind(tenant.uuid())

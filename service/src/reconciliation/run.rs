@@ -4,24 +4,28 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use domain::ids::{DestinationId, ReconciliationId, TenantId};
+use domain::alerts::{Kind, Measure};
+use domain::ids::{DestinationId, LeadId, ReconciliationId, TenantId};
+use domain::reconciliation::State;
 use sqlx::PgConnection;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::api::{Api, Spool};
-use super::exceptions::{self, ExceptionRow};
+use super::exceptions::{self, ExceptionRow, Filter};
 use super::findings::{self, Comparison};
-use super::ledger::{self, Entry};
+use super::ledger::{self, Entry as LedgerEntry};
 use super::list::{ListFacts, Reading};
 use super::runs::{self, Counts, RunRow};
 use super::stage::{self, Scope};
 use super::{plans, repair};
+use crate::alerts;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::delivery::manage;
 use crate::error::Error;
 use crate::intake::copy::CopyRows;
+use crate::suppression::{self, Contact, Entry};
 
 /// Batches of rows that wait for the database.
 const WAITING: usize = 2;
@@ -199,10 +203,13 @@ async fn compare(
     findings::left_over(&mut tx, (&scope, &mapping), &settings, &mut rows, &mut counts).await?;
     counts.ours = expected(tx.connection()).await?;
     let now = app.clock.now();
-    let entry = Entry { tenant: tenant.uuid(), run: id, scope: &scope, actor: &request.actor, now };
+    let entry = LedgerEntry { tenant: tenant.uuid(), run: id, scope: &scope, actor: &request.actor, now };
     ledger::write(tx.connection(), &entry).await?;
     opt_out(app, &mut tx, &opted_out, id).await?;
     finish(tx.connection(), &entry, &counts, &facts.hash).await?;
+    if !request.dry_run {
+        tell(app, &tx, request.destination, &destination.name).await?;
+    }
     let run = runs::by_id(&tx, id).await?;
     let differences = exceptions::of_run(&tx, id, SHOWN_MAX).await?;
     if request.dry_run {
@@ -260,6 +267,19 @@ async fn expected(connection: &mut PgConnection) -> Result<i32, Error> {
     Ok(i32::try_from(ours).unwrap_or(i32::MAX))
 }
 
+/// Lets the tenant's alert rules judge how many differences nobody has settled.
+async fn tell(app: &App, tx: &TenantTx, destination: DestinationId, name: &str) -> Result<(), Error> {
+    let filter = Filter { destination: Some(destination), states: vec![State::Open], ..Filter::default() };
+    let open = exceptions::count(tx, &filter, 1_000_000).await?;
+    let finding = alerts::Finding {
+        measure: Measure::Count(i64::from(open)),
+        title: format!("{open} open differences with {name}"),
+        detail: "Open Reconciliation on the dashboard, or run `baton reconcile list`.".to_owned(),
+        subject: None,
+    };
+    alerts::measured(app, tx, Kind::Reconciliation, destination, &finding).await
+}
+
 /// What they know of a person's wish goes into the lead's journey, once.
 async fn opt_out(app: &App, tx: &mut TenantTx, leads: &[Uuid], run: ReconciliationId) -> Result<(), Error> {
     let now = app.clock.now();
@@ -277,6 +297,24 @@ async fn opt_out(app: &App, tx: &mut TenantTx, leads: &[Uuid], run: Reconciliati
     .bind(leads.iter().map(|_| app.ids.next(now)).collect::<Vec<_>>())
     .execute(tx.connection())
     .await?;
+    let contacts: Vec<(Uuid, Option<String>, Option<String>)> =
+        sqlx::query_as("SELECT id, phone, email FROM lead WHERE tenant_id = $1 AND id = ANY ($2)")
+            .bind(tenant)
+            .bind(leads)
+            .fetch_all(tx.connection())
+            .await?;
+    let id = tx.tenant();
+    for (lead, phone, email) in contacts {
+        for contact in phone.map(Contact::Phone).into_iter().chain(email.map(Contact::Email)) {
+            let entry = Entry {
+                contact,
+                reason: Some("wants no more contact, says the destination".to_owned()),
+                lead: Some(LeadId(lead)),
+                actor: "reconciliation".to_owned(),
+            };
+            suppression::enter(app, tx.connection(), id, &entry).await?;
+        }
+    }
     Ok(())
 }
 
@@ -353,7 +391,7 @@ async fn fail(app: &App, tenant: TenantId, id: ReconciliationId, reason: &str) -
 
 async fn finish(
     connection: &mut PgConnection,
-    entry: &Entry<'_>,
+    entry: &LedgerEntry<'_>,
     counts: &Counts,
     hash: &[u8],
 ) -> Result<(), Error> {

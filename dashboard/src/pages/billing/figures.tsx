@@ -166,7 +166,7 @@ function Groups({ title, groups, currency }: { title: string; groups: readonly G
       <DataTable<Group>
         caption={title} rows={groups} rowKey={({ name }) => name} empty={null}
         columns={[
-          { key: 'name', header: 'Name', fit: 'cut', cell: ({ name }) => name },
+          { key: 'name', header: 'Name', cell: ({ name }) => name },
           { key: 'actions', header: 'Actions', align: 'end', fit: 'line', cell: ({ totals }) => formatCount(totals.actions) },
           { key: 'gross', header: 'Gross', align: 'end', fit: 'line', cell: ({ totals }) => formatMoney(totals.gross, currency) },
           { key: 'billed', header: 'Billed', align: 'end', fit: 'line', cell: ({ totals }) => <strong>{formatMoney(totals.billed, currency)}</strong> },
@@ -182,7 +182,7 @@ function Savings({ figures }: { figures: Figures }) {
   const { currency, repeats, refusals } = figures;
   if (repeats.length === 0 && refusals.length === 0) return null;
   return (
-    <div className={panelClasses.halves} style={{ marginTop: 16 }}>
+    <div className={refusals.length > 0 ? panelClasses.halves : undefined} style={{ marginTop: 16 }}>
       <Panel title="What is repeated most" detail="Repeats of the same lead user are not charged" flush>
         <DataTable<Repeat>
           caption="Top reasons for duplicates" rows={repeats} rowKey={(one) => `${one.product} ${one.leadType} ${one.actionType} ${one.level}`}
@@ -194,7 +194,7 @@ function Savings({ figures }: { figures: Figures }) {
           ]}
         />
       </Panel>
-      <Groups title="Not billable, and why" groups={refusals} currency={currency} />
+      {refusals.length > 0 && <Groups title="Not billable, and why" groups={refusals} currency={currency} />}
     </div>
   );
 }

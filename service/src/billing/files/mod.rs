@@ -134,16 +134,22 @@ impl Head {
     fn savings_explained(&self) -> Vec<String> {
         let totals = self.figures.totals;
         let mut sentences = Vec::new();
-        let mut say = |count: i64, amount: i64, text: &str| {
+        let mut say = |amount: i64, count: i64, text: &str| {
             if count > 0 {
-                sentences.push(format!("{} {}: {count} actions {text}.", self.money(amount), self.currency));
+                let actions = counted(count, "action");
+                sentences.push(format!("{} {}: {text} ({actions}).", self.money(amount), self.currency));
             }
         };
-        say(totals.duplicate_actions, totals.duplicates, "repeat an earlier one and are not charged");
-        say(totals.capped_actions, totals.over_cap, "reach the cap of their lead user");
-        say(totals.unbilled_actions, totals.not_billable, "are not billable");
+        say(totals.duplicates, totals.duplicate_actions, "repeats of an earlier action are not charged");
+        say(totals.over_cap, totals.capped_actions, "over the cap of a lead user");
+        say(totals.not_billable, totals.unbilled_actions, "not billable");
         sentences
     }
+}
+
+/// A count with its noun, as in `1 action`, `2 actions`.
+fn counted(count: i64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Bytes in hexadecimal.

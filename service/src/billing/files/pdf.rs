@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use pdf_writer::{Content, Filter, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
 
-use super::Head;
+use super::{Head, counted};
 use crate::billing::rating::Line;
 
 /// Lines of the pages at most; the CSV has all of them.
@@ -97,7 +97,11 @@ fn sums(head: &Head, pages: &mut Pages) -> io::Result<()> {
     pages.rule();
     let rows = [
         (
-            format!("Gross of {} actions of {} lead users", totals.actions, head.figures.lead_users),
+            format!(
+                "Gross of {} of {}",
+                counted(totals.actions, "action"),
+                counted(head.figures.lead_users, "lead user")
+            ),
             totals.gross,
         ),
         (format!("Duplicates ({})", totals.duplicate_actions), -totals.duplicates),
@@ -118,8 +122,8 @@ fn sums(head: &Head, pages: &mut Pages) -> io::Result<()> {
     if adjustments.actions > 0 {
         pages.down(14.0)?;
         let text = format!(
-            "of which adjustments of earlier periods ({} actions that came in late)",
-            adjustments.actions
+            "of which adjustments of earlier periods ({} late)",
+            counted(adjustments.actions, "action")
         );
         pages.text(LEFT, 9.0, false, QUIET, &text);
         pages.right(RIGHT, 9.0, false, QUIET, &head.money(adjustments.billed));

@@ -1,0 +1,76 @@
+//! Runs that begin by themselves, in the hour of the tenant's day that the plan names.
+
+use std::sync::Arc;
+
+use domain::ids::{DestinationId, TenantId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::run::{self, List, Request};
+use super::{curated, repair};
+use crate::app::App;
+use crate::database::Mode;
+use crate::error::Error;
+use crate::jobs::{self, How, Job};
+
+/// Who acts in runs that nobody asked for.
+const ACTOR: &str = "schedule";
+
+/// Looks, once an hour, which destinations are due, and queues a job for each.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Tick {}
+
+impl Job for Tick {
+    const NAME: &'static str = "reconciliation_tick";
+
+    async fn run(self, app: Arc<App>) -> Result<(), Error> {
+        let now = app.clock.now();
+        let due: Vec<(Uuid, Uuid)> =
+            sqlx::query_as("SELECT tenant_id, destination_id FROM due_reconciliations($1)")
+                .bind(now)
+                .fetch_all(&app.database.app)
+                .await?;
+        for (tenant, destination) in due {
+            let job = Nightly { tenant: TenantId(tenant), destination: DestinationId(destination) };
+            let mut tx = app.begin(job.tenant, Mode::ReadWrite).await?;
+            let key = format!("{} {} {}", Nightly::NAME, job.tenant, job.destination);
+            jobs::enqueue(tx.connection(), &job, How::keyed(key)).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Synchronises the service's users and campaigns, reconciles with its API, and looks up what was sent again.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Nightly {
+    /// Whose leads.
+    pub tenant: TenantId,
+    /// Where they went.
+    pub destination: DestinationId,
+}
+
+impl Job for Nightly {
+    const NAME: &'static str = "reconciliation";
+    /// The day after is another run; until then a service that is down is asked a few times.
+    const ATTEMPTS_MAX: i16 = 5;
+
+    async fn run(self, app: Arc<App>) -> Result<(), Error> {
+        if let Err(error) = curated::sync(&app, self.tenant, self.destination).await {
+            // A service without these tables is reconciled all the same.
+            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
+        }
+        repair::prove(&app, self.tenant, self.destination, ACTOR).await?;
+        let request = Request {
+            destination: self.destination,
+            list: List::Api,
+            since: None,
+            before: None,
+            channel: None,
+            as_of: None,
+            dry_run: false,
+            actor: ACTOR.to_owned(),
+        };
+        run::run(&app, self.tenant, request).await.map(|_| ())
+    }
+}
