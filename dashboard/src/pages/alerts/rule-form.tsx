@@ -38,7 +38,7 @@ export function RuleForm({ rule, setup, onClose }: Props) {
   const [minutes, setMinutes] = useState(rule?.windowMinutes ?? 60);
   const [destination, setDestination] = useState<string | null>(rule?.destinationId ?? null);
   const [source, setSource] = useState<string | null>(rule?.sourceId ?? null);
-  const [channels, setChannels] = useState<string[]>(rule?.channelIds ?? []);
+  const [channels, setChannels] = useState<string[]>([...(rule?.channelIds ?? [])]);
   const [enabled, setEnabled] = useState(rule?.enabled ?? true);
   const [problem, setProblem] = useState<FieldError | null>(null);
   const [asking, setAsking] = useState(false);
