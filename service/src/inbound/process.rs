@@ -8,6 +8,7 @@ use domain::inbound::{About, Kind, Report, read};
 use domain::intake::Regions;
 use domain::intake::rules::{email, phone};
 use domain::journey::Step;
+use domain::sla::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -19,6 +20,7 @@ use crate::database::Mode;
 use crate::error::Error;
 use crate::intake::merge;
 use crate::jobs::Job;
+use crate::sla::clocks::{self, Occurrence};
 use crate::suppression;
 
 /// A report may come before the delivery that it is about has committed, or before its import is done: so long it is tried again.
@@ -102,6 +104,9 @@ async fn apply(
     for step in &report.steps {
         if record(app, connection, tenant, destination, lead, *step, at, &report.said).await? {
             done.push(step.as_str());
+            // Clocks of service levels start and stop with it, at its own time.
+            let (event, now) = (Event::Step(*step), app.clock.now());
+            clocks::occurred(connection, tenant, event, &[Occurrence::of(lead, at)], now, &app.ids).await?;
         }
     }
     if report.opted_out {

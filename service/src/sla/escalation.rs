@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::reads::{self, ClockFilter};
 use super::steps::Steps;
+use crate::alerts::{self, Condition};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -149,6 +150,7 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
         let (met, missed) = (whole(figures.met), whole(figures.missed));
         if enough && below {
             changed |= open(app, tx.connection(), tenant, &setting.clock, (met, missed), period).await?;
+            alerts::raise(app, &tx, &condition(&setting, (met, missed))).await?;
         } else {
             let closed = sqlx::query(
                 "UPDATE sla_case SET closed_at = $3, met_now = $4, missed_now = $5
@@ -162,6 +164,7 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
             .execute(tx.connection())
             .await?;
             changed |= closed.rows_affected() > 0;
+            alerts::clear(app, &tx, &alert_key(&setting.clock)).await?;
         }
     }
     tx.commit().await?;
@@ -169,6 +172,29 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
         app.wake.sla();
     }
     Ok(())
+}
+
+/// What tells the alert of a clock apart.
+fn alert_key(clock: &str) -> String {
+    format!("sla_missed {clock}")
+}
+
+/// What the alert channels are told, once until it clears.
+fn condition(setting: &Setting, (met, missed): (i32, i32)) -> Condition {
+    let clock = setting.clock.replace('_', " ");
+    Condition {
+        key: alert_key(&setting.clock),
+        kind: "sla_missed",
+        title: format!("The {clock} service level is missed"),
+        detail: format!(
+            "{met} of {} clocks of the last {} minutes were in target; the threshold is {} %. Help can be booked under Service levels, Cases.",
+            met + missed,
+            setting.window_minutes,
+            setting.threshold_percent
+        ),
+        rule: None,
+        channels: None,
+    }
 }
 
 fn whole(count: i64) -> i32 {
