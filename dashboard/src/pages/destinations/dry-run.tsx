@@ -81,7 +81,9 @@ function Shown({ run }: { run: NonNullable<DestinationDryRunQuery['destinationDr
         {run.reason && <Text size="sm" c="dimmed">{run.reason}</Text>}
       </Group>
       {run.request && (
-        <pre className={classes.request} tabIndex={0} aria-label="Request">
+        // Scrollable content has to be reachable by keyboard.
+        // eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex
+        <pre className={classes.request} tabIndex={0} role="region" aria-label="Request">
           {`${run.request.method} ${run.request.url}\n${run.request.headers.map(({ name, value }) => `${name}: ${value}`).join('\n')}\n\n${readable(run.request.body)}`}
         </pre>
       )}
