@@ -92,7 +92,7 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let fetched = links::downloads(&tx, id).await.expect("downloads");
     assert_eq!(fetched.len(), 4, "whole, part, whole again, by the link");
-    assert!(fetched[0].actor.starts_with("link_"), "{:?}", fetched[0]);
+    assert!(fetched[0].actor.starts_with("filelink_"), "{:?}", fetched[0]);
     drop(tx);
 
     test.app.clock.advance(TimeDelta::minutes(60));

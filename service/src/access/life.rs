@@ -206,7 +206,7 @@ async fn dump_table(
     use futures_util::TryStreamExt as _;
     let failed = |source: std::io::Error| Error::internal(format!("writing the rows of {table}"), source);
     let sealed: Vec<String> = sqlx::query_scalar(
-        "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND attname LIKE '%\\_sealed'",
+        "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND (attname LIKE '%\\_sealed' OR attname = 'secret_hash')",
     )
     .bind(table)
     .fetch_all(tx.connection())

@@ -99,7 +99,7 @@ async fn evidence(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<()
 }
 
 /// What this run would have seen and did not is resolved: of our side what is in its scope, of theirs what a run over
-/// everything covers.
+/// everything covers. What is on its way again was not looked for.
 async fn gone(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
     sqlx::query(
         "WITH gone AS (
@@ -110,6 +110,8 @@ async fn gone(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Er
                AND CASE WHEN e.delivery_id IS NULL THEN $6
                         ELSE EXISTS (SELECT FROM pg_temp.recon_ours o WHERE o.delivery_id = e.delivery_id AND o.in_scope)
                    END
+               AND NOT (e.state = 'resending' AND EXISTS (
+                   SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.id = e.delivery_id AND d.state <> 'delivered'))
              RETURNING e.id, e.reason
          )
          INSERT INTO reconciliation_step (tenant_id, exception_id, id, at, actor, state, note)

@@ -187,8 +187,9 @@ async fn a_destination_that_does_not_speak_tls_gets_nothing() {
     let url = format!("https://{}/hook", listener.local_addr().expect("an address"));
     let plain = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            use tokio::io::AsyncWriteExt as _;
-            // The client may have hung up.
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            // Read first: closing with unread bytes would reset the connection. The client may have hung up.
+            let _ = stream.read(&mut [0; 4096]).await;
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
         }
     });
