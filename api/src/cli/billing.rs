@@ -452,16 +452,13 @@ async fn report(
 ) -> Result<(), Failure> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let id = PartnerId(partner.id);
-    let (currency, figures) = match reports::live(&tx, id, period).await? {
-        Some(report) => {
-            Output::note(&format!("Closed: {}, version {}.", BillingReportId(report.id), report.version));
-            (reports::currency(&report)?, reports::figures(&report)?)
-        }
-        None => {
-            Output::note("A draft: nothing is closed yet.");
-            let draft = rating::draft(&tx, id, period, None, LineFilter::default(), (0, 0)).await?;
-            (draft.book.rules.currency(), draft.figures)
-        }
+    let (currency, figures) = if let Some(report) = reports::live(&tx, id, period).await? {
+        Output::note(&format!("Closed: {}, version {}.", BillingReportId(report.id), report.version));
+        (reports::currency(&report)?, reports::figures(&report)?)
+    } else {
+        Output::note("A draft: nothing is closed yet.");
+        let draft = rating::draft(&tx, id, period, None, LineFilter::default(), (0, 0)).await?;
+        (draft.book.rules.currency(), draft.figures)
     };
     if output.style() == Style::Json {
         let sums = |groups: Vec<SumRow>| serde_json::to_value(groups).unwrap_or_default();

@@ -44,6 +44,9 @@ mod tenant;
 mod tracking;
 mod user;
 
+/// Of the threads that work on requests.
+const STACK_BYTES: usize = 8 << 20;
+
 pub(crate) use context::{close, open, open_on};
 pub use failure::Failure;
 pub(crate) use import::examine;
@@ -199,6 +202,8 @@ fn run(cli: Cli) -> Result<Done, Failure> {
     let verbosity = if long_lived || global.verbose { Verbosity::Configured } else { Verbosity::Quiet };
     telemetry::begin(&log, verbosity);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        // An operation is polled through every object of the schema: the frames of a debug build need more than the usual 2 MiB.
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("starting the runtime", error))?;

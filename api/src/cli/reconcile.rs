@@ -115,10 +115,10 @@ enum Command {
         /// The destination.
         #[arg(value_name = "SLUG")]
         destination: String,
-        /// A JSON file: {"columns": {"phone": "Tel"}, "deleted": […], "opted_out": […], "our_sources": […]}.
+        /// A JSON file: {"columns": {"phone": "Tel"}, "deleted": […], "`opted_out"`: […], "`our_sources"`: […]}.
         #[arg(long, value_name = "FILE")]
         mapping: Option<PathBuf>,
-        /// The API's base, as in https://app.getbonzo.com/api/v3.
+        /// The API's base, as in <https://app.getbonzo.com/api/v3>.
         #[arg(long, value_name = "URL")]
         api_url: Option<String>,
         /// The API's bearer token. It is kept sealed.

@@ -36,27 +36,23 @@ pub async fn read(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<String, Problem> {
-    match &metrics.token {
-        Some(token) => {
-            // Hashes of one length, so that the time of the comparison tells nothing about the token.
-            let sent = caller::bearer(&headers).map(Sha256::digest);
-            if sent != Some(Sha256::digest(token.expose_secret())) {
-                return Err(Problem::unauthenticated(
-                    "send the token of http.metrics_token in the Authorization header",
-                ));
-            }
+    if let Some(token) = &metrics.token {
+        // Hashes of one length, so that the time of the comparison tells nothing about the token.
+        let sent = caller::bearer(&headers).map(Sha256::digest);
+        if sent != Some(Sha256::digest(token.expose_secret())) {
+            return Err(Problem::unauthenticated(
+                "send the token of http.metrics_token in the Authorization header",
+            ));
         }
-        None => {
-            let local =
-                peer.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback());
-            let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
-            if !local || forwarded || !asks_this_machine(&uri, &headers) {
-                return Err(Problem::new(
-                    StatusCode::FORBIDDEN,
-                    "FORBIDDEN",
-                    "only programs of this machine read this address; to read it from elsewhere, set http.metrics_token and send it",
-                ));
-            }
+    } else {
+        let local = peer.is_some_and(|Extension(ConnectInfo(peer))| peer.ip().to_canonical().is_loopback());
+        let forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+        if !local || forwarded || !asks_this_machine(&uri, &headers) {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                "only programs of this machine read this address; to read it from elsewhere, set http.metrics_token and send it",
+            ));
         }
     }
     Ok(metrics.handle.render())

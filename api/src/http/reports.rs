@@ -46,18 +46,15 @@ pub async fn download(
     let id: BillingReportId = report.parse().map_err(|_| not_found())?;
     let extension = file.rsplit_once('.').map(|(_, extension)| extension);
     let format: Format = extension.and_then(|extension| extension.parse().ok()).ok_or_else(not_found)?;
-    let fetch = match &asked.link {
-        Some(text) => {
-            let (tenant, link) = links::resolve(&app, text, id, format).await?;
-            Fetch { tenant, actor: link.to_string(), report: id, format }
-        }
-        None => {
-            let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
-            viewer.require(Right::BillingRead)?;
-            // Somebody of a partner finds its own partner's reports alone.
-            reports::by_id(&app.begin_for(&viewer, Mode::ReadOnly).await?, id).await?;
-            Fetch { tenant: viewer.tenant, actor: viewer.actor.to_string(), report: id, format }
-        }
+    let fetch = if let Some(text) = &asked.link {
+        let (tenant, link) = links::resolve(&app, text, id, format).await?;
+        Fetch { tenant, actor: link.to_string(), report: id, format }
+    } else {
+        let viewer = caller::viewer(&app, &Method::GET, &headers).await?;
+        viewer.require(Right::BillingRead)?;
+        // Somebody of a partner finds its own partner's reports alone.
+        reports::by_id(&app.begin_for(&viewer, Mode::ReadOnly).await?, id).await?;
+        Fetch { tenant: viewer.tenant, actor: viewer.actor.to_string(), report: id, format }
     };
     answer(&app, &fetch, &headers).await
 }

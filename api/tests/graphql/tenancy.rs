@@ -71,12 +71,12 @@ async fn ids(world: &World) -> Ids {
     let billing = billing(world).await;
     let (run, difference) = reconciled(world).await;
     Ids {
-        run,
-        difference,
         lead,
         delivery,
         failed,
         import,
+        run,
+        difference,
         user,
         team,
         key,

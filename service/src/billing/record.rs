@@ -163,7 +163,7 @@ impl Checker {
         let email = faults.text("email", raw.email.as_deref()).and_then(|text| {
             catalog::email(text)
                 .map_err(|_| {
-                    faults.add("email", "INVALID_EMAIL", "the e-mail must be of the form name@domain.tld")
+                    faults.add("email", "INVALID_EMAIL", "the e-mail must be of the form name@domain.tld");
                 })
                 .ok()
         });
@@ -341,16 +341,13 @@ struct Batch {
 
 impl Batch {
     fn add(&mut self, at: usize, action: Checked, answers: &mut [Recorded]) {
-        match self.places.get(&action.id) {
-            Some(first) => {
-                let same = self.actions[*first].1 == action;
-                self.again.push((at, action.id, same));
-            }
-            None => {
-                answers[at] = Recorded::Repeated(LeadActionId(action.id));
-                self.places.insert(action.id, self.actions.len());
-                self.actions.push((at, action));
-            }
+        if let Some(first) = self.places.get(&action.id) {
+            let same = self.actions[*first].1 == action;
+            self.again.push((at, action.id, same));
+        } else {
+            answers[at] = Recorded::Repeated(LeadActionId(action.id));
+            self.places.insert(action.id, self.actions.len());
+            self.actions.push((at, action));
         }
     }
 

@@ -42,9 +42,9 @@ pub(super) async fn stage(tx: &mut TenantTx, settings: &Settings, rows: &mut Cop
         rows.begin();
         for record in &records {
             let place = (record.source_id, record.import_id);
-            if !known.contains_key(&place) {
+            if let std::collections::hash_map::Entry::Vacant(e) = known.entry(place) {
                 let found = find(tx, place, settings).await?;
-                known.insert(place, found);
+                e.insert(found);
             }
             let Some(Some(known)) = known.get(&place) else { continue };
             let Some(values) = raw::values(&record.raw, known.columns.as_ref(), &known.plan) else {

@@ -213,9 +213,9 @@ async fn compare(
     let run = runs::by_id(&tx, id).await?;
     let differences = exceptions::of_run(&tx, id, SHOWN_MAX).await?;
     if request.dry_run {
-        tx.rollback().await?
+        tx.rollback().await?;
     } else {
-        tx.commit().await?
+        tx.commit().await?;
     }
     Ok((Report { run, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
 }

@@ -34,14 +34,24 @@ const EXCEPTIONS: [(&str, &str); 1] = [(
 const UNSAMPLED: [&str; 0] = [];
 
 /// Tables whose name is not the kind of their ids.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 17] = [
     ("source", "lead_source"),
     ("failed", "failed_record"),
     ("dest", "destination"),
     ("event", "lead_event"),
     ("plan", "rate_plan"),
     ("report", "billing_report"),
-    ("link", "report_link"),
+    ("filelink", "report_link"),
+    ("calendar", "sla_calendar"),
+    ("policy", "sla_policy"),
+    ("case", "sla_case"),
+    ("slot", "sla_slot"),
+    ("booking", "sla_booking"),
+    ("channel", "alert_channel"),
+    ("rule", "alert_rule"),
+    ("hook", "inbound_hook"),
+    ("recon", "reconciliation_run"),
+    ("diff", "reconciliation_exception"),
 ];
 
 /// A tenant with rows everywhere and a person of each role.

@@ -11,8 +11,18 @@ use super::calls::{calls, schema};
 use super::{Place, ask, ids_of, kinds, leaks};
 
 /// Queries that read the tenant's own database: what that holds is not the shared Postgres' to hide.
-const OWN_DATABASE: [&str; 7] =
-    ["users", "invitations", "teams", "accessSettings", "apiKeys", "sessions", "auditLog"];
+const OWN_DATABASE: [&str; 10] = [
+    "users",
+    "invitations",
+    "teams",
+    "accessSettings",
+    "apiKeys",
+    "sessions",
+    "auditLog",
+    "identityProviders",
+    "resourceLinks",
+    "embedding",
+];
 
 /// The program believes that it works for one tenant (every filter and every id is that one's), while the database was
 /// told another: as if each filter were missing or wrong. Every query runs; nothing of either one's ids is the answer.

@@ -71,7 +71,7 @@ fn workbook(head: &Head, lines: impl Iterator<Item = Line>) -> Result<Workbook, 
     };
     let mut book = Workbook::new();
     // The time of the close and not of the making: the same report gives the same bytes.
-    book.set_properties(&DocProperties::new().set_title(&title(head)).set_creation_datetime(&head.closed_at));
+    book.set_properties(&DocProperties::new().set_title(title(head)).set_creation_datetime(&head.closed_at));
     summary(head, &styles, book.add_worksheet())?;
     let mut lines = lines.peekable();
     let mut number = 1;
