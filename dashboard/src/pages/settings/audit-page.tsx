@@ -56,12 +56,12 @@ export function AuditPage() {
 
   return (
     <>
-      <FilterBar label="Filter the audit log" active={active} onClear={() => { set({ action: null, actor: null, subject: null, place: null }); }}>
+      <Panel flush>
+        <FilterBar label="Filter the audit log" active={active} onClear={() => { set({ action: null, actor: null, subject: null, place: null }); }}>
         {field('action', 'Action begins with', 'link.')}
         {field('actor', 'By (id)', 'user_01…')}
         {field('subject', 'To (id)', 'link_01…')}
-      </FilterBar>
-      <Panel flush>
+        </FilterBar>
         {error && !data ? <ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /> : (
           <DataTable
             caption="Audit log, newest first" columns={columns} rows={data?.auditLog.entries} rowKey={({ id }) => id}

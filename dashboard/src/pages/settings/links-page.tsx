@@ -60,7 +60,7 @@ export function LinksPage() {
           />
         )}
       </Panel>
-      {creating && <CreateLink onClose={() => { setCreating(false); }} onMade={setShown} />}
+      {creating && <CreateLink onClose={() => { setCreating(false); }} onMade={(id) => { setShown(id); again({ requestPolicy: 'network-only' }); }} />}
       {link && <LinkDrawer key={link.id} link={link} onClose={() => { setShown(null); }} />}
     </>
   );

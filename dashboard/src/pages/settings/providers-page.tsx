@@ -50,7 +50,7 @@ export function ProvidersPage() {
           />
         )}
       </Panel>
-      {creating && <CreateProvider onClose={() => { setCreating(false); }} onMade={setEdited} />}
+      {creating && <CreateProvider onClose={() => { setCreating(false); }} onMade={(row) => { setEdited(row); again({ requestPolicy: 'network-only' }); }} />}
       {edited && <EditProvider key={edited.id} provider={edited} onClose={() => { setEdited(null); }} />}
     </>
   );

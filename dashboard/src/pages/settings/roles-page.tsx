@@ -15,7 +15,7 @@ type Right = RightsQuery['rights'][number];
 
 const columns: readonly Column<Right>[] = [
   { key: 'about', header: 'May', cell: (right) => <span>{right.about}</span> },
-  { key: 'name', header: 'Right', from: 'medium', card: 'plain', cell: (right) => <span className="mono">{right.name}</span> },
+  { key: 'name', header: 'Right', fit: 'line', from: 'medium', card: 'plain', cell: (right) => <span className="mono">{right.name}</span> },
   ...[...personRoles, 'SERVICE' as const].map((role): Column<Right> => ({
     key: role, header: roleNames[role], align: 'end',
     cell: (right) => (right.roles.includes(role) ? <><IconCheck size={16} aria-hidden="true" /><span className="visually-hidden">yes</span></> : <span className="visually-hidden">no</span>),
