@@ -172,17 +172,17 @@ fn every_zone_agrees_with_the_minutes_around_its_changes() {
         for day in days {
             let start = at("2024-01-01T06:00:00Z") + TimeDelta::days(day - 1);
             let wall = WallClock::of(&spec, *zone);
-            let (mut open, mut shown) = (0, wall.shows_open(start));
+            let (mut open, mut was_open) = (0, wall.shows_open(start));
             for minute in 0..30 * 60 {
                 let now = start + MINUTE * minute;
-                let shows = wall.shows_open(now);
+                let is_open = wall.shows_open(now);
                 // Looked at when the wall clock opens or closes, and every half hour.
-                if shows != shown || minute % 30 == 0 {
+                if is_open != was_open || minute % 30 == 0 {
                     assert_eq!(calendar.between(start, now).num_minutes(), open, "{zone} {start} {now}");
-                    assert_eq!(calendar.is_open(now), shows, "{zone} {now}");
+                    assert_eq!(calendar.is_open(now), is_open, "{zone} {now}");
                 }
-                open += i64::from(shows);
-                shown = shows;
+                open += i64::from(is_open);
+                was_open = is_open;
             }
             let due = calendar.after(start, TimeDelta::minutes(open)).expect("open time");
             assert_eq!(due, oracle_after(&wall, start, open), "{zone} {start}");

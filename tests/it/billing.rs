@@ -247,10 +247,10 @@ async fn a_period_closes_once_and_not_before_its_end() {
         let (app, period) = (test.app.clone(), period.parse::<Period>().expect("a period"));
         async move { reports::close(&app, books.tenant, books.partner, period, "test").await }
     };
-    assert!(matches!(close("2026-11").await, Err(Error::Conflict(text)) if text.contains("not over")));
+    assert!(matches!(close("2026-11").await, Err(Error::Conflict(why)) if why.contains("not over")));
     assert!(matches!(close("2026-Q3").await, Err(Error::Invalid { .. })));
     assert!(
-        matches!(close("2025-12").await, Err(Error::Conflict(text)) if text.contains("no version in force"))
+        matches!(close("2025-12").await, Err(Error::Conflict(why)) if why.contains("no version in force"))
     );
     let (one, other) = tokio::join!(close("2026-10"), close("2026-10"));
     assert!(one.is_ok() ^ other.is_ok(), "{one:?} {other:?}");
@@ -329,14 +329,15 @@ async fn the_figures_are_those_of_a_plain_statement() {
     };
     for number in 0..3_000 {
         let (day, second) = (pick(31) + 1, pick(60));
-        file.push_str(&format!(
+        let line = format!(
             "k{number},u{}@example.com,{},{},{},{},2026-10-{day:02}T12:00:{second:02}Z\n",
             pick(40),
             products[pick(11)],
             types[pick(3)],
             actions[pick(3)],
             levels[pick(3)],
-        ));
+        );
+        file.push_str(&line);
     }
     for partner in [books.partner, other] {
         let sum = ingest::ingest(&test.app, books.tenant, partner, Cursor::new(file.clone()))

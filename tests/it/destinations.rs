@@ -88,14 +88,13 @@ fn faults_of(row: &Value, found: Option<&Outcome>, requests: usize, now: DateTim
     let wanted = match (row["outcome"].as_str().expect("an outcome"), row["code"].as_str()) {
         // Its answer says success and names no record.
         ("succeeded", _) if id == "N09" => Some(("delivered", Some("no_remote_id"), 1)),
-        ("succeeded", _) => Some(("delivered", None, 1)),
+        // A duplicate is of the session of an earlier record, whose line it is: there was one request.
+        ("succeeded" | "duplicate", _) => Some(("delivered", None, 1)),
         ("failed", Some("DOWNSTREAM_REJECTED")) => Some(("failed", Some("refused"), 1)),
         ("failed", Some("RETRYABLE")) => Some(("failed", Some("retryable"), 1)),
         ("failed", Some("AUTH")) => Some(("failed", Some("barred"), 1)),
         ("failed", Some("UNKNOWN_OUTCOME")) => Some(("unknown", Some("unknown"), 1)),
         ("rejected", code) => Some(("rejected", code, 0)),
-        // The session of an earlier record, whose line it is: there was one request.
-        ("duplicate", _) => Some(("delivered", None, 1)),
         ("invalid", _) => None,
         (other, _) => panic!("{id}: no rule for {other}"),
     };

@@ -358,6 +358,7 @@ fn print(context: &Context, shown: &RunShown) -> Result<Done, Failure> {
     Ok(if shown.differences > 0 { Done::WithFailures } else { Done::Well })
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm a command")]
 async fn work(context: &Context, app: &App, tenant: TenantId, command: Command) -> Result<Done, Failure> {
     let actor = Actor::Operator.to_string();
     match command {

@@ -153,7 +153,7 @@ fn rounded(value: f64, digits: i32) -> f64 {
 }
 
 impl AdherenceShown {
-    fn of(row: reads::Adherence, name: Option<String>) -> Self {
+    fn of(row: &reads::Adherence, name: Option<String>) -> Self {
         let Figures { total, met, missed, p50_us, p90_us, p95_us, .. } = row.figures;
         let seconds = |us: Option<f64>| us.map(|us| rounded(us / 1e6, 3));
         Self {
@@ -297,7 +297,7 @@ async fn of_tenant(
             let rows: Vec<_> = found
                 .into_iter()
                 .map(|row| (name(&row.key), row))
-                .map(|(name, row)| AdherenceShown::of(row, name))
+                .map(|(name, row)| AdherenceShown::of(&row, name))
                 .collect();
             context.output.list(&rows)?;
         }

@@ -249,8 +249,8 @@ impl DeliveryMutations {
             // Another tenant's destination is not found, like any unknown one.
             service::delivery::manage::by_id(&*operation.read().await?, id).await?;
         }
-        let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
-        let retry = async { Ok(retries.retry_all_failed(viewer.tenant, destination, &actor).await?) };
+        let (again, actor) = (operation.app.retries(), viewer.actor.to_string());
+        let retry = async { Ok(again.retry_all_failed(viewer.tenant, destination, &actor).await?) };
         let retried = operation.change(retry).await?;
         Ok(RetryAllFailedPayload { retried: BigInt(i64::try_from(retried).unwrap_or(i64::MAX)) })
     }

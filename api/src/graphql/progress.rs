@@ -42,6 +42,7 @@ impl Subscriptions {
     }
 
     /// How the open clocks stand, now and whenever that changes.
+    #[expect(clippy::unused_async, reason = "the engine takes no subscription that is not")]
     async fn sla_changes<'a>(
         &self,
         context: &Context<'a>,

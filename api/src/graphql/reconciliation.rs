@@ -1,7 +1,5 @@
 //! Reconciliations: runs with their counts, differences with both sides, how a destination is compared.
 
-#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
-
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
@@ -95,7 +93,7 @@ impl Reconciliation {
 
     /// SHA-256 of the list, in hexadecimal digits.
     async fn list_hash(&self) -> Option<String> {
-        self.row.list_hash.as_ref().map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        self.row.list_hash.as_ref().map(|hash| service::billing::files::hex(hash))
     }
 
     async fn since(&self) -> Option<DateTime<Utc>> {

@@ -259,6 +259,7 @@ fn number(count: u64) -> i32 {
 }
 
 /// Absent stays, null clears.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
 fn optional<T>(value: MaybeUndefined<T>) -> Option<Option<T>> {
     match value {
         MaybeUndefined::Undefined => None,

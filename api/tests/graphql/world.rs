@@ -6,10 +6,10 @@ use api::graphql::{Identity, schema};
 use api::http::graphql::{Engine, RequestId, to_json};
 use async_graphql::{Request, Response, Variables};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{DeliveryId, PartnerId, TenantId};
+use domain::ids::{DeliveryId, TenantId};
 use serde_json::{Value, json};
 use service::App;
-use service::access::{self, Actor, NewTenant, Viewer};
+use service::access::{self, NewTenant, Viewer};
 use service::app::{Settings, make_schema};
 use service::database::Mode;
 use service::database::testing::{Cluster, FreshDatabase};
@@ -57,24 +57,6 @@ impl World {
         let acme = Tenant::new(&app, &*engine, "acme").await;
         let rival = Tenant::new(&app, &*engine, "rival").await;
         Self { app, engine, acme, rival, _folder: folder, _database: database }
-    }
-
-    /// Somebody of that role.
-    pub async fn somebody(&self, tenant: &Tenant, role: Role) -> Identity {
-        if role == Role::Service {
-            return Identity::of(Viewer::new(tenant.id, Actor::Operator, role));
-        }
-        let store = self.app.tenants.open(tenant.id).await.unwrap();
-        let partner = (role == Role::Partner).then(|| PartnerId(uuid::Uuid::from_u128(7)));
-        let new = NewUser {
-            email: format!("{role}@example.com"),
-            name: role.to_string(),
-            role,
-            partner,
-            password: NewPassword::Absent,
-        };
-        let user = store.create_user(new, self.app.clock.now()).await.unwrap().user;
-        Identity::of(Viewer { partner, ..Viewer::user(tenant.id, user.id, role) })
     }
 
     /// The whole response as JSON.

@@ -143,14 +143,14 @@ mod tests {
 
     use super::*;
 
-    fn entry(record: Value) -> Entry {
-        Entry::read(&record).unwrap()
+    fn entry(record: &Value) -> Entry {
+        Entry::read(record).unwrap()
     }
 
     #[test]
     fn a_record_is_read_whatever_it_calls_its_name_and_state() {
         let ada = entry(
-            json!({"id": 7, "first_name": "Ada", "last_name": "Cole", "email": "ADA@example.com", "team": {"id": 1}}),
+            &json!({"id": 7, "first_name": "Ada", "last_name": "Cole", "email": "ADA@example.com", "team": {"id": 1}}),
         );
         assert_eq!((ada.remote_id.as_str(), ada.name.as_str(), ada.active), ("7", "Ada Cole", true));
         assert_eq!((ada.email.as_deref(), ada.data.len()), (Some("ada@example.com"), 0));
@@ -158,18 +158,20 @@ mod tests {
         {
             let mut record = json!({"id": "c1", "title": "Spring"});
             record.as_object_mut().unwrap().extend(gone.as_object().unwrap().clone());
-            assert!(!entry(record.clone()).active, "{record}");
+            assert!(!entry(&record).active, "{record}");
         }
         assert_eq!(Entry::read(&json!({"name": "no id"})), None);
     }
 
     #[test]
     fn what_changed_is_said_once_and_the_same_list_changes_nothing() {
-        let known =
-            [entry(json!({"id": 1, "name": "Ada"})), entry(json!({"id": 2, "name": "Bea", "role": "agent"}))];
+        let known = [
+            entry(&json!({"id": 1, "name": "Ada"})),
+            entry(&json!({"id": 2, "name": "Bea", "role": "agent"})),
+        ];
         let listed = [
-            entry(json!({"id": 2, "name": "Bea Cole", "updated_at": "now"})),
-            entry(json!({"id": 3, "name": "Cleo"})),
+            entry(&json!({"id": 2, "name": "Bea Cole", "updated_at": "now"})),
+            entry(&json!({"id": 3, "name": "Cleo"})),
         ];
         let found = changes(&known, &listed);
         let Change::Changed(_, fields) = &found[0] else { panic!("{found:?}") };

@@ -61,6 +61,7 @@ impl State {
 
     /// Where it stands after a run has seen the difference again. What a person accepted stays accepted; a lead on its way
     /// is given its time.
+    #[must_use]
     pub const fn seen_again(self) -> Self {
         match self {
             Self::Resolved => Self::Open,

@@ -27,6 +27,7 @@ pub struct Period {
 
 impl Period {
     /// The period of the same length that ends where this one begins.
+    #[must_use]
     pub fn before(self) -> Self {
         Self { from: self.from - (self.until - self.from), until: self.from }
     }

@@ -87,8 +87,8 @@ pub async fn record(
     let mut good = Vec::new();
     for (at, action) in actions.into_iter().enumerate() {
         match checker.check(&action) {
-            Ok(checked) => {
-                good.push((at, checked));
+            Ok(fact) => {
+                good.push((at, fact));
                 answers.push(Recorded::Refused(Vec::new()));
             }
             Err(faults) => answers.push(Recorded::Refused(faults)),

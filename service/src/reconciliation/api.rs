@@ -302,6 +302,7 @@ fn read(mapping: &Mapping, item: &Value) -> Option<Record> {
     table.read(|index| values.get(index).map_or("", |(_, value)| value.as_str()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
 fn refused(reason: String) -> Error {
     Error::Conflict(format!("the CRM's API cannot be used: {reason}").into())
 }

@@ -40,6 +40,9 @@ impl Occurrence {
     }
 }
 
+/// The text of a lead's further field.
+type Field<'a> = Box<dyn Fn(&str) -> Option<String> + Send + Sync + 'a>;
+
 /// A lead whose clocks may start: what policies ask about.
 struct Starting<'a> {
     lead: Uuid,
@@ -49,7 +52,7 @@ struct Starting<'a> {
     state: Option<String>,
     channel: String,
     destination: Option<Uuid>,
-    field: Box<dyn Fn(&str) -> Option<String> + Send + Sync + 'a>,
+    field: Field<'a>,
 }
 
 /// A lead that was just stored.
@@ -211,7 +214,7 @@ async fn start(
     let mut columns = Columns::default();
     let mut reckoned: HashMap<(Uuid, DateTime<Utc>), Deadlines> = HashMap::new();
     for lead in starting {
-        choose(&mine, lead, &mut columns, &mut reckoned)?;
+        choose(&mine, lead, &mut columns, &mut reckoned);
     }
     if columns.leads.is_empty() {
         return Ok(());
@@ -260,7 +263,7 @@ fn choose(
     lead: &Starting<'_>,
     columns: &mut Columns,
     reckoned: &mut HashMap<(Uuid, DateTime<Utc>), Deadlines>,
-) -> Result<(), Error> {
+) {
     let field = |name: &str| (lead.field)(name).or_else(|| (lead.field)(&format!("custom.{name}")));
     let campaign = field("campaign");
     let (agent, team) = (field("agent").or_else(|| field("owner")), field("team"));
@@ -308,7 +311,6 @@ fn choose(
         columns.at_risk.push(deadlines.at_risk_at);
         columns.due.push(deadlines.due_at);
     }
-    Ok(())
 }
 
 /// A clock that runs or is paused.

@@ -84,6 +84,7 @@ pub async fn work(app: Arc<App>, stop: CancellationToken) {
 }
 
 #[derive(FromRow)]
+#[expect(clippy::struct_field_names, reason = "the columns of the table")]
 struct Due {
     lead_id: Uuid,
     clock: String,

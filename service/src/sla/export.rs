@@ -26,6 +26,7 @@ impl Sheet {
         Ok(sheet)
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
     fn row(&mut self, cells: Vec<String>) -> Result<(), Error> {
         self.0.write_record(cells.iter().map(|cell| neutral(cell).into_owned())).map_err(failed)
     }

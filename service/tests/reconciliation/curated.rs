@@ -9,6 +9,7 @@ use service::reconciliation::plans::{self, PlanChange};
 
 use crate::world::World;
 
+#[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
 fn list(items: Value) -> Step {
     Step::body(200, json!({"data": items, "meta": {"current_page": 1, "last_page": 1}}).to_string())
 }

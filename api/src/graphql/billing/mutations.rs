@@ -315,7 +315,7 @@ impl BillingMutations {
         let viewer = operation.viewer()?;
         let (period, by) = (self::period(&period)?, viewer.actor.to_string());
         let closing = reports::close(&operation.app, viewer.tenant, partner.0, period, &by);
-        report_payload(operation, "billing_report.closed", operation.change(closing).await).await
+        report_payload(operation, "billing_report.closed", operation.change(Box::pin(closing)).await).await
     }
 
     /// Issues a report again with what is known now, as a new version.
@@ -329,7 +329,7 @@ impl BillingMutations {
         let viewer = operation.viewer()?;
         let by = viewer.actor.to_string();
         let issuing = reports::reissue(&operation.app, viewer.tenant, report.0, &reason, &by);
-        report_payload(operation, "billing_report.reissued", operation.change(issuing).await).await
+        report_payload(operation, "billing_report.reissued", operation.change(Box::pin(issuing)).await).await
     }
 
     /// Takes a report back; its period can be closed anew.

@@ -1,7 +1,5 @@
 //! What clocks came to.
 
-#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
-
 use std::collections::HashMap;
 use std::sync::Arc;
 

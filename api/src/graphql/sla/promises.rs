@@ -1,7 +1,5 @@
 //! Policies, calendars, and what people do with clocks.
 
-#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
-
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ids::{CalendarId, LeadId, PolicyId, SourceId};
@@ -292,6 +290,7 @@ pub struct RecordContactInput {
 
 /// When a clock would be at risk and due.
 #[derive(SimpleObject)]
+#[expect(clippy::struct_field_names, reason = "the names of the schema")]
 pub struct SlaDeadlines {
     starts_at: DateTime<Utc>,
     at_risk_at: DateTime<Utc>,
