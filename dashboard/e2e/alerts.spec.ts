@@ -6,7 +6,7 @@ test('an administrator adds a channel and a rule, and finds the alert', async ({
   await signIn(page, '/alerts');
   await page.getByRole('button', { name: 'New channel' }).click();
   const channel = page.getByRole('dialog', { name: 'New channel' });
-  await channel.getByLabel('Name', { exact: true }).fill(`Ops ${stamp}`);
+  await channel.getByRole('textbox', { name: 'Name' }).fill(`Ops ${stamp}`);
   await channel.getByLabel('Mail address').fill('not an address');
   await channel.getByRole('button', { name: 'Create the channel' }).click();
   await expect(channel.getByLabel('Mail address')).toHaveAttribute('aria-invalid', 'true');
@@ -16,7 +16,7 @@ test('an administrator adds a channel and a rule, and finds the alert', async ({
 
   await page.getByRole('button', { name: 'New rule' }).click();
   const rule = page.getByRole('dialog', { name: 'New rule' });
-  await rule.getByLabel('Name', { exact: true }).fill(`Failures ${stamp}`);
+  await rule.getByRole('textbox', { name: 'Name' }).fill(`Failures ${stamp}`);
   await rule.getByRole('button', { name: 'Create the rule' }).click();
   const row = page.getByRole('row').filter({ hasText: `Failures ${stamp}` });
   await expect(row).toContainText('More than 10 leads wait for a person');

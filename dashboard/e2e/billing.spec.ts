@@ -59,7 +59,7 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
 
   await page.getByRole('button', { name: 'Share a link' }).click();
   await page.getByRole('button', { name: 'Make the link' }).click();
-  await expect(page.getByLabel('Link to the file', { exact: true })).toContainText('?link=');
+  await expect(page.getByRole('dialog', { name: 'Link to the file' }).locator('code')).toContainText('?link=');
   await page.getByRole('button', { name: 'I have stored it' }).click();
   await expect(page.getByRole('heading', { name: 'Links that hold' })).toBeVisible();
 });

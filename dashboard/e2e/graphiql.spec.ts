@@ -15,7 +15,9 @@ test('GraphiQL loads from this server alone and runs as whoever is signed in', a
 
   await page.goto('/graphiql');
   const run = page.getByRole('button', { name: /^Execute query/ });
-  await expect(run).toBeVisible();
+  // The editors come after the page; before them the button has nothing to run.
+  await expect(page.locator('section[data-mode-id="graphql"]').first()).toContainText('leads');
+  await expect(page.getByRole('region', { name: 'Result Window' })).toHaveAttribute('data-mode-id', 'json');
   await run.click();
   await expect(page.getByRole('region', { name: 'Result Window' })).toContainText('"leads"');
   // The schema was read: the explorer knows the root types.
