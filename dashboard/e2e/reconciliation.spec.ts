@@ -1,7 +1,8 @@
 import { expect, test } from '@playwright/test';
 import { signIn } from './session';
 
-const list = 'id,external_id,first_name,last_name,email,phone,source\n91001,NOT-OURS-1,Zed,Extra,zed.extra@example.com,,somewhere\n';
+// A lead whose delivery was refused, and which they have all the same.
+const list = 'id,external_id,first_name,last_name,email,phone,source\n91001,LS-1001,Zed,Extra,zed.extra@example.com,,somewhere\n';
 
 test('a list is compared, and a difference is settled with its reason', async ({ page }) => {
   await signIn(page, '/reconciliation');
@@ -10,7 +11,7 @@ test('a list is compared, and a difference is settled with its reason', async ({
 
   await expect(page.getByRole('heading', { name: 'their-list.csv', level: 1 })).toBeVisible();
   const tally = page.getByRole('list', { name: 'Records by outcome' });
-  await expect(tally.getByRole('listitem').filter({ hasText: 'Missing there' }).getByText(/[1-9]/)).toBeVisible({ timeout: 30_000 });
+  await expect(tally.getByRole('listitem').filter({ hasText: 'Not confirmed' }).getByText(/[1-9]/)).toBeVisible({ timeout: 30_000 });
   const differences = page.getByRole('table', { name: 'Differences with their state' });
   await differences.getByRole('button').first().click();
 

@@ -6,7 +6,7 @@ test('an administrator makes a calendar and a policy, and sees when a lead would
   await signIn(page, '/sla/calendars');
   await page.getByRole('button', { name: 'New calendar' }).click();
   const calendar = page.getByRole('dialog', { name: 'New calendar' });
-  await calendar.getByLabel('Name', { exact: true }).fill(name);
+  await calendar.getByRole('textbox', { name: 'Name' }).fill(name);
   await calendar.getByLabel('From').first().fill('9');
   await calendar.getByRole('button', { name: 'Create the calendar' }).click();
   await expect(calendar.getByRole('alert')).toContainText('as in 09:00');
@@ -17,7 +17,7 @@ test('an administrator makes a calendar and a policy, and sees when a lead would
   await page.goto('/sla/policies');
   await page.getByRole('button', { name: 'New policy' }).click();
   const policy = page.getByRole('dialog', { name: 'New policy' });
-  await policy.getByLabel('Name', { exact: true }).fill(`Within the hour ${name}`);
+  await policy.getByRole('textbox', { name: 'Name' }).fill(`Within the hour ${name}`);
   await policy.getByLabel('Target').fill('60');
   await policy.getByRole('combobox', { name: 'Time', exact: true }).click();
   await page.getByRole('option', { name: new RegExp(name) }).click();
