@@ -3,7 +3,7 @@
 //! A tenant is a row in the shared Postgres and a libSQL database of its own for its users, keys
 //! and sessions. The two share no transaction: the database is made first, the row makes it known.
 //! What a caller may do follows from its role and its credential's scope ([`Viewer::require`]); the table is
-//! [`domain::access::RIGHTS`]. What an administrator does is written to the audit log ([`audit`]).
+//! [`domain::access::RIGHTS`]. What an administrator does is written to the audit log ([`mod@audit`]).
 //! Signing in with a provider: [`oauth`]; pages inside a CRM: [`links`].
 
 use chrono::{DateTime, Utc};
