@@ -12,5 +12,13 @@ cd "$work"
 "$baton" --data-dir "$work/data" demo --once > "$work/demo.log" 2>&1 || { cat "$work/demo.log"; exit 1; }
 tenant=$("$baton" --data-dir "$work/data" --output json tenant list | "$venv/bin/python" -c 'import json,sys; print(json.load(sys.stdin)[0]["slug"])')
 "$baton" --data-dir "$work/data" --tenant "$tenant" export parquet --out "$work/export"
-leads=$("$baton" --data-dir "$work/data" --tenant "$tenant" --output json leads list --limit 100 | "$venv/bin/python" -c 'import json,sys; print(len(json.load(sys.stdin)))')
+# The list comes in pages; the next begins after the last lead of the one before.
+leads=0 after=()
+while :; do
+  page=$("$baton" --data-dir "$work/data" --tenant "$tenant" --output json leads list --limit 100 "${after[@]}" 2>/dev/null)
+  read -r count last < <("$venv/bin/python" -c 'import json,sys; rows=json.load(sys.stdin); print(len(rows), rows[-1]["id"] if rows else "-")' <<<"$page")
+  leads=$((leads + count))
+  [ "$count" -eq 100 ] || break
+  after=(--after "$last")
+done
 "$venv/bin/python" "$root/deploy/rill/check.py" "$work/export" "lead=$leads"
