@@ -164,7 +164,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("differenceHistory", Needs::Right(Right::ReconciliationRead)),
     ("differenceStanding", Needs::Right(Right::ReconciliationRead)),
     ("reconciliationPlan", Needs::Right(Right::ReconciliationRead)),
-    ("decideDifference", Needs::Right(Right::ReconciliationRead)),
+    ("decideDifference", Needs::Right(Right::ReconciliationWrite)),
     ("startReconciliation", Needs::Right(Right::ReconciliationWrite)),
     ("resendDifferences", Needs::Right(Right::ReconciliationWrite)),
     ("proveDifferences", Needs::Right(Right::ReconciliationWrite)),

@@ -40,6 +40,16 @@ fn every_root_field_says_what_it_needs_and_only_signing_in_needs_nothing() {
     }
 }
 
+/// A key that may only read changes nothing.
+#[test]
+fn no_mutation_is_had_by_a_right_to_read() {
+    for (_, field) in roots().iter().filter(|(kind, _)| *kind == "Mutation") {
+        if let Some(Needs::Right(right)) = needs(field) {
+            assert!(!right.as_str().ends_with(":read"), "{field} needs {}", right.as_str());
+        }
+    }
+}
+
 #[test]
 fn the_document_of_roles_says_what_the_tables_say() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/roles.md");
