@@ -21,6 +21,7 @@ test('GraphiQL loads from this server alone and runs as whoever is signed in', a
     await run.click();
     expect(await (await answered).json()).toHaveProperty('data.leads');
   }).toPass({ timeout: 25_000 });
+  await expect(page.getByRole('region', { name: 'Result Window' })).toContainText('"leads"');
   // The schema was read: the explorer knows the root types.
   await page.getByRole('button', { name: /Documentation Explorer/ }).click();
   await expect(page.getByRole('link', { name: 'Mutation' }).first()).toBeVisible();

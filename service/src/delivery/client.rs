@@ -252,8 +252,7 @@ fn classify(error: &reqwest::Error) -> Failure {
             return Failure::PrivateAddress;
         }
         // The TLS library reports a wrong certificate or handshake as invalid data of the stream.
-        invalid_data |=
-            cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData);
+        invalid_data |= cause.downcast_ref::<io::Error>().is_some_and(is_invalid_data);
         source = cause.source();
     }
     if error.is_dns() {
@@ -265,6 +264,12 @@ fn classify(error: &reqwest::Error) -> Failure {
     } else {
         Failure::Protocol
     }
+}
+
+/// Whether that, or what it wraps, is invalid data: an error of I/O does not count what it wraps among its sources.
+fn is_invalid_data(error: &io::Error) -> bool {
+    let wrapped = error.get_ref().and_then(|inner| inner.downcast_ref::<io::Error>());
+    error.kind() == io::ErrorKind::InvalidData || wrapped.is_some_and(is_invalid_data)
 }
 
 #[cfg(test)]
