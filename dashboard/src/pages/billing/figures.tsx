@@ -1,7 +1,8 @@
 import { BarChart } from '@mantine/charts';
-import { Button, ColorSwatch } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { IconDownload, IconReceipt } from '@tabler/icons-react';
 import { useMemo } from 'react';
+import { ChartTable, Legend, type Series } from '../../components/chart';
 import { DataTable, type Column } from '../../components/data-table';
 import { Panel, panelClasses } from '../../components/panel';
 import { EmptyState } from '../../components/states';
@@ -82,9 +83,9 @@ function Tiles({ figures }: { figures: Figures }) {
 }
 
 const series = [
-  { name: 'Billed', color: 'teal.6' }, { name: 'Duplicates', color: 'violet.4' },
-  { name: 'Over the cap', color: 'orange.5' }, { name: 'Not billable', color: 'gray.5' },
-] as const;
+  { name: 'Billed', color: 'var(--good-fill)' }, { name: 'Duplicates', color: 'var(--soft-fill)' },
+  { name: 'Over the cap', color: 'var(--wait-fill)' }, { name: 'Not billable', color: 'var(--calm-fill)' },
+] as const satisfies Series;
 
 function Days({ figures }: { figures: Figures }) {
   const { days, currency } = figures;
@@ -101,21 +102,12 @@ function Days({ figures }: { figures: Figures }) {
             h={200} data={points} dataKey="day" type="stacked" gridAxis="x" tickLine="none" series={[...series]} valueFormatter={show} maxBarWidth={26}
             yAxisProps={{ width: 76 }} xAxisProps={{ tickFormatter: (day: string) => String(Number(day.slice(8))), minTickGap: 10 }}
           />
-          <ul className={classes.legend}>
-            {series.map(({ name, color }) => (
-              <li key={name}><ColorSwatch color={`var(--mantine-color-${color.replace('.', '-')})`} size={12} withShadow={false} />{name}</li>
-            ))}
-          </ul>
+          <Legend series={series} />
         </div>
-        <table className="visually-hidden">
-          <caption>Amounts by day</caption>
-          <thead><tr><th scope="col">Day</th><th scope="col">Billed</th><th scope="col">Saved</th></tr></thead>
-          <tbody>
-            {days.filter(({ totals }) => totals.actions > 0).map(({ name, totals }) => (
-              <tr key={name}><td>{name}</td><td>{formatMoney(totals.billed, currency)}</td><td>{formatMoney(totals.savings, currency)}</td></tr>
-            ))}
-          </tbody>
-        </table>
+        <ChartTable
+          caption="Amounts by day" header={['Day', 'Billed', 'Saved']}
+          rows={days.filter(({ totals }) => totals.actions > 0).map(({ name, totals }) => [name, formatMoney(totals.billed, currency), formatMoney(totals.savings, currency)])}
+        />
       </div>
     </Panel>
   );

@@ -1,9 +1,10 @@
 import { BarChart, LineChart } from '@mantine/charts';
-import { ColorSwatch, Skeleton } from '@mantine/core';
+import { Skeleton } from '@mantine/core';
 import { IconChartBar } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { useQuery } from 'urql';
 import { useZone } from '../../app/session';
+import { ChartTable, Legend, type Series } from '../../components/chart';
 import { Panel, panelClasses } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { deliveryStates } from '../../components/status';
@@ -103,32 +104,8 @@ function timeAxis(figures: Figures, zone: string, span: Span) {
 /** So that the highest tick keeps its label beside its line. */
 const roomAbove = { margin: { top: 10 } };
 
-type Series = readonly { name: string; color: `${string}.${number}` }[];
-
-/** The meaning of the colours. Outside the chart, whose own one keeps a measured width and so can be cut off. */
-function Legend({ series }: { series: Series }) {
-  return (
-    <ul className={classes.legend}>
-      {series.map(({ name, color }) => (
-        <li key={name}><ColorSwatch color={`var(--mantine-color-${color.replace('.', '-')})`} size={12} withShadow={false} />{name}</li>
-      ))}
-    </ul>
-  );
-}
-
 function NoAttempts() {
   return <EmptyState icon={IconChartBar} title="No attempt in this span" detail="Choose a longer one above." />;
-}
-
-/** What a chart shows, in figures, for who cannot see it. */
-function ChartTable({ caption, header, rows }: { caption: string; header: readonly string[]; rows: readonly (readonly string[])[] }) {
-  return (
-    <table className="visually-hidden">
-      <caption>{caption}</caption>
-      <thead><tr>{header.map((cell) => <th key={cell} scope="col">{cell}</th>)}</tr></thead>
-      <tbody>{rows.map((row) => <tr key={row[0]}>{row.map((cell, index) => <td key={header[index]}>{cell}</td>)}</tr>)}</tbody>
-    </table>
-  );
 }
 
 function duration(milliseconds: number | null | undefined): string {
@@ -141,7 +118,7 @@ interface ChartProps {
   span: Span;
 }
 
-const latencySeries = [{ name: 'Median (p50)', color: 'petrol.4' }, { name: '95th percentile (p95)', color: 'orange.6' }] as const satisfies Series;
+const latencySeries = [{ name: 'Median (p50)', color: 'var(--busy-fill)' }, { name: '95th percentile (p95)', color: 'var(--wait-fill)' }] as const satisfies Series;
 
 function Latency({ figures, zone, span }: ChartProps) {
   const points = useMemo(() => figures.series.map(({ at, p50Ms, p95Ms }) => ({ at, 'Median (p50)': p50Ms, '95th percentile (p95)': p95Ms })), [figures]);
@@ -173,9 +150,9 @@ function statusName({ httpStatus, errorKind }: Figures['byHttpStatus'][number]):
 }
 
 function statusColour(httpStatus: number | null | undefined): string {
-  if (!httpStatus) return 'gray.5';
-  if (httpStatus < 300) return 'teal.6';
-  return httpStatus === 429 || httpStatus >= 500 ? 'orange.6' : 'red.6';
+  if (!httpStatus) return 'var(--calm-fill)';
+  if (httpStatus < 300) return 'var(--good-fill)';
+  return httpStatus === 429 || httpStatus >= 500 ? 'var(--wait-fill)' : 'var(--bad-fill)';
 }
 
 function HttpStatuses({ figures }: { figures: Figures }) {
@@ -201,7 +178,7 @@ function HttpStatuses({ figures }: { figures: Figures }) {
   );
 }
 
-const attemptSeries = [{ name: 'Delivered', color: 'teal.6' }, { name: 'Not delivered', color: 'red.6' }] as const satisfies Series;
+const attemptSeries = [{ name: 'Delivered', color: 'var(--good-fill)' }, { name: 'Not delivered', color: 'var(--bad-fill)' }] as const satisfies Series;
 
 function Attempts({ figures, zone, span }: ChartProps) {
   const points = useMemo(() => figures.series.map(({ at, delivered, failed }) => ({ at, Delivered: delivered, 'Not delivered': failed })), [figures]);
