@@ -3,6 +3,7 @@ import {
   createTheme,
   DEFAULT_THEME,
   defaultCssVariablesResolver,
+  defaultVariantColorsResolver,
   mergeMantineTheme,
   type MantineColorsTuple,
 } from '@mantine/core';
@@ -25,6 +26,11 @@ export const theme = createTheme({
   primaryShade: { light: 7, dark: 5 },
   colors: { petrol, gray, dark },
   autoContrast: true,
+  // Mantine's red is too pale to be read as text on either canvas.
+  variantColorResolver: (input) => {
+    const colors = defaultVariantColorsResolver(input);
+    return input.variant === 'subtle' && input.color?.startsWith('red') ? { ...colors, color: 'var(--bad)' } : colors;
+  },
   defaultRadius: 'md',
   cursorType: 'pointer',
   respectReducedMotion: true,
@@ -49,6 +55,7 @@ export const theme = createTheme({
     // Mantine's header elements in a portal would count as further banners of the page.
     ModalHeader: { defaultProps: { component: 'div' } },
     DrawerHeader: { defaultProps: { component: 'div' } },
+    Checkbox: { defaultProps: { radius: 'xs' } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true } },
   },
 });

@@ -12,8 +12,8 @@ export interface Column<Row> {
   fit?: 'line' | 'cut';
   /** Left out where the window is narrower than this; the row's own page shows it. */
   from?: 'medium' | 'wide';
-  /** In a card: beside the first cell, without its header, or (by default) with it. */
-  card?: 'corner' | 'plain';
+  /** In a card: in front of the name, beside it, below it without its header, or (by default) with it. */
+  card?: 'before' | 'corner' | 'plain';
 }
 
 interface Props<Row> {

@@ -52,7 +52,12 @@ export function formatName(lead: { firstName?: string | null; lastName?: string 
 /** MISSING_CONTACT → "Missing contact", credit_score → "Credit score". */
 export function humanise(name: string): string {
   const words = name.replaceAll(/[_-]+/g, ' ').trim().toLowerCase();
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return sentence(words);
+}
+
+/** A remark with a capital at its beginning: "nobody has reached the lead" → "Nobody has reached the lead". */
+export function sentence(remark: string): string {
+  return remark.charAt(0).toUpperCase() + remark.slice(1);
 }
 
 /** The singular or the plural with its count: (1, 'lead') → "1 lead". */

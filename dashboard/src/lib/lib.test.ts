@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { assignReasons } from './faults';
 import { fieldText, groupDetails } from './fields';
 import { formatBytes, formatDuration, formatName, formatPhone, formatShare, humanise, plural } from './format';
-import { dayAfter, formatFullTime, formatTime, startOfDay } from './zone';
+import { dayAfter, formatFullTime, formatTime, instantOf, localTime, startOfDay } from './zone';
 
 describe('format', () => {
   it.each([
@@ -53,6 +53,14 @@ describe('zone', () => {
     ['2026-11-20', 'UTC', '2026-11-20T00:00:00.000Z'],
   ])('%s begins in %s at %s', (day, zone, instant) => {
     expect(startOfDay(day, zone)).toBe(instant);
+  });
+
+  it.each([
+    ['2026-11-28T15:00', 'America/Denver', '2026-11-28T22:00:00.000Z'],
+    ['2026-07-04T09:30', 'Asia/Kolkata', '2026-07-04T04:00:00.000Z'],
+  ])('%s on a form in %s is %s, and is shown so again', (local, zone, instant) => {
+    expect(instantOf(local, zone)).toBe(instant);
+    expect(localTime(instant, zone)).toBe(local);
   });
 
   it('knows the next day across months and leap years', () => {

@@ -58,17 +58,27 @@ function wallClock(instant: number, zone: string): number {
 }
 
 /**
- * The instant at which a calendar day ("2026-11-20") begins in a zone. Where daylight saving skips
- * midnight, the first instant of the day that exists.
+ * The instant at which a zone's clocks show a local time ("2026-11-20T15:00", as a form's field holds it). A time that
+ * daylight saving skips is the first instant after the gap.
  */
-export function startOfDay(day: string, zone: string): string {
-  const wanted = Date.parse(`${day}T00:00:00Z`);
+export function instantOf(local: string, zone: string): string {
+  const wanted = Date.parse(`${local}Z`);
   const guess = wanted - (wallClock(wanted, zone) - wanted);
   // The offset at the guess can differ from the one that it was made with: a second step settles it,
-  // unless that midnight does not exist, and then the day begins at the later of the two.
+  // unless that time does not exist, and then it is the later of the two.
   const settled = guess - (wallClock(guess, zone) - wanted);
   const instant = wallClock(settled, zone) === wanted ? settled : Math.max(guess, settled);
   return new Date(instant).toISOString();
+}
+
+/** What a zone's clocks show at an instant, as a form's field for date and time holds it. */
+export function localTime(iso: string, zone: string): string {
+  return new Date(wallClock(Date.parse(iso), zone)).toISOString().slice(0, 16);
+}
+
+/** The instant at which a calendar day ("2026-11-20") begins in a zone. */
+export function startOfDay(day: string, zone: string): string {
+  return instantOf(`${day}T00:00`, zone);
 }
 
 /** The calendar day after: "2026-11-30" → "2026-12-01". */
