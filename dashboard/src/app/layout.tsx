@@ -8,6 +8,8 @@ import { useEffect, useRef } from 'react';
 import { NavLink, Outlet, ScrollRestoration, useLocation, useNavigate } from 'react-router';
 import { useMutation } from 'urql';
 import { Announcer } from '../components/announce';
+import { PageHeader } from '../components/page-header';
+import { NotForYourRole } from '../components/states';
 import { graphql } from '../gql';
 import { Brand } from './brand';
 import classes from './layout.module.css';
@@ -17,23 +19,24 @@ const SignOutDocument = graphql(`
   mutation SignOut { signOut { ok } }
 `);
 
-const pages: readonly { to: string; label: string; icon: Icon }[] = [
-  { to: '/leads', label: 'Leads', icon: IconUsers },
-  { to: '/imports', label: 'Imports', icon: IconFileImport },
-  { to: '/deliveries', label: 'Deliveries', icon: IconSend },
-  { to: '/failed', label: 'Failed leads', icon: IconAlertTriangle },
-  { to: '/alerts', label: 'Alerts', icon: IconBell },
-  { to: '/sla', label: 'Service levels', icon: IconGauge },
-  { to: '/reconciliation', label: 'Reconciliation', icon: IconScale },
-  { to: '/sources', label: 'Sources', icon: IconPlugConnected },
-  { to: '/destinations', label: 'Destinations', icon: IconTarget },
-  { to: '/billing', label: 'Billing', icon: IconReceipt },
-  { to: '/settings', label: 'Settings', icon: IconSettings },
+/** The pages, each with the right that it needs. */
+const pages: readonly { to: string; label: string; icon: Icon; right: string }[] = [
+  { to: '/leads', label: 'Leads', icon: IconUsers, right: 'leads:read' },
+  { to: '/imports', label: 'Imports', icon: IconFileImport, right: 'imports:read' },
+  { to: '/deliveries', label: 'Deliveries', icon: IconSend, right: 'deliveries:read' },
+  { to: '/failed', label: 'Failed leads', icon: IconAlertTriangle, right: 'tracking:read' },
+  { to: '/alerts', label: 'Alerts', icon: IconBell, right: 'alerts:read' },
+  { to: '/sla', label: 'Service levels', icon: IconGauge, right: 'sla:read' },
+  { to: '/reconciliation', label: 'Reconciliation', icon: IconScale, right: 'reconciliation:read' },
+  { to: '/sources', label: 'Sources', icon: IconPlugConnected, right: 'sources:read' },
+  { to: '/destinations', label: 'Destinations', icon: IconTarget, right: 'destinations:read' },
+  { to: '/billing', label: 'Billing', icon: IconReceipt, right: 'billing:read' },
+  { to: '/settings', label: 'Settings', icon: IconSettings, right: 'own' },
 ];
 
 function Navigation({ onGo }: { onGo?: () => void }) {
-  // A partner's people see their billing and nothing else.
-  const visible = useViewer().role === 'PARTNER' ? pages.filter(({ to }) => to === '/billing') : pages;
+  const { rights } = useViewer();
+  const visible = pages.filter(({ right }) => rights.includes(right));
   return (
     <nav aria-label="Main" className={classes.nav}>
       {visible.map(({ to, label, icon: PageIcon }) => (
@@ -114,6 +117,20 @@ function useFocusOnNavigation() {
   }, [pathname]);
 }
 
+/** The page of this address, or a word about the role that does not include it. */
+function Page() {
+  const { rights } = useViewer();
+  const { pathname } = useLocation();
+  const page = pages.find(({ to }) => pathname === to || pathname.startsWith(`${to}/`));
+  if (!page || rights.includes(page.right)) return <Outlet />;
+  return (
+    <>
+      <PageHeader title={page.label} />
+      <NotForYourRole />
+    </>
+  );
+}
+
 function Frame() {
   const [open, { open: show, close }] = useDisclosure(false);
   useFocusOnNavigation();
@@ -138,7 +155,7 @@ function Frame() {
         <Account />
       </Drawer>
       <main id="main" className={classes.main} tabIndex={-1}>
-        <Outlet />
+        <Page />
       </main>
       <Announcer />
       <ScrollRestoration />

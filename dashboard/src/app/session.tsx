@@ -26,12 +26,6 @@ export function useViewer(): Viewer {
   return viewer;
 }
 
-/** Owners and administrators change how the tenant is set up. */
-export function useIsAdmin(): boolean {
-  const { role } = useViewer();
-  return role === 'OWNER' || role === 'ADMIN';
-}
-
 /** Whether the viewer has that right, as in `leads:write`: a page offers nothing that would be refused. */
 export function useMay(right: string): boolean {
   return useViewer().rights.includes(right);

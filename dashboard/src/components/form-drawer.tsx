@@ -7,7 +7,7 @@ interface Props {
   opened: boolean;
   title: string;
   action: string;
-  /** Members look, administrators change. */
+  /** Who may not change it may look at it. */
   readOnly: boolean;
   busy: boolean;
   onSubmit: () => Promise<void>;
@@ -25,7 +25,7 @@ export function FormDrawer({ opened, title, action, readOnly, busy, onSubmit, on
     <Drawer opened={opened} onClose={onClose} size="lg" title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
       <form className={classes.form} onSubmit={submit} noValidate>
         {readOnly && (
-          <Alert variant="light" color="gray" icon={<IconLock aria-hidden="true" />}>Only an administrator can change this.</Alert>
+          <Alert variant="light" color="gray" icon={<IconLock aria-hidden="true" />}>Your role may look at this, not change it.</Alert>
         )}
         {children}
         <div className={classes.footer}>

@@ -26,16 +26,18 @@ interface Answer<Data> {
 
 /**
  * The payload of a mutation that went well; otherwise says what went wrong and answers null.
- * `pick` takes the payload out of the data, as in `(data) => data.cancelImport`.
+ * `pick` takes the payload out of the data, as in `(data) => data.cancelImport`; `refused` shows a refusal, as a form does
+ * beside its field.
  */
 export function succeeded<Data, Payload extends { error?: { message: string } | null }>(
   { data, error }: Answer<Data>,
   pick: (data: Data) => Payload,
+  refused: (refusal: NonNullable<Payload['error']>) => void = ({ message }) => { notifyProblem('Not done', message); },
 ): Payload | null {
   if (error) notifyError(error);
   if (!data) return null;
   const payload = pick(data);
   if (!payload.error) return payload;
-  notifyProblem('Not done', payload.error.message);
+  refused(payload.error);
   return null;
 }

@@ -1,5 +1,5 @@
 import { Button, Text } from '@mantine/core';
-import { IconAlertTriangle, type Icon } from '@tabler/icons-react';
+import { IconAlertTriangle, IconLock, type Icon } from '@tabler/icons-react';
 import type { CombinedError } from '@urql/core';
 import type { ReactNode } from 'react';
 import { explain } from '../lib/errors';
@@ -22,6 +22,11 @@ export function EmptyState({ icon: StateIcon, title, detail, children }: EmptyPr
       {children && <div className={classes.actions}>{children}</div>}
     </div>
   );
+}
+
+/** In place of what the viewer's role does not include. */
+export function NotForYourRole() {
+  return <EmptyState icon={IconLock} title="Not for your role" detail="Your role does not include this page. An administrator can change your role." />;
 }
 
 /** Says what failed and what to do; the request id is what an operator asks for. */

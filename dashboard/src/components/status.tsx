@@ -3,7 +3,8 @@ import classes from './status.module.css';
 
 export type Tone = 'good' | 'busy' | 'wait' | 'bad' | 'calm' | 'soft';
 
-interface Look {
+/** A state in a word, with the tone that repeats it. */
+export interface Look {
   label: string;
   tone: Tone;
 }
@@ -62,9 +63,13 @@ export const submitOutcomes: Readonly<Record<SubmitOutcome, Look>> = {
   REJECT: { label: 'Refused again', tone: 'bad' },
 };
 
-/** A state in a word, with a colour that only repeats it. */
 export function Status({ label, tone }: Look) {
   return <span className={classes.status} data-tone={tone}>{label}</span>;
+}
+
+/** Whether something is in use. */
+export function Enabled({ on }: { on: boolean }) {
+  return on ? <Status label="Enabled" tone="good" /> : <Status label="Disabled" tone="calm" />;
 }
 
 /** A short remark beside a name. */
