@@ -2,18 +2,20 @@ import { Alert as Notice, Button, Group, SegmentedControl, Select, Text } from '
 import { IconBell, IconBellCheck, IconMailOff, IconPlus, IconRuler2 } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { notifyDone, notifyError } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
 import { SecretOnce } from '../../components/secret-once';
 import { EmptyState, ErrorState } from '../../components/states';
-import { Status } from '../../components/status';
+import { Enabled, Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { AlertRuleKind, AlertsQuery, AlertSetupQuery } from '../../gql/graphql';
+import { formatDuration, plural } from '../../lib/format';
 import { ChannelForm } from './channel-form';
+import classes from './alerts.module.css';
 import { RuleForm } from './rule-form';
 
 const AlertsDocument = graphql(`
@@ -50,11 +52,11 @@ export function ruleSentence(rule: RuleRow, setup: Setup): string {
   const destination = setup.destinations.find(({ id }) => id === rule.destinationId)?.name;
   const to = destination ? ` to ${destination}` : '';
   switch (rule.kind) {
-    case 'FAILED_LEADS': return `More than ${rule.threshold} leads${to} wait for a person`;
-    case 'SUCCESS_RATE': return `Below ${rule.threshold} % of the leads${to} of the last ${rule.windowMinutes ?? 0} minutes are delivered`;
+    case 'FAILED_LEADS': return `More than ${plural(rule.threshold, 'lead')}${to} ${rule.threshold === 1 ? 'waits' : 'wait'} for a person`;
+    case 'SUCCESS_RATE': return `Below ${rule.threshold} % of the leads${to} of the last ${formatDuration((rule.windowMinutes ?? 0) * 60_000)} are delivered`;
     case 'DESTINATION_HELD': return destination ? `${destination} is held` : 'A destination is held';
-    case 'RECONCILIATION': return `A reconciliation finds more than ${rule.threshold} differences`;
-    case 'SILENT_SOURCE': return `${setup.sources.find(({ id }) => id === rule.sourceId)?.name ?? 'A source'} sends nothing for ${rule.threshold} hours`;
+    case 'RECONCILIATION': return `A reconciliation finds more than ${plural(rule.threshold, 'difference')}`;
+    case 'SILENT_SOURCE': return `${setup.sources.find(({ id }) => id === rule.sourceId)?.name ?? 'A source'} sends nothing for ${plural(rule.threshold, 'hour')}`;
   }
 }
 
@@ -64,7 +66,7 @@ function Told({ row }: { row: AlertRow }) {
     <Group gap={6}>
       {row.notices.map((notice) => (
         <span key={notice.channel} title={notice.error ?? undefined}>
-          <Status label={notice.channel} tone={notice.state === 'SENT' ? 'good' : notice.state === 'FAILED' ? 'bad' : 'busy'} />
+          <Status label={`${notice.channel}${notice.state === 'FAILED' ? ': not reached' : notice.state === 'SENT' ? '' : ': on its way'}`} tone={notice.state === 'SENT' ? 'good' : notice.state === 'FAILED' ? 'bad' : 'busy'} />
         </span>
       ))}
     </Group>
@@ -74,19 +76,19 @@ function Told({ row }: { row: AlertRow }) {
 const alertColumns: readonly Column<AlertRow>[] = [
   {
     key: 'title', header: 'Alert',
-    cell: (row) => <div><Text component="span" fw={600}>{row.title}</Text><Text size="sm" c="dimmed" style={{ whiteSpace: 'pre-line' }}>{row.detail}</Text></div>,
+    cell: (row) => <div><Text component="span" fw={600}>{row.title}</Text><Text size="sm" c="dimmed" className={classes.detail}>{row.detail}</Text></div>,
   },
-  { key: 'state', header: 'State', card: 'corner', cell: (row) => <Status label={row.clearedAt ? 'Cleared' : 'Holds'} tone={row.clearedAt ? 'calm' : 'bad'} /> },
+  { key: 'state', header: 'State', card: 'corner', cell: (row) => <Status label={row.clearedAt ? 'Cleared' : 'Open'} tone={row.clearedAt ? 'calm' : 'bad'} /> },
   { key: 'told', header: 'Told', from: 'medium', cell: (row) => <Told row={row} /> },
   { key: 'raised', header: 'Since', align: 'end', cell: (row) => <Time at={row.raisedAt} /> },
-  { key: 'cleared', header: 'Cleared', align: 'end', from: 'wide', cell: (row) => <Time at={row.clearedAt} /> },
+  { key: 'cleared', header: 'Cleared', align: 'end', from: 'wide', cell: (row) => row.clearedAt && <Time at={row.clearedAt} /> },
 ];
 
 export function AlertsPage() {
-  const admin = useIsAdmin();
+  const writes = useMay('alerts:write');
   const [openOnly, setOpenOnly] = useState(true);
   const [{ data, error, fetching }, again] = useQuery({ query: AlertsDocument, variables: { openOnly } });
-  const [{ data: setup, error: setupError }, setupAgain] = useQuery({ query: AlertSetupDocument, pause: !admin });
+  const [{ data: setup, error: setupError }, setupAgain] = useQuery({ query: AlertSetupDocument, pause: !writes });
   const [rule, setRule] = useState<RuleRow | 'new' | null>(null);
   const [channel, setChannel] = useState<ChannelRow | 'new' | null>(null);
   const [secret, setSecret] = useState<string | null>(null);
@@ -95,14 +97,14 @@ export function AlertsPage() {
   const ruleColumns: readonly Column<RuleRow>[] = [
     { key: 'name', header: 'Rule', cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { setRule(row); }}>{row.name}</button> },
     { key: 'says', header: 'An alert when', card: 'plain', cell: (row) => <span>{setup ? ruleSentence(row, setup) : ''}</span> },
-    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Status label={row.enabled ? 'Enabled' : 'Disabled'} tone={row.enabled ? 'good' : 'calm'} /> },
+    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Enabled on={row.enabled} /> },
   ];
   const channelColumns: readonly Column<ChannelRow>[] = [
     { key: 'name', header: 'Channel', cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { setChannel(row); }}>{row.name}</button> },
     { key: 'kind', header: 'Kind', card: 'plain', cell: (row) => <span>{row.kind === 'EMAIL' ? 'Mail' : 'Webhook'}</span> },
     { key: 'target', header: 'Reaches', card: 'plain', cell: (row) => <span className="mono">{row.target}</span> },
     { key: 'daily', header: 'Daily summary', cell: (row) => (row.dailySummary ? 'Yes' : <span className="quiet">No</span>) },
-    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Status label={row.enabled ? 'Enabled' : 'Disabled'} tone={row.enabled ? 'good' : 'calm'} /> },
+    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Enabled on={row.enabled} /> },
   ];
 
   return (
@@ -110,19 +112,19 @@ export function AlertsPage() {
       <PageHeader title="Alerts" lead="What a person should know of. Each condition is told once, until it clears.">
         <SegmentedControl
           aria-label="Which alerts" value={openOnly ? 'open' : 'all'} onChange={(value) => { setOpenOnly(value === 'open'); }}
-          data={[{ value: 'open', label: 'Holding' }, { value: 'all', label: 'All' }]}
+          data={[{ value: 'open', label: 'Open' }, { value: 'all', label: 'All' }]}
         />
       </PageHeader>
       <Panel flush>
         {error && !data ? <ErrorState error={error} onRetry={reload} /> : (
           <DataTable
             caption="Alerts, newest first" columns={alertColumns} rows={fetching && !data ? undefined : data?.alerts} rowKey={({ id }) => id}
-            empty={<EmptyState icon={IconBellCheck} title={openOnly ? 'Nothing is wrong' : 'There was no alert yet'} detail={admin ? 'Rules below say what is watched, channels who is told.' : 'An administrator says what is watched and who is told.'} />}
+            empty={<EmptyState icon={IconBellCheck} title={openOnly ? 'Nothing is wrong' : 'There was no alert yet'} detail={writes ? 'Rules below say what is watched, channels who is told.' : 'An administrator says what is watched and who is told.'} />}
           />
         )}
       </Panel>
-      {admin && setupError && !setup && <Panel><ErrorState error={setupError} onRetry={reload} /></Panel>}
-      {admin && setup && (
+      {writes && setupError && !setup && <Panel><ErrorState error={setupError} onRetry={reload} /></Panel>}
+      {writes && setup && (
         <>
           <Panel
             title="Rules" detail="Measured every minute." flush

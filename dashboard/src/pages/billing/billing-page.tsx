@@ -6,7 +6,7 @@ import { useMutation, useQuery } from 'urql';
 import { useMay, useViewer } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
@@ -120,14 +120,8 @@ function AddPartner({ onClose, onDone }: { onClose: () => void; onDone: () => vo
       return;
     }
     setProblem(null);
-    const answer = await create({ input: { slug: slug.trim(), name: name.trim() || null, email: email.trim(), ratePlan: plan, closesItself } });
-    if (answer.error) notifyError(answer.error);
-    const payload = answer.data?.createPartner;
+    const payload = succeeded(await create({ input: { slug: slug.trim(), name: name.trim() || null, email: email.trim(), ratePlan: plan, closesItself } }), (data) => data.createPartner, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`The partner ${payload.partner?.name ?? slug} can be billed.`);
     onDone();
     onClose();

@@ -6,7 +6,7 @@ import { useMay } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { JsonEditor, jsonProblem } from '../../components/json-editor';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, notifyError, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
@@ -139,16 +139,10 @@ function EditPlan({ plan, readOnly, onDone, onClose }: EditProps) {
     if (jsonProblem(text)) return;
     const content = JSON.parse(text) as unknown;
     setProblem(null);
-    const answer = plan
-      ? await add({ input: { ratePlan: plan.id, effectiveFrom: from, spec: content } })
-      : await create({ input: { slug: slug.trim(), name: name.trim() || null, effectiveFrom: from, spec: content } });
-    if (answer.error) notifyError(answer.error);
-    const payload = answer.data && ('addRatePlanVersion' in answer.data ? answer.data.addRatePlanVersion : answer.data.createRatePlan);
+    const payload = plan
+      ? succeeded(await add({ input: { ratePlan: plan.id, effectiveFrom: from, spec: content } }), (data) => data.addRatePlanVersion, setProblem)
+      : succeeded(await create({ input: { slug: slug.trim(), name: name.trim() || null, effectiveFrom: from, spec: content } }), (data) => data.createRatePlan, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(plan ? 'The new version is in force from its day on.' : 'The rate plan is ready.');
     onDone();
     onClose();

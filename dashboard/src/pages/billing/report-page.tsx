@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay } from '../../app/session';
+import { useActorName } from '../../components/actor';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Facts, Panel, panelClasses } from '../../components/panel';
@@ -85,11 +86,12 @@ function OneReport({ id }: { id: string }) {
 }
 
 function About({ report }: { report: Report }) {
+  const actorName = useActorName();
   return (
     <Panel title="About this report">
       <Facts entries={[
         { label: 'Closed', value: <Time at={report.closedAt} /> },
-        { label: 'By', value: report.closedBy },
+        { label: 'By', value: actorName(report.closedBy) },
         { label: 'Days of', value: report.timeZone },
         { label: 'Lines', value: formatCount(report.lineCount) },
         { label: 'Issued again because', value: report.reason },
@@ -103,7 +105,7 @@ function About({ report }: { report: Report }) {
           <h3>Fetched</h3>
           <ul className={classes.files}>
             {report.downloads.slice(0, 8).map(({ at, format, actor }) => (
-              <li key={`${at} ${format} ${actor}`}><Time at={at} /> <span>{format}</span> <span className={classes.hash}>{actor}</span></li>
+              <li key={`${at} ${format} ${actor}`}><Time at={at} /> <span>{format}</span> <span className="quiet">{actorName(actor)}</span></li>
             ))}
           </ul>
         </>
@@ -153,7 +155,7 @@ function Files({ report, admin, onChange }: { report: Report; admin: boolean; on
             {valid.map(({ id, format, expiresAt }) => (
               <li key={id}>
                 <span>{format}, until <Time at={expiresAt} /></span>
-                {admin && <Button variant="subtle" color="red.8" size="compact-xs" onClick={() => void end(id)}>Revoke</Button>}
+                {admin && <Button variant="subtle" color="red" size="compact-xs" onClick={() => void end(id)}>Revoke</Button>}
               </li>
             ))}
           </ul>

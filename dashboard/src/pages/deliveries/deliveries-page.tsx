@@ -4,6 +4,7 @@ import { IconRefresh, IconSend } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
+import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { isRetryable, useRetryDelivery } from '../../components/delivery-card';
@@ -61,31 +62,32 @@ function OpenDelivery({ row }: { row: Row }) {
   );
 }
 
-interface Selection {
+interface Choice {
   has: (id: string) => boolean;
   toggle: (id: string) => void;
 }
 
-function columnsWith(retry: (row: Row) => void, selection: Selection): readonly Column<Row>[] {
+/** Choosing and retrying have their columns only where a shown row can be retried. */
+function columnsWith(retry: (row: Row) => void, choice: Choice | null): readonly Column<Row>[] {
   return [
+    ...(choice ? [{
+      key: 'choose', header: 'Choose', card: 'before' as const,
+      cell: (row: Row) => isRetryable(row.state) && (
+        <Checkbox className={tableClasses.above} aria-label={`Choose the delivery of ${formatName(row.lead)} to ${row.destination.name}`} checked={choice.has(row.id)} onChange={() => { choice.toggle(row.id); }} />
+      ),
+    }] : []),
     { key: 'lead', header: 'Lead', cell: (row) => <OpenDelivery row={row} /> },
     { key: 'destination', header: 'Destination', card: 'plain', cell: (row) => <span>{row.destination.name}</span> },
     { key: 'state', header: 'State', card: 'corner', cell: (row) => <Status {...deliveryStates[row.state]} /> },
     { key: 'reason', header: 'Reason', from: 'medium', card: 'plain', cell: (row) => <span className={classes.reason}>{row.reason}</span> },
     { key: 'attempts', header: 'Attempts', align: 'end', cell: (row) => formatCount(row.attemptCount) },
     { key: 'created', header: 'Created', align: 'end', from: 'wide', card: 'plain', cell: (row) => <Time at={row.createdAt} /> },
-    {
-      key: 'select', header: 'Selected', card: 'plain',
-      cell: (row) => isRetryable(row.state)
-        ? <Checkbox className={tableClasses.above} aria-label={`Select the delivery of ${formatName(row.lead)} to ${row.destination.name}`} checked={selection.has(row.id)} onChange={() => { selection.toggle(row.id); }} />
-        : <span />,
-    },
-    {
-      key: 'retry', header: 'Action', align: 'end', card: 'plain',
-      cell: (row) => isRetryable(row.state)
-        ? <Button size="compact-sm" variant="default" className={tableClasses.above} aria-label={`Retry the delivery of ${formatName(row.lead)} to ${row.destination.name}`} onClick={() => { retry(row); }}>Retry</Button>
-        : <span />,
-    },
+    ...(choice ? [{
+      key: 'retry', header: 'Action', align: 'end' as const, card: 'plain' as const,
+      cell: (row: Row) => isRetryable(row.state) && (
+        <Button size="compact-sm" variant="default" className={tableClasses.above} aria-label={`Retry the delivery of ${formatName(row.lead)} to ${row.destination.name}`} onClick={() => { retry(row); }}>Retry</Button>
+      ),
+    }] : []),
   ];
 }
 
@@ -105,11 +107,15 @@ export function DeliveriesPage() {
   });
   const [{ data: destinationData }] = useQuery({ query: DeliveryDestinationsDocument });
   const { retry } = useRetryDelivery();
-  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const columns = columnsWith((row) => { void retry(row.id); }, {
-    has: (id) => selected.has(id),
-    toggle: (id) => { setSelected((former) => (former.has(id) ? new Set([...former].filter((one) => one !== id)) : new Set([...former, id]))); },
-  });
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const retries = useMay('deliveries:retry');
+  const writes = useMay('deliveries:write');
+  const choice = {
+    has: (id: string) => chosen.has(id),
+    toggle: (id: string) => { setChosen((former) => (former.has(id) ? new Set([...former].filter((one) => one !== id)) : new Set([...former, id]))); },
+  };
+  const choosable = retries && (data?.deliveries.nodes.some(({ state }) => isRetryable(state)) ?? false);
+  const columns = columnsWith((row) => { void retry(row.id); }, choosable ? choice : null);
   const active = destinations !== '' || states !== '' || httpStatus !== '';
   const all = destinationData?.destinations ?? [];
   const oneDestination = list('destination').length === 1 ? list('destination')[0] : undefined;
@@ -118,12 +124,12 @@ export function DeliveriesPage() {
   return (
     <>
       <PageHeader title="Deliveries" lead="Every hand-over of a lead to a destination, with each attempt on record.">
-        {selected.size > 0 && <RetrySelected ids={[...selected]} onDone={() => { setSelected(new Set()); reload(); }} />}
-        <RetryAll
+        {chosen.size > 0 && <RetryChosen ids={[...chosen]} onDone={() => { setChosen(new Set()); reload(); }} />}
+        {writes && <RetryAll
           destination={all.find(({ id }) => id === oneDestination)}
           count={all.filter(({ id }) => !oneDestination || id === oneDestination).reduce((sum, { failed, held }) => sum + failed + held, 0)}
           onDone={reload}
-        />
+        />}
         <SegmentedControl
           aria-label="Span of the figures" value={span} onChange={(value) => { setSpan(value as Span); }}
           data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
@@ -158,7 +164,7 @@ export function DeliveriesPage() {
   );
 }
 
-function RetrySelected({ ids, onDone }: { ids: readonly string[]; onDone: () => void }) {
+function RetryChosen({ ids, onDone }: { ids: readonly string[]; onDone: () => void }) {
   const [{ fetching }, retry] = useMutation(RetryDeliveriesDocument);
   async function send() {
     const { data, error } = await retry({ ids: [...ids] });
@@ -167,7 +173,7 @@ function RetrySelected({ ids, onDone }: { ids: readonly string[]; onDone: () => 
     notifyDone(`${plural(data.retryDeliveries.retried, 'delivery', 'deliveries')} on the way again.`);
     onDone();
   }
-  return <Button loading={fetching} leftSection={<IconRefresh size={16} aria-hidden="true" />} onClick={send}>Retry {plural(ids.length, 'selected', 'selected')}</Button>;
+  return <Button loading={fetching} leftSection={<IconRefresh size={16} aria-hidden="true" />} onClick={send}>Retry {plural(ids.length, 'delivery', 'deliveries')}</Button>;
 }
 
 function RetryAll({ destination, count, onDone }: { destination: { id: string; name: string } | undefined; count: number; onDone: () => void }) {

@@ -2,7 +2,7 @@ import { PasswordInput, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useMutation } from 'urql';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { DestinationKind } from '../../gql/graphql';
 import { destinationKinds } from './destinations-page';
@@ -57,19 +57,13 @@ function Form({ opened, onClose, onSecret }: Props) {
 
   async function submit() {
     setProblem(null);
-    const { data, error } = await create({
+    const payload = succeeded(await create({
       input: {
         slug: slug.trim(), name: name.trim() || null, kind, url: url.trim(), firstNameFallback: fallback.trim() || null,
         credentials: credentialNames[kind].map((secretName) => ({ name: secretName, value: secrets[secretName] ?? '' })),
       },
-    });
-    if (error) notifyError(error);
-    const payload = data?.createDestination;
+    }), (data) => data.createDestination, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`The destination ${payload.destination?.name ?? slug} is ready.`);
     onClose();
     if (payload.signingSecret) onSecret(payload.signingSecret);

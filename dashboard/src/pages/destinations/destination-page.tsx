@@ -4,7 +4,7 @@ import { IconEdit, IconHandStop, IconKey, IconPlayerPlay, IconPlugConnectedX, Ic
 import { useState } from 'react';
 import { useNavigate, useParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
@@ -66,7 +66,7 @@ export function DestinationPage() {
 }
 
 function Content({ destination, onChange }: { destination: DestinationDetail; onChange: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('destinations:write');
   const navigate = useNavigate();
   const [span, setSpan] = useState<Span>('week');
   const [editing, edit] = useDisclosure(false);
@@ -77,15 +77,15 @@ function Content({ destination, onChange }: { destination: DestinationDetail; on
         title={destination.name} back={{ to: '/destinations', label: 'Destinations' }} badge={<Flow {...destination} />}
         lead={<>{destinationKinds[destination.kind]} at <span className="mono">{destination.urlMasked}</span></>}
       >
-        {admin && destination.kind === 'WEBHOOK' && <Rotate destination={destination} onSecret={setSecret} />}
-        {admin && destination.breaker !== 'HELD' && <Hold destination={destination} />}
-        <Button variant="default" leftSection={<IconEdit size={16} aria-hidden="true" />} onClick={edit.open}>{admin ? 'Edit' : 'Settings'}</Button>
+        {writes && destination.kind === 'WEBHOOK' && <Rotate destination={destination} onSecret={setSecret} />}
+        {writes && destination.breaker !== 'HELD' && <Hold destination={destination} />}
+        <Button variant="default" leftSection={<IconEdit size={16} aria-hidden="true" />} onClick={edit.open}>{writes ? 'Edit' : 'Settings'}</Button>
         <SegmentedControl
           aria-label="Span of the figures" value={span} onChange={(value) => { setSpan(value as Span); }}
           data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
         />
       </PageHeader>
-      <Closed destination={destination} admin={admin} onChange={onChange} />
+      <Closed destination={destination} writes={writes} onChange={onChange} />
       <Statistics span={span} destination={destination.id} state="" httpStatus="" onState={(state) => { void navigate(`/deliveries?destination=${destination.id}&state=${state ?? ''}`); }} />
       <div className={panelClasses.halves}>
         <Panel title="What it is">
@@ -121,7 +121,7 @@ function afterUnknown({ settings, kindProfile }: DestinationDetail): string {
 }
 
 /** Why leads do not flow, and the way out. */
-function Closed({ destination, admin, onChange }: { destination: DestinationDetail; admin: boolean; onChange: () => void }) {
+function Closed({ destination, writes, onChange }: { destination: DestinationDetail; writes: boolean; onChange: () => void }) {
   const [{ fetching }, resume] = useMutation(ResumeDestinationDocument);
   if (destination.breaker === 'CLOSED') return null;
   const held = destination.breaker === 'HELD';
@@ -142,7 +142,7 @@ function Closed({ destination, admin, onChange }: { destination: DestinationDeta
         {plural(destination.pending, 'lead')} waiting; none is lost.{' '}
         {!held && destination.probeAt && <>It is tried again <Time at={destination.probeAt} />, and everything follows by itself.</>}
       </Text>
-      {admin && (
+      {writes && (
         <Group mt="sm">
           <Button size="sm" loading={fetching} leftSection={<IconPlayerPlay size={16} aria-hidden="true" />} onClick={release}>
             {held ? 'Resume and retry all' : 'Try all now'}

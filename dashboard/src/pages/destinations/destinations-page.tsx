@@ -3,7 +3,7 @@ import { IconPlus, IconTarget } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
@@ -54,20 +54,20 @@ const columns: readonly Column<DestinationRow>[] = [
 ];
 
 export function DestinationsPage() {
-  const admin = useIsAdmin();
+  const writes = useMay('destinations:write');
   const [{ data, error }, again] = useQuery({ query: DestinationsDocument });
   const [creating, setCreating] = useState(false);
   const [secret, setSecret] = useState<string | null>(null);
   return (
     <>
       <PageHeader title="Destinations" lead="Where leads go. Each accepted lead is handed to every enabled destination.">
-        {admin && <Button leftSection={<IconPlus size={16} aria-hidden="true" />} onClick={() => { setCreating(true); }}>New destination</Button>}
+        {writes && <Button leftSection={<IconPlus size={16} aria-hidden="true" />} onClick={() => { setCreating(true); }}>New destination</Button>}
       </PageHeader>
       <Panel flush>
         {error && !data ? <ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /> : (
           <DataTable
             caption="Destinations" columns={columns} rows={data?.destinations} rowKey={({ id }) => id}
-            empty={<EmptyState icon={IconTarget} title="No destination yet" detail={admin ? 'Leads are kept until there is one to hand them to.' : 'An administrator adds them.'} />}
+            empty={<EmptyState icon={IconTarget} title="No destination yet" detail={writes ? 'Leads are kept until there is one to hand them to.' : 'An administrator adds them.'} />}
           />
         )}
       </Panel>

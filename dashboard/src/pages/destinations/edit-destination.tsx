@@ -1,10 +1,10 @@
 import { PasswordInput, Switch, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useMutation } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
 import { JsonEditor, jsonProblem } from '../../components/json-editor';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import { secretLabel } from './create-destination';
 import type { DestinationDetail } from './destination-page';
@@ -19,7 +19,7 @@ const UpdateDestinationDocument = graphql(`
 `);
 
 export function EditDestination({ destination, onClose }: { destination: DestinationDetail; onClose: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('destinations:write');
   const [name, setName] = useState(destination.name);
   const [enabled, setEnabled] = useState(destination.enabled);
   const [url, setUrl] = useState('');
@@ -33,7 +33,7 @@ export function EditDestination({ destination, onClose }: { destination: Destina
     if (jsonProblem(settings)) return;
     setProblem(null);
     const cleared = fallback.trim() === '';
-    const { data, error } = await update({
+    const answer = await update({
       input: {
         id: destination.id, name: name.trim(), enabled, url: url.trim() || null,
         firstNameFallback: cleared ? null : fallback.trim(), clearFirstNameFallback: cleared,
@@ -41,33 +41,28 @@ export function EditDestination({ destination, onClose }: { destination: Destina
         credentials: Object.entries(secrets).filter(([, value]) => value.trim() !== '').map(([secretName, value]) => ({ name: secretName, value })),
       },
     });
-    if (error) notifyError(error);
-    const payload = data?.updateDestination;
+    const payload = succeeded(answer, (data) => data.updateDestination, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`${name} was saved.`);
     onClose();
   }
 
   return (
-    <FormDrawer opened title={destination.name} action="Save" readOnly={!admin} busy={fetching} onSubmit={submit} onClose={onClose}>
+    <FormDrawer opened title={destination.name} action="Save" readOnly={!writes} busy={fetching} onSubmit={submit} onClose={onClose}>
       <OtherMessage error={problem} fields={['name', 'url', 'firstNameFallback', 'settings', 'credentials']} />
-      <TextInput label="Name" value={name} readOnly={!admin} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
-      <Switch label="Enabled" description="Leads for a disabled destination wait." checked={enabled} disabled={!admin} onChange={(event) => { setEnabled(event.currentTarget.checked); }} />
-      {admin && (
+      <TextInput label="Name" value={name} readOnly={!writes} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
+      <Switch label="Enabled" description="Leads for a disabled destination wait." checked={enabled} disabled={!writes} onChange={(event) => { setEnabled(event.currentTarget.checked); }} />
+      {writes && (
         <TextInput
           label="New address" description="Left empty, the present one stays." type="url" spellCheck={false} autoComplete="off"
           value={url} onChange={(event) => { setUrl(event.currentTarget.value); }} error={messageFor(problem, 'url')}
         />
       )}
       <TextInput
-        label="First name when it is missing" description="Left empty, a lead without a first name is held." value={fallback} readOnly={!admin}
+        label="First name when it is missing" description="Left empty, a lead without a first name is held." value={fallback} readOnly={!writes}
         onChange={(event) => { setFallback(event.currentTarget.value); }} error={messageFor(problem, 'firstNameFallback')}
       />
-      {admin && destination.credentialNames.map((secretName) => (
+      {writes && destination.credentialNames.map((secretName) => (
         <PasswordInput
           key={secretName} label={`New ${secretLabel(secretName).toLowerCase()}`} description="Left empty, the present one stays." autoComplete="off"
           value={secrets[secretName] ?? ''} error={messageFor(problem, 'credentials')}
@@ -75,7 +70,7 @@ export function EditDestination({ destination, onClose }: { destination: Destina
         />
       ))}
       <JsonEditor
-        label="Settings" description="What differs from the profile of its kind: template, answers, limits, lookup, rules of rejection" readOnly={!admin}
+        label="Settings" description="What differs from the profile of its kind: template, answers, limits, lookup, rules of rejection" readOnly={!writes}
         value={settings} serverError={messageFor(problem, 'settings')} onChange={(text) => { setSettings(text); setProblem(null); }}
       />
     </FormDrawer>

@@ -108,7 +108,7 @@ export function FailedPage() {
 
   const columns: readonly Column<Row>[] = [
     ...(resolved ? [] : [{
-      key: 'choose', header: 'Choose', card: 'corner' as const,
+      key: 'choose', header: 'Choose', card: 'before' as const,
       cell: (row: Row) => <Checkbox className={tableClasses.above} aria-label={`Choose ${nameOf(row)}`} checked={chosen.has(row.id)} onChange={(event) => { choose(row.id, event.currentTarget.checked); }} />,
     }]),
     { key: 'lead', header: 'Lead', cell: (row) => <Link to={`/leads/${row.leadId}`} className={tableClasses.rowLink}>{nameOf(row)}</Link> },

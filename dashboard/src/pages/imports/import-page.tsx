@@ -5,6 +5,7 @@ import { useEffect, useRef } from 'react';
 import { Link, useParams } from 'react-router';
 import { useMutation } from 'urql';
 import { MissingPage } from '../../app/fallback-pages';
+import { useMay } from '../../app/session';
 import { announce } from '../../components/announce';
 import { Confirm } from '../../components/confirm';
 import { OutcomeBar, OutcomeTable } from '../../components/counts-bar';
@@ -30,6 +31,7 @@ const CancelImportDocument = graphql(`
 export function ImportPage() {
   const { id = '' } = useParams();
   const { latest, error, fetching, running, again } = useImport(id);
+  const cancels = useMay('imports:write');
   const state = latest?.state;
   const former = useRef(state);
   useEffect(() => {
@@ -50,7 +52,7 @@ export function ImportPage() {
         title={latest.fileName} tab="Import" back={back} badge={<Status {...importStates[latest.state]} />}
         lead={<>For {latest.source.name}, uploaded <Time at={latest.createdAt} /></>}
       >
-        {running && <CancelImport id={id} />}
+        {running && cancels && <CancelImport id={id} />}
         {latest.rejected > 0 && (
           <Button component="a" href={`/imports/${id}/failed.csv`} download variant="default" leftSection={<IconDownload size={16} aria-hidden="true" />}>
             Download refused records
@@ -97,7 +99,7 @@ function Outcome({ latest, running }: { latest: ImportProgressFragment; running:
         <Facts
           entries={[
             { label: 'File size', value: formatBytes(latest.fileBytes) },
-            { label: 'Format', value: latest.format },
+            { label: 'Format', value: latest.format && (formats[latest.format] ?? latest.format) },
             { label: 'Encoding', value: latest.encoding },
             { label: 'Finished', value: latest.finishedAt ? <Time at={latest.finishedAt} /> : null },
             { label: 'Took', value: took === null ? null : formatDuration(took) },
@@ -108,6 +110,9 @@ function Outcome({ latest, running }: { latest: ImportProgressFragment; running:
     </Panel>
   );
 }
+
+/** Formats of files as people call them. */
+const formats: Readonly<Record<string, string>> = { csv: 'CSV', json_array: 'JSON', json_object: 'JSON', ndjson: 'NDJSON' };
 
 function CancelImport({ id }: { id: string }) {
   const [asking, { open, close }] = useDisclosure(false);

@@ -2,14 +2,15 @@ import {
   IconAlertTriangle, IconArrowBackUp, IconBan, IconBolt, IconCalendar, IconCheck, IconClock, IconCopy, IconDownload, IconEdit,
   IconHandStop, IconHelpCircle, IconMoodEmpty, IconPencilCheck, IconPhone, IconSend, IconStar, IconTrophy, IconUrgent, IconX, type Icon,
 } from '@tabler/icons-react';
-import type { Tone } from '../../components/status';
+import { useActorName } from '../../components/actor';
+import type { Look } from '../../components/status';
 import { Time } from '../../components/time';
 import type { LeadEventKind, LeadQuery } from '../../gql/graphql';
 import classes from './lead.module.css';
 
 type Event = NonNullable<LeadQuery['lead']>['events'][number];
 
-const kinds: Readonly<Record<LeadEventKind, { label: string; tone: Tone; icon: Icon }>> = {
+const kinds: Readonly<Record<LeadEventKind, Look & { icon: Icon }>> = {
   RECEIVED: { label: 'Received', tone: 'busy', icon: IconDownload },
   UPDATED: { label: 'Updated by its source', tone: 'busy', icon: IconEdit },
   DUPLICATE: { label: 'Sent again', tone: 'soft', icon: IconCopy },
@@ -40,6 +41,7 @@ const kinds: Readonly<Record<LeadEventKind, { label: string; tone: Tone; icon: I
 };
 
 export function Journey({ events }: { events: readonly Event[] }) {
+  const nameOf = useActorName();
   return (
     <ol className={classes.journey}>
       {events.map((event) => {
@@ -49,8 +51,8 @@ export function Journey({ events }: { events: readonly Event[] }) {
             <span className={classes.dot} data-tone={tone}><KindIcon size={14} stroke={2} aria-hidden="true" /></span>
             <div>
               <div className={classes.kind}>{label}</div>
-              {event.summary && <div>{event.summary}</div>}
-              <div className={classes.when}><Time at={event.at} />{event.actor && ` · ${event.actor}`}</div>
+              {event.summary && event.summary !== label && <div>{event.summary}</div>}
+              <div className={classes.when}><Time at={event.at} />{event.actor && ` · ${nameOf(event.actor)}`}</div>
             </div>
           </li>
         );

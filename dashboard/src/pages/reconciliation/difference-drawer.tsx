@@ -2,7 +2,8 @@ import { Button, Drawer, Text, TextInput, Title } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin, useViewer } from '../../app/session';
+import { useMay, useViewer } from '../../app/session';
+import { useActorName } from '../../components/actor';
 import { notifyDone, succeeded } from '../../components/notify';
 import { Facts } from '../../components/panel';
 import { Status } from '../../components/status';
@@ -10,6 +11,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DifferenceDecision } from '../../gql/graphql';
 import { fieldLabel } from '../../lib/fields';
+import { formatPhone, humanise } from '../../lib/format';
 import { nameOf, type DifferenceRow } from './differences';
 import classes from './reconciliation.module.css';
 import { ResendDocument } from './repair';
@@ -37,6 +39,14 @@ function values(side: unknown): ReadonlyMap<string, string> {
   return new Map(Object.entries(side as Record<string, unknown>).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
 }
 
+/** A value as people read it: times in the tenant's zone, states without their underscores. */
+function Said({ name, value }: { name: string; value: string | undefined }) {
+  if (value === undefined) return <span className="quiet">–</span>;
+  if (name.endsWith('_at') && !Number.isNaN(Date.parse(value))) return <Time at={value} />;
+  if (name === 'phone') return formatPhone(value);
+  return name === 'status' || name === 'delivery_state' ? humanise(value) : value;
+}
+
 function Sides({ row }: { row: DifferenceRow }) {
   const [ours, theirs] = [values(row.ours), values(row.theirs)];
   const differing = new Set(row.fields.map(({ field }) => field));
@@ -49,8 +59,8 @@ function Sides({ row }: { row: DifferenceRow }) {
         {names.map((name) => (
           <tr key={name} data-differs={differing.has(name)}>
             <th scope="row">{labels[name] ?? fieldLabel(name)}{differing.has(name) && <span className="visually-hidden"> (differs)</span>}</th>
-            <td>{ours.get(name) ?? <span className="quiet">–</span>}</td>
-            <td>{theirs.get(name) ?? <span className="quiet">–</span>}</td>
+            <td><Said name={name} value={ours.get(name)} /></td>
+            <td><Said name={name} value={theirs.get(name)} /></td>
           </tr>
         ))}
       </tbody>
@@ -59,8 +69,9 @@ function Sides({ row }: { row: DifferenceRow }) {
 }
 
 export function DifferenceDrawer({ row, onClose, onChange }: { row: DifferenceRow; onClose: () => void; onChange: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('reconciliation:write');
   const viewer = useViewer();
+  const actorName = useActorName();
   const [text, setText] = useState('');
   const [{ data }, ask] = useQuery({ query: HistoryDocument, variables: { id: row.id } });
   const [{ fetching }, decide] = useMutation(DecideDocument);
@@ -103,7 +114,7 @@ export function DifferenceDrawer({ row, onClose, onChange }: { row: DifferenceRo
           <TextInput label="Reason or note" description="Needed to accept or resolve; it stands in the history." value={text} maxLength={500} onChange={(event) => { setText(event.currentTarget.value); }} />
         )}
         <div className={classes.actions}>
-          {open && row.kind === 'MISSING' && admin && <Button loading={sending} onClick={send}>Send again</Button>}
+          {open && row.kind === 'MISSING' && writes && <Button loading={sending} onClick={send}>Send again</Button>}
           {open && row.kind === 'UNCONFIRMED' && <Button loading={fetching} onClick={() => say('CONFIRM', 'It is called delivered now.')}>It is there: confirm</Button>}
           {open && <Button variant="default" disabled={text.trim() === ''} loading={fetching} onClick={() => say('ACCEPT', 'The difference may stay.', text)}>Accept</Button>}
           {open && <Button variant="default" disabled={text.trim() === ''} loading={fetching} onClick={() => say('RESOLVE', 'It is resolved.', text)}>Resolved by hand</Button>}
@@ -115,7 +126,7 @@ export function DifferenceDrawer({ row, onClose, onChange }: { row: DifferenceRo
           <ol className={classes.steps}>
             {(data?.differenceHistory ?? []).map((step) => (
               <li key={`${step.at} ${step.state} ${step.note ?? ''}`}>
-                <Time at={step.at} /> – <strong>{differenceStates[step.state].label}</strong>{step.note && `: ${step.note}`} <span className="quiet">by {step.actor}</span>
+                <Time at={step.at} /> – <strong>{differenceStates[step.state].label}</strong>{step.note && `: ${step.note}`} <span className="quiet">by {actorName(step.actor)}</span>
               </li>
             ))}
           </ol>

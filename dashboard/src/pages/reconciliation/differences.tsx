@@ -52,7 +52,7 @@ function columnsWith(open: (row: DifferenceRow) => void): readonly Column<Differ
   return [
     { key: 'name', header: 'Who', cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { open(row); }}>{nameOf(row)}</button> },
     { key: 'kind', header: 'Difference', card: 'plain', cell: (row) => <span>{differenceKinds[row.kind].label}</span> },
-    { key: 'detail', header: 'In', card: 'plain', cell: (row) => <Detail row={row} /> },
+    { key: 'detail', header: 'Differs in', card: 'plain', cell: (row) => <Detail row={row} /> },
     { key: 'external', header: 'Our id', from: 'wide', cell: (row) => <span className="mono">{said(row.ours, 'external_id') || said(row.theirs, 'external_id') || '–'}</span> },
     { key: 'remote', header: 'Their id', from: 'medium', cell: (row) => <span className="mono">{row.remoteId ?? '–'}</span> },
     { key: 'owner', header: 'Owner', from: 'wide', cell: (row) => row.owner ?? <span className="quiet">–</span> },

@@ -1,10 +1,10 @@
 import { NumberInput, PasswordInput, Select, Skeleton, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { JsonEditor } from '../../components/json-editor';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { ReconciliationPlanQuery } from '../../gql/graphql';
 import type { Destination } from './start-panel';
@@ -53,7 +53,7 @@ const hours = [
 ];
 
 function PlanForm({ plan, onClose, children }: { plan: Plan; onClose: () => void; children: React.ReactNode }) {
-  const admin = useIsAdmin();
+  const writes = useMay('reconciliation:write');
   const [mapping, setMapping] = useState(JSON.stringify(plan.mapping, null, 2));
   const [apiUrl, setApiUrl] = useState(plan.apiUrl ?? '');
   const [apiToken, setApiToken] = useState('');
@@ -71,43 +71,38 @@ function PlanForm({ plan, onClose, children }: { plan: Plan; onClose: () => void
       setProblem({ field: 'mapping', message: 'This is not JSON.' });
       return;
     }
-    const { data, error } = await change({
+    const answer = await change({
       input: {
         destinationId: plan.destinationId, mapping: read, apiUrl: apiUrl.trim() || null, apiToken: apiToken || null,
         nightlyHour: hour === '' ? null : Number(hour), autoResendMax: resendMax,
       },
     });
-    if (error) notifyError(error);
-    const payload = data?.changeReconciliationPlan;
+    const payload = succeeded(answer, (data) => data.changeReconciliationPlan, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone('The settings were saved.');
     onClose();
   }
 
   return (
-    <FormDrawer opened title="How it is compared" action="Save" readOnly={!admin} busy={fetching} onSubmit={submit} onClose={onClose}>
+    <FormDrawer opened title="How it is compared" action="Save" readOnly={!writes} busy={fetching} onSubmit={submit} onClose={onClose}>
       <OtherMessage error={problem} fields={['mapping', 'apiUrl', 'nightlyHour', 'autoResendMax']} />
       {children}
       <TextInput
         label="Address of its API" description="As in https://app.getbonzo.com/api/v3; left empty, lists come as files." type="url" spellCheck={false}
-        value={apiUrl} readOnly={!admin} onChange={(event) => { setApiUrl(event.currentTarget.value); }} error={messageFor(problem, 'apiUrl')}
+        value={apiUrl} readOnly={!writes} onChange={(event) => { setApiUrl(event.currentTarget.value); }} error={messageFor(problem, 'apiUrl')}
       />
       <PasswordInput
         label="Token of its API" description={plan.hasApiToken ? 'There is one; left empty, it stays.' : 'There is none yet.'} autoComplete="off"
-        value={apiToken} readOnly={!admin} onChange={(event) => { setApiToken(event.currentTarget.value); }}
+        value={apiToken} readOnly={!writes} onChange={(event) => { setApiToken(event.currentTarget.value); }}
       />
-      <Select label="When" data={hours} value={hour} allowDeselect={false} disabled={!admin} onChange={(value) => { setHour(value ?? ''); }} error={messageFor(problem, 'nightlyHour')} />
+      <Select label="When" data={hours} value={hour} allowDeselect={false} disabled={!writes} onChange={(value) => { setHour(value ?? ''); }} error={messageFor(problem, 'nightlyHour')} />
       <NumberInput
-        label="Missing leads that a run sends again by itself" description="0: a person decides." min={0} max={1_000_000} value={resendMax} readOnly={!admin}
+        label="Missing leads that a run sends again by itself" description="0: a person decides." min={0} max={1_000_000} value={resendMax} readOnly={!writes}
         onChange={(value) => { setResendMax(Number(value) || 0); }} error={messageFor(problem, 'autoResendMax')}
       />
       <JsonEditor
         label="How its list is read" description='As in {"columns": {"phone": "Tel"}, "our_sources": ["webhook"]}; usual names are found without it.'
-        value={mapping} onChange={setMapping} readOnly={!admin} serverError={messageFor(problem, 'mapping')}
+        value={mapping} onChange={setMapping} readOnly={!writes} serverError={messageFor(problem, 'mapping')}
       />
     </FormDrawer>
   );

@@ -92,7 +92,7 @@ function Outcome({ run }: { run: Run }) {
       </ul>
       <Facts
         entries={[
-          { label: 'Handed over since', value: run.since ? <Time at={run.since} /> : 'the beginning' },
+          { label: 'Handed over since', value: run.since ? <Time at={run.since} /> : 'The beginning' },
           { label: 'List of', value: <Time at={run.asOf} /> },
           { label: 'Two became one there (suspected)', value: formatCount(run.mergeSuspected) },
           { label: 'There before we sent it', value: formatCount(run.preExisting) },

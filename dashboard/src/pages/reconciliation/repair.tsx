@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconSearch, IconSend } from '@tabler/icons-react';
 import { useCallback, useEffect } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { notifyDone, succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
@@ -32,7 +32,7 @@ const ProveDocument = graphql(`
 
 /** Where the destination's differences stand, live while leads are on their way again. */
 export function Repair({ destinationId, onChange }: { destinationId: string; onChange: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('reconciliation:write');
   const [{ data }, ask] = useQuery({ query: StandingDocument, variables: { destinationId } });
   const again = useCallback(() => { ask({ requestPolicy: 'network-only' }); }, [ask]);
   const [asking, { open, close }] = useDisclosure(false);
@@ -71,7 +71,7 @@ export function Repair({ destinationId, onChange }: { destinationId: string; onC
   return (
     <Panel
       title="Repair" detail={`All differences of this destination: ${formatCount(settled)} of ${formatCount(total)} settled.`}
-      actions={admin && (
+      actions={writes && (
         <>
           {resending > 0 && (
             <Button variant="default" loading={proving} leftSection={<IconSearch size={16} aria-hidden="true" />} onClick={lookUp}>Look them up</Button>
@@ -83,10 +83,10 @@ export function Repair({ destinationId, onChange }: { destinationId: string; onC
       )}
     >
       <ul className={classes.tally} aria-label="Differences by state">
-        <li data-bad={standing.open > 0}><strong>{formatCount(standing.open)}</strong> open</li>
-        <li><strong>{formatCount(standing.resending)}</strong> sent again</li>
-        <li><strong>{formatCount(standing.resolved)}</strong> resolved</li>
-        <li><strong>{formatCount(standing.accepted)}</strong> accepted</li>
+        <li data-bad={standing.open > 0}><strong>{formatCount(standing.open)}</strong> Open</li>
+        <li><strong>{formatCount(standing.resending)}</strong> Sent again</li>
+        <li><strong>{formatCount(standing.resolved)}</strong> Resolved</li>
+        <li><strong>{formatCount(standing.accepted)}</strong> Accepted</li>
       </ul>
       <Progress value={(settled / total) * 100} animated={resending > 0} size="lg" aria-label="Part of the differences that is settled" />
       <Confirm opened={asking} onClose={close} onConfirm={sendAll} busy={sending} title="Send the missing leads again?" action="Send again">

@@ -3,7 +3,7 @@ import { IconAlertCircle, IconCloudSearch, IconFileUpload } from '@tabler/icons-
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
 import { graphql } from '../../gql';
@@ -39,7 +39,7 @@ function beginning(period: string): string | null {
 
 /** Begins a run, by a file or by their API. */
 export function StartPanel({ destinations }: { destinations: readonly Destination[] }) {
-  const admin = useIsAdmin();
+  const writes = useMay('reconciliation:write');
   const navigate = useNavigate();
   const [chosen, setChosen] = useState<string | null>(null);
   const [period, setPeriod] = useState('all');
@@ -50,7 +50,7 @@ export function StartPanel({ destinations }: { destinations: readonly Destinatio
   const [{ data }] = useQuery({ query: HasApiDocument, variables: { destinationId: destination?.id ?? '' }, pause: !destination });
   const plan = data?.reconciliationPlan;
   const api = Boolean(plan?.apiUrl) && plan?.hasApiToken === true;
-  if (!destination || !admin) return null;
+  if (!destination || !writes) return null;
 
   async function send(file: File | null) {
     if (!file || !destination) return;

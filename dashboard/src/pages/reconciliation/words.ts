@@ -1,10 +1,5 @@
-import type { Tone } from '../../components/status';
+import type { Look } from '../../components/status';
 import type { DifferenceKind, DifferenceState, ReconciliationState } from '../../gql/graphql';
-
-interface Look {
-  label: string;
-  tone: Tone;
-}
 
 export const runStates: Readonly<Record<ReconciliationState, Look>> = {
   RUNNING: { label: 'Running', tone: 'busy' },

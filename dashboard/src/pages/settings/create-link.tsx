@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { useMutation } from 'urql';
 import { useZone } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { LinkPage, Role } from '../../gql/graphql';
 import { roleOptions } from '../../lib/roles';
@@ -48,19 +48,14 @@ export function CreateLink({ onClose, onMade }: Props) {
 
   async function submit() {
     setProblem(null);
-    const { data, error } = await create({
+    const answer = await create({
       input: {
         name: name.trim(), page, roles: roles as Role[], expiresAt: lastDay === null ? null : startOfDay(dayAfter(lastDay), zone),
         filters: filters.map((filter) => ({ name: filter.name.trim(), value: filter.value.trim() })).filter((filter) => filter.name !== ''),
       },
     }, { additionalTypenames: ['ResourceLink'] });
-    if (error) notifyError(error);
-    const payload = data?.createResourceLink;
+    const payload = succeeded(answer, (data) => data.createResourceLink, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`The link ${payload.link?.name ?? name} is ready.`);
     onClose();
     if (payload.link) onMade(payload.link.id);

@@ -2,7 +2,7 @@ import { PasswordInput, Select, Switch, TagsInput, TextInput } from '@mantine/co
 import { useState } from 'react';
 import { useMutation } from 'urql';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { ProviderKind, Role } from '../../gql/graphql';
 import { joinRoles, roleOptions } from '../../lib/roles';
@@ -47,20 +47,14 @@ export function CreateProvider({ onClose, onMade }: Props) {
   async function submit() {
     setProblem(null);
     const url = (value: string) => (plain && value.trim() !== '' ? value.trim() : null);
-    const { data, error } = await create({
+    const payload = succeeded(await create({
       input: {
         slug: text.slug.trim(), name: text.name.trim(), kind, issuer: text.issuer.trim(), clientId: text.clientId.trim(), clientSecret: text.clientSecret || null,
         authorizationUrl: url(text.authorizationUrl), tokenUrl: url(text.tokenUrl), userinfoUrl: url(text.userinfoUrl),
         scopes: text.scopes.trim() || null, emailTrusted: plain && emailTrusted, joinDomains, joinRole,
       },
-    });
-    if (error) notifyError(error);
-    const payload = data?.createIdentityProvider;
+    }), (data) => data.createIdentityProvider, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`People can sign in with ${payload.provider?.name ?? text.name} now.`);
     onClose();
     if (payload.provider) onMade(payload.provider);

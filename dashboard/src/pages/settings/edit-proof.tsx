@@ -2,7 +2,7 @@ import { Button, Textarea, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useMutation } from 'urql';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { FrameProofKind } from '../../gql/graphql';
 import { crms } from './embedding-page';
@@ -29,14 +29,8 @@ export function EditProof({ kind, audience, taken, onClose }: Props) {
 
   async function save(newSecret: string | null) {
     setProblem(null);
-    const { data, error } = await set({ input: { kind, secret: newSecret, audience: account.trim() || null } });
-    if (error) notifyError(error);
-    const payload = data?.setFrameProof;
+    const payload = succeeded(await set({ input: { kind, secret: newSecret, audience: account.trim() || null } }), (data) => data.setFrameProof, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(newSecret === null ? `${words.name} vouches for nobody any more.` : `${words.name} vouches for its people now.`);
     onClose();
   }
@@ -52,7 +46,7 @@ export function EditProof({ kind, audience, taken, onClose }: Props) {
         label={words.account} description={kind === 'ZENDESK' ? 'As in https://acme.zendesk.com/api/v2/apps/installations/7.json' : 'Needed when the app serves other companies too: then only this account’s people are let in.'}
         required={kind === 'ZENDESK'} spellCheck={false} value={account} onChange={(event) => { setAccount(event.currentTarget.value); }} error={messageFor(problem, 'audience')}
       />
-      {taken && <div><Button variant="subtle" color="red.8" onClick={() => { void save(null); }}>Accept its word no more</Button></div>}
+      {taken && <div><Button variant="subtle" color="red" onClick={() => { void save(null); }}>Accept its word no more</Button></div>}
     </FormDrawer>
   );
 }

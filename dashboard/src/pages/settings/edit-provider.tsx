@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { useMutation } from 'urql';
 import { Confirm } from '../../components/confirm';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError, succeeded } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { Facts } from '../../components/panel';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
@@ -41,16 +41,10 @@ export function EditProvider({ provider, onClose }: { provider: ProviderRow; onC
 
   async function submit() {
     setProblem(null);
-    const { data, error } = await update({
+    const payload = succeeded(await update({
       input: { id: provider.id, name: name.trim(), clientId: clientId.trim(), clientSecret: clientSecret || null, enabled, joinDomains, joinRole },
-    });
-    if (error) notifyError(error);
-    const payload = data?.updateIdentityProvider;
+    }), (data) => data.updateIdentityProvider, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`${name} was saved.`);
     onClose();
   }
@@ -89,7 +83,7 @@ export function EditProvider({ provider, onClose }: { provider: ProviderRow; onC
           <Select label="Their role" allowDeselect={false} value={joinRole} data={roleOptions(joinRoles)} error={messageFor(problem, 'joinRole')} onChange={(value) => { if (value) setJoinRole(value as Role); }} />
         )}
         <Switch label="Enabled" description="Disabled, its button is gone. Sessions go on." checked={enabled} onChange={(event) => { setEnabled(event.currentTarget.checked); }} />
-        <div><Button variant="subtle" color="red.8" onClick={() => { setRemoving(true); }}>Remove this provider</Button></div>
+        <div><Button variant="subtle" color="red" onClick={() => { setRemoving(true); }}>Remove this provider</Button></div>
       </FormDrawer>
       <Confirm opened={removing} title={`Remove ${provider.name}?`} action="Remove" danger busy={deleting} onConfirm={removed} onClose={() => { setRemoving(false); }}>
         People who sign in with it keep their accounts and need another way to sign in. To offer it again you have to enter everything anew.

@@ -81,7 +81,7 @@ export function EditTeam({ team, onClose }: { team: TeamRow | null; onClose: () 
           label="Sources" description="Whose leads the team works with" searchable disabled={!writes || !choices} value={sources} onChange={setSources}
           data={choices?.sources.map((source) => ({ value: source.id, label: source.name })) ?? []}
         />
-        {team && writes && <div><Button variant="subtle" color="red.8" onClick={() => { setRemoving(true); }}>Remove this team</Button></div>}
+        {team && writes && <div><Button variant="subtle" color="red" onClick={() => { setRemoving(true); }}>Remove this team</Button></div>}
       </FormDrawer>
       <Confirm opened={removing} title={`Remove ${team?.name ?? 'the team'}?`} action="Remove" danger busy={deleting} onConfirm={removed} onClose={() => { setRemoving(false); }}>
         Its people stay, and lose what they see through it.

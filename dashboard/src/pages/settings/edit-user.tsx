@@ -4,7 +4,7 @@ import { useMutation } from 'urql';
 import { useMay, useViewer } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError, succeeded } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { Facts } from '../../components/panel';
 import { SecretOnce } from '../../components/secret-once';
 import { Time } from '../../components/time';
@@ -46,19 +46,14 @@ export function EditUser({ user, onClose }: { user: UserRow; onClose: () => void
   async function submit() {
     setProblem(null);
     const roleChanged = role !== user.role || (role === 'PARTNER' && partner !== (user.partnerId ?? ''));
-    const { data, error } = await update({
+    const answer = await update({
       input: {
         id: user.id, name: name.trim(), disabled: active === !user.disabledAt ? null : !active,
         ...(roleChanged ? { role, partnerId: role === 'PARTNER' ? partner.trim() || null : null } : {}),
       },
     });
-    if (error) notifyError(error);
-    const payload = data?.updateUser;
+    const payload = succeeded(answer, (data) => data.updateUser, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`${name} was saved.`);
     onClose();
   }

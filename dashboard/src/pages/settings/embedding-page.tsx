@@ -1,12 +1,12 @@
 import { Button, TagsInput } from '@mantine/core';
 import { useState, type SubmitEvent } from 'react';
 import { useMutation, useQuery } from 'urql';
+import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { notifyDone, notifyError } from '../../components/notify';
 import { Panel } from '../../components/panel';
 import { ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
-import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { graphql } from '../../gql';
 import type { EmbeddingQuery, FrameProofKind } from '../../gql/graphql';
 import { EditProof } from './edit-proof';

@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { useMutation } from 'urql';
 import { useViewer } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyError } from '../../components/notify';
+import { succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { Role } from '../../gql/graphql';
 import { personRoles, roleOptions } from '../../lib/roles';
@@ -26,14 +26,9 @@ export function InviteUser({ onClose, onInvited }: { onClose: () => void; onInvi
 
   async function submit() {
     setProblem(null);
-    const { data, error } = await invite({ input: { email: email.trim(), role, partnerId: role === 'PARTNER' ? partner.trim() || null : null } });
-    if (error) notifyError(error);
-    const payload = data?.inviteUser;
+    const answer = await invite({ input: { email: email.trim(), role, partnerId: role === 'PARTNER' ? partner.trim() || null : null } });
+    const payload = succeeded(answer, (data) => data.inviteUser, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     onClose();
     if (payload.token) onInvited(payload.token);
   }

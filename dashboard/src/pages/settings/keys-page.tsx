@@ -7,7 +7,7 @@ import { useMay, useViewer, useZone } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { DataTable, type Column } from '../../components/data-table';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError, succeeded } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
 import { SecretOnce } from '../../components/secret-once';
 import { EmptyState, ErrorState } from '../../components/states';
@@ -67,7 +67,7 @@ export function KeysPage() {
     { key: 'used', header: 'Last used', fit: 'line', align: 'end', cell: (row) => <Time at={row.lastUsedAt} /> },
     { key: 'expires', header: 'Expires', fit: 'line', align: 'end', from: 'medium', cell: (row) => <Time at={row.expiresAt} /> },
     { key: 'state', header: 'State', card: 'corner', cell: (row) => <State row={row} /> },
-    { key: 'revoke', header: '', align: 'end', card: 'plain', cell: (row) => (writes && !row.revokedAt ? <Button variant="subtle" color="red.8" size="compact-sm" aria-label={`Revoke ${row.name}`} onClick={() => { setRevoked(row); }}>Revoke</Button> : null) },
+    { key: 'revoke', header: '', align: 'end', card: 'plain', cell: (row) => (writes && !row.revokedAt ? <Button variant="subtle" color="red" size="compact-sm" aria-label={`Revoke ${row.name}`} onClick={() => { setRevoked(row); }}>Revoke</Button> : null) },
   ];
 
   return (
@@ -102,14 +102,9 @@ function CreateKey({ onClose, onSecret }: { onClose: () => void; onSecret: (secr
 
   async function submit() {
     setProblem(null);
-    const { data, error } = await create({ input: { name: name.trim(), role, scopes, oauthClient, expiresAt: lastDay === null ? null : startOfDay(dayAfter(lastDay), zone) } });
-    if (error) notifyError(error);
-    const payload = data?.createApiKey;
+    const answer = await create({ input: { name: name.trim(), role, scopes, oauthClient, expiresAt: lastDay === null ? null : startOfDay(dayAfter(lastDay), zone) } });
+    const payload = succeeded(answer, (data) => data.createApiKey, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     onClose();
     if (payload.secret) onSecret(payload.secret);
   }

@@ -51,7 +51,7 @@ export function LinkDrawer({ link, onClose }: { link: LinkRow; onClose: () => vo
           {link.live && link.page !== 'LEAD' && (preview
             ? <iframe className={classes.preview} src={path} title={`Preview of ${link.name}`} />
             : <div><Button variant="default" onClick={() => { setPreview(true); }}>Show a preview</Button></div>)}
-          {link.live && <div><Button variant="subtle" color="red.8" onClick={() => { setRevoking(true); }}>Revoke this link</Button></div>}
+          {link.live && <div><Button variant="subtle" color="red" onClick={() => { setRevoking(true); }}>Revoke this link</Button></div>}
         </Stack>
       </Drawer>
       <Confirm opened={revoking} title={`Revoke ${link.name}?`} action="Revoke" danger busy={fetching} onConfirm={revoked} onClose={() => { setRevoking(false); }}>

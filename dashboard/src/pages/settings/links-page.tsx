@@ -23,7 +23,7 @@ export type LinkRow = ResourceLinksQuery['resourceLinks'][number];
 
 export const linkPages: Readonly<Record<LinkPage, string>> = {
   LEADS: 'Leads', LEAD: 'One lead, by the CRM’s prospect id', IMPORTS: 'Imports', REFUSED: 'Refused records', DELIVERIES: 'Deliveries',
-  SLA: 'Agreements (SLA)', BILLING: 'Billing', RECONCILIATION: 'Reconciliation',
+  SLA: 'Service levels', BILLING: 'Billing', RECONCILIATION: 'Reconciliation',
 };
 
 function State({ link }: { link: LinkRow }) {

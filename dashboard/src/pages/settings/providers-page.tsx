@@ -5,7 +5,7 @@ import { useQuery } from 'urql';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
-import { Status } from '../../components/status';
+import { Enabled } from '../../components/status';
 import { graphql } from '../../gql';
 import type { IdentityProvidersQuery } from '../../gql/graphql';
 import { roleNames } from '../../lib/roles';
@@ -28,7 +28,7 @@ function columnsWith(open: (row: ProviderRow) => void): readonly Column<Provider
       key: 'join', header: 'May join', from: 'medium',
       cell: (row) => <span>{row.joinDomains.length === 0 ? 'Only who is known or invited' : `${row.joinDomains.join(', ')} as ${roleNames[row.joinRole]}`}</span>,
     },
-    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Status label={row.enabled ? 'Enabled' : 'Disabled'} tone={row.enabled ? 'good' : 'calm'} /> },
+    { key: 'enabled', header: 'State', card: 'corner', cell: (row) => <Enabled on={row.enabled} /> },
   ];
 }
 

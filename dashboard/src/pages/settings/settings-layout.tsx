@@ -1,9 +1,8 @@
-import { IconLock } from '@tabler/icons-react';
 import { Navigate, NavLink, Outlet, useLocation } from 'react-router';
 import { useViewer } from '../../app/session';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
-import { EmptyState } from '../../components/states';
+import { NotForYourRole } from '../../components/states';
 import classes from './settings.module.css';
 
 const tabs: readonly { to: string; label: string; right: string }[] = [
@@ -18,6 +17,11 @@ const tabs: readonly { to: string; label: string; right: string }[] = [
   { to: '/settings/audit', label: 'Audit log', right: 'audit:read' },
 ];
 
+/** In a narrow window the tabs scroll: the present one is brought into view. */
+function intoView(tab: HTMLElement | null) {
+  tab?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+}
+
 /** The settings that the viewer may see; the first of them when none is asked for. */
 export function SettingsLayout() {
   const { rights } = useViewer();
@@ -29,10 +33,10 @@ export function SettingsLayout() {
     <>
       <PageHeader title="Settings" lead="Who may use Baton for your company, how they get in, and where its pages are shown." />
       <nav className={classes.tabs} aria-label="Settings">
-        {seen.map(({ to, label }) => <NavLink key={to} to={to} className={classes.tab}>{label}</NavLink>)}
+        {seen.map(({ to, label }) => <NavLink key={to} to={to} ref={to === pathname ? intoView : undefined} className={classes.tab}>{label}</NavLink>)}
       </nav>
       {asked && !seen.includes(asked)
-        ? <Panel><EmptyState icon={IconLock} title="Not for your role" detail="Your role does not include these settings. An administrator can see them." /></Panel>
+        ? <Panel><NotForYourRole /></Panel>
         : <Outlet />}
     </>
   );

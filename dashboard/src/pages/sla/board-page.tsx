@@ -114,13 +114,15 @@ export function BoardPage() {
           <Open board={board} now={now} first={10} standing="OVERDUE" title="Overdue" detail="Ran out and still open, the longest first" />
         </div>
         <div className={panelClasses.halves}>
-          <div>
-            <Select
-              className={classes.noPrint} mb="xs" size="xs" aria-label="Figures by" allowDeselect={false} value={dimension} data={Object.entries(dimensions).map(([value, label]) => ({ value, label: `By ${label.toLowerCase()}` }))}
-              onChange={(value) => { if (value) setDimension(value as SlaDimension); }}
-            />
-            <By board={board} dimension={dimension} />
-          </div>
+          <By
+            board={board} dimension={dimension}
+            choice={(
+              <Select
+                className={classes.noPrint} w={150} size="xs" aria-label="Figures by" allowDeselect={false} value={dimension} data={Object.entries(dimensions).map(([value, label]) => ({ value, label }))}
+                onChange={(value) => { if (value) setDimension(value as SlaDimension); }}
+              />
+            )}
+          />
           <Performance board={board} />
         </div>
         <HeatMap board={board} />

@@ -2,10 +2,10 @@ import { ActionIcon, Button, Select, TagsInput, TextInput } from '@mantine/core'
 import { IconCalendarTime, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin, useZone } from '../../app/session';
+import { useMay, useZone } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
@@ -14,7 +14,7 @@ import { graphql } from '../../gql';
 import type { SlaCalendarsQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
 import classes from './sla.module.css';
-import { weekdays } from './words';
+import { weekdays, weekHours } from './words';
 
 const SlaCalendarsDocument = graphql(`
   query SlaCalendars { slaCalendars { id name timeZone windows { weekday from until } holidays updatedAt } }
@@ -30,25 +30,18 @@ const UpdateSlaCalendarDocument = graphql(`
 
 type Row = SlaCalendarsQuery['slaCalendars'][number];
 
-function hoursOf(row: Row): string {
-  const days = weekdays
-    .map((weekday, index) => ({ weekday, windows: row.windows.filter((window) => window.weekday === index + 1) }))
-    .filter(({ windows }) => windows.length > 0);
-  return days.map(({ weekday, windows }) => `${weekday.slice(0, 3)} ${windows.map(({ from, until }) => `${from}–${until}`).join(', ')}`).join(' · ');
-}
-
 function columnsWith(open: (row: Row) => void): readonly Column<Row>[] {
   return [
-    { key: 'name', header: 'Name', cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { open(row); }}>{row.name}</button> },
+    { key: 'name', header: 'Name', fit: 'line', cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { open(row); }}>{row.name}</button> },
     { key: 'zone', header: 'Time zone', card: 'plain', cell: (row) => <span>{row.timeZone}</span> },
-    { key: 'hours', header: 'Hours', from: 'medium', card: 'plain', cell: (row) => <span className={classes.reason}>{hoursOf(row)}</span> },
+    { key: 'hours', header: 'Hours', from: 'medium', card: 'plain', cell: (row) => <span className={classes.reason}>{weekHours(row.windows)}</span> },
     { key: 'holidays', header: 'Holidays', align: 'end', cell: (row) => plural(row.holidays.length, 'day') },
     { key: 'updated', header: 'Changed', align: 'end', from: 'wide', card: 'plain', cell: (row) => <Time at={row.updatedAt} /> },
   ];
 }
 
 export function CalendarsPage() {
-  const admin = useIsAdmin();
+  const writes = useMay('sla:write');
   const [{ data, error }, again] = useQuery({ query: SlaCalendarsDocument });
   const [creating, setCreating] = useState(false);
   const [edited, setEdited] = useState<Row | null>(null);
@@ -56,7 +49,7 @@ export function CalendarsPage() {
   return (
     <>
       <PageHeader title="Calendars" back={{ to: '/sla', label: 'Service levels' }} lead="When somebody works. Policies in business time count these hours only; a change is a new version of each policy that uses the calendar.">
-        {admin && <Button leftSection={<IconPlus size={16} aria-hidden="true" />} onClick={() => { setCreating(true); }}>New calendar</Button>}
+        {writes && <Button leftSection={<IconPlus size={16} aria-hidden="true" />} onClick={() => { setCreating(true); }}>New calendar</Button>}
       </PageHeader>
       <Panel flush>
         {error && !data ? <ErrorState error={error} onRetry={reload} /> : (
@@ -77,7 +70,7 @@ interface Hours { key: number; weekday: number; from: string; until: string }
 const office: readonly Hours[] = [1, 2, 3, 4, 5].map((weekday) => ({ key: weekday, weekday, from: '09:00', until: '17:00' }));
 
 function CalendarForm({ calendar, onDone, onClose }: { calendar?: Row; onDone: () => void; onClose: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('sla:write');
   const zone = useZone();
   const [name, setName] = useState(calendar?.name ?? '');
   const [timeZone, setTimeZone] = useState(calendar?.timeZone ?? zone);
@@ -94,26 +87,22 @@ function CalendarForm({ calendar, onDone, onClose }: { calendar?: Row; onDone: (
   async function save() {
     setProblem(null);
     const input = { name, timeZone, windows: windows.map(({ weekday, from, until }) => ({ weekday, from, until })), holidays };
-    const { data, error } = calendar ? await update({ id: calendar.id, input }) : await create({ input });
-    if (error) notifyError(error);
-    const payload = data && ('updateSlaCalendar' in data ? data.updateSlaCalendar : data.createSlaCalendar);
+    const payload = calendar
+      ? succeeded(await update({ id: calendar.id, input }), (data) => data.updateSlaCalendar, setProblem)
+      : succeeded(await create({ input }), (data) => data.createSlaCalendar, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`The calendar ${name} is saved.`);
     onDone();
     onClose();
   }
 
   return (
-    <FormDrawer opened title={calendar ? calendar.name : 'New calendar'} action={calendar ? 'Save' : 'Create the calendar'} readOnly={!admin} busy={creating || updating} onSubmit={save} onClose={onClose}>
+    <FormDrawer opened title={calendar ? calendar.name : 'New calendar'} action={calendar ? 'Save' : 'Create the calendar'} readOnly={!writes} busy={creating || updating} onSubmit={save} onClose={onClose}>
       <OtherMessage error={problem} fields={['name', 'timeZone']} />
       <TextInput label="Name" required data-autofocus value={name} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
       <Select label="Time zone" searchable allowDeselect={false} value={timeZone} data={Intl.supportedValuesOf('timeZone').concat(Intl.supportedValuesOf('timeZone').includes('UTC') ? [] : ['UTC'])} onChange={(value) => { if (value) setTimeZone(value); }} error={messageFor(problem, 'timeZone')} />
       <fieldset className={classes.windows}>
-        <legend>Hours, several a day if need be; one that ends before it begins goes on into the next day</legend>
+        <legend>Hours <span className="quiet">– several a day if need be; what ends before it begins goes on into the next day</span></legend>
         {windows.map((window) => (
           <div key={window.key} className={classes.windowRow}>
             <Select aria-label="Weekday" allowDeselect={false} value={String(window.weekday)} data={weekdays.map((label, index) => ({ value: String(index + 1), label }))} onChange={(value) => { change(window.key, { weekday: Number(value) }); }} />
@@ -124,7 +113,7 @@ function CalendarForm({ calendar, onDone, onClose }: { calendar?: Row; onDone: (
             </ActionIcon>
           </div>
         ))}
-        <Button variant="default" size="compact-sm" leftSection={<IconPlus size={14} aria-hidden="true" />} onClick={() => { setWindows([...windows, { key: Math.max(0, ...windows.map(({ key }) => key)) + 1, weekday: 1, from: '09:00', until: '17:00' }]); }}>
+        <Button variant="default" size="xs" leftSection={<IconPlus size={14} aria-hidden="true" />} onClick={() => { setWindows([...windows, { key: Math.max(0, ...windows.map(({ key }) => key)) + 1, weekday: 1, from: '09:00', until: '17:00' }]); }}>
           Add hours
         </Button>
       </fieldset>

@@ -3,9 +3,9 @@ import { IconExternalLink, IconLifebuoy } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin, useZone } from '../../app/session';
+import { useMay, useZone } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
@@ -14,9 +14,9 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SlaBookingState, SlaCasesQuery } from '../../gql/graphql';
 import { formatShare, plural } from '../../lib/format';
-import { formatTime } from '../../lib/zone';
+import { formatTime, instantOf } from '../../lib/zone';
 import classes from './sla.module.css';
-import { clockName } from './words';
+import { bookingStates, clockName } from './words';
 
 const SlaCasesDocument = graphql(`
   query SlaCases {
@@ -58,18 +58,12 @@ export function useThreshold(clock: string): number | undefined {
 type Case = SlaCasesQuery['slaCases'][number];
 type Slots = SlaCasesQuery['slaSlots'];
 
-const bookingStates: Readonly<Record<SlaBookingState, { label: string; tone: 'good' | 'busy' | 'wait' | 'calm' }>> = {
-  REQUESTED: { label: 'Requested', tone: 'wait' }, CONFIRMED: { label: 'Confirmed', tone: 'busy' }, DONE: { label: 'Done', tone: 'good' }, CANCELLED: { label: 'Cancelled', tone: 'calm' },
-};
-
 function Bookings({ of, onDone }: { of: Case; onDone: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('sla:write');
   const zone = useZone();
   const [{ fetching }, move] = useMutation(MoveSlaBookingDocument);
   async function to(id: string, state: SlaBookingState) {
-    const { data, error } = await move({ id, state });
-    if (error) notifyError(error);
-    else if (data?.moveSlaBooking.error) notifyDone(data.moveSlaBooking.error.message);
+    succeeded(await move({ id, state }), (data) => data.moveSlaBooking);
     onDone();
   }
   if (of.bookings.length === 0) return null;
@@ -80,9 +74,9 @@ function Bookings({ of, onDone }: { of: Case; onDone: () => void }) {
           <Group gap="xs">
             <Status {...bookingStates[booking.state]} />
             <span>{booking.startsAt ? formatTime(booking.startsAt, zone) : 'a time is to be named'}{booking.note ? ` – ${booking.note}` : ''}</span>
-            {admin && booking.state === 'REQUESTED' && <Button size="compact-xs" variant="default" loading={fetching} onClick={() => { void to(booking.id, 'CONFIRMED'); }}>Confirm</Button>}
-            {admin && booking.state === 'CONFIRMED' && <Button size="compact-xs" variant="default" loading={fetching} onClick={() => { void to(booking.id, 'DONE'); }}>Done</Button>}
-            {admin && (booking.state === 'REQUESTED' || booking.state === 'CONFIRMED') && <Button size="compact-xs" variant="subtle" color="gray" loading={fetching} onClick={() => { void to(booking.id, 'CANCELLED'); }}>Cancel</Button>}
+            {writes && booking.state === 'REQUESTED' && <Button size="compact-xs" variant="default" loading={fetching} onClick={() => { void to(booking.id, 'CONFIRMED'); }}>Confirm</Button>}
+            {writes && booking.state === 'CONFIRMED' && <Button size="compact-xs" variant="default" loading={fetching} onClick={() => { void to(booking.id, 'DONE'); }}>Done</Button>}
+            {writes && (booking.state === 'REQUESTED' || booking.state === 'CONFIRMED') && <Button size="compact-xs" variant="subtle" color="gray" loading={fetching} onClick={() => { void to(booking.id, 'CANCELLED'); }}>Cancel</Button>}
           </Group>
           <span>{booking.history.map((event) => `${bookingStates[event.state].label} ${formatTime(event.at, zone)}`).join(' → ')}</span>
         </li>
@@ -96,10 +90,7 @@ function Book({ of, slots, url, onDone }: { of: Case; slots: Slots; url: string 
   const [slot, setSlot] = useState<string | null>(null);
   const [{ fetching }, book] = useMutation(BookSlaHelpDocument);
   async function send() {
-    const { data, error } = await book({ case: of.id, slot, note: null });
-    if (error) notifyError(error);
-    const payload = data?.bookSlaHelp;
-    if (payload) notifyDone(payload.error ? payload.error.message : 'Help is booked.');
+    if (succeeded(await book({ case: of.id, slot, note: null }), (data) => data.bookSlaHelp)) notifyDone('Help is booked.');
     onDone();
   }
   return (
@@ -116,6 +107,7 @@ function Book({ of, slots, url, onDone }: { of: Case; slots: Slots; url: string 
 }
 
 function CaseCard({ of, data, onDone }: { of: Case; data: SlaCasesQuery; onDone: () => void }) {
+  const writes = useMay('sla:write');
   const setting = data.slaThresholds.find((one) => one.clock === of.clock);
   const open = !of.closedAt;
   return (
@@ -129,23 +121,23 @@ function CaseCard({ of, data, onDone }: { of: Case; data: SlaCasesQuery; onDone:
       </div>
       <span>
         {formatShare(of.met, of.met + of.missed)} in target when it opened ({plural(of.missed, 'miss', 'misses')}), {formatShare(of.metNow, of.metNow + of.missedNow)} at the last look.
-        {of.leadIds[0] ? <> The latest of its leads: <Link to={`/leads/${of.leadIds[0]}`}>see its journey</Link>.</> : null}
+        {of.leadIds[0] ? <> <Link to={`/leads/${of.leadIds[0]}`}>The latest of its leads</Link></> : null}
       </span>
       <Bookings of={of} onDone={onDone} />
-      {open && <Book of={of} slots={data.slaSlots} url={setting?.bookingUrl} onDone={onDone} />}
+      {open && writes && <Book of={of} slots={data.slaSlots} url={setting?.bookingUrl} onDone={onDone} />}
     </article>
   );
 }
 
 function ThresholdForm({ settings, onDone, onClose }: { settings: SlaCasesQuery['slaThresholds']; onDone: () => void; onClose: () => void }) {
-  const admin = useIsAdmin();
+  const writes = useMay('sla:write');
   const [clock, setClock] = useState('response');
   const of = settings.find((one) => one.clock === clock);
-  return <ThresholdFields key={clock} clock={clock} setClock={setClock} of={of} admin={admin} onDone={onDone} onClose={onClose} />;
+  return <ThresholdFields key={clock} clock={clock} setClock={setClock} of={of} writes={writes} onDone={onDone} onClose={onClose} />;
 }
 
-function ThresholdFields({ clock, setClock, of, admin, onDone, onClose }: {
-  clock: string; setClock: (clock: string) => void; of: SlaCasesQuery['slaThresholds'][number] | undefined; admin: boolean; onDone: () => void; onClose: () => void;
+function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
+  clock: string; setClock: (clock: string) => void; of: SlaCasesQuery['slaThresholds'][number] | undefined; writes: boolean; onDone: () => void; onClose: () => void;
 }) {
   const [percent, setPercent] = useState(of?.thresholdPercent ?? 90);
   const [hours, setHours] = useState((of?.windowMinutes ?? 1440) / 60);
@@ -155,20 +147,14 @@ function ThresholdFields({ clock, setClock, of, admin, onDone, onClose }: {
   const [{ fetching }, set] = useMutation(SetSlaThresholdDocument);
   async function save() {
     setProblem(null);
-    const { data, error } = await set({ input: { clock, thresholdPercent: percent, windowMinutes: Math.round(hours * 60), clocksMin: least, bookingUrl: url.trim() || null } });
-    if (error) notifyError(error);
-    const payload = data?.setSlaThreshold;
+    const payload = succeeded(await set({ input: { clock, thresholdPercent: percent, windowMinutes: Math.round(hours * 60), clocksMin: least, bookingUrl: url.trim() || null } }), (data) => data.setSlaThreshold, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone('The threshold is set.');
     onDone();
     onClose();
   }
   return (
-    <FormDrawer opened title="When help opens" action="Save" readOnly={!admin} busy={fetching} onSubmit={save} onClose={onClose}>
+    <FormDrawer opened title="When help opens" action="Save" readOnly={!writes} busy={fetching} onSubmit={save} onClose={onClose}>
       <OtherMessage error={problem} fields={['thresholdPercent', 'windowMinutes', 'clocksMin', 'bookingUrl']} />
       <Select label="Clock" allowDeselect={false} value={clock} data={['processing', 'response'].map((value) => ({ value, label: clockName(value) }))} onChange={(value) => { if (value) setClock(value); }} />
       <NumberInput label="Below this share in target" suffix=" %" min={1} max={100} value={percent} onChange={(value) => { setPercent(Number(value)); }} error={messageFor(problem, 'thresholdPercent')} />
@@ -180,28 +166,28 @@ function ThresholdFields({ clock, setClock, of, admin, onDone, onClose }: {
 }
 
 function AddSlot({ onDone }: { onDone: () => void }) {
+  const zone = useZone();
   const [at, setAt] = useState('');
   const [{ fetching }, add] = useMutation(AddSlaSlotDocument);
   async function send() {
-    const starts = new Date(at);
-    if (Number.isNaN(starts.getTime())) return;
-    const { data, error } = await add({ startsAt: starts.toISOString(), endsAt: new Date(starts.getTime() + 3_600_000).toISOString() });
-    if (error) notifyError(error);
-    const payload = data?.addSlaSlot;
-    if (payload) notifyDone(payload.error ? payload.error.message : 'The time is offered.');
+    if (at === '') return;
+    const startsAt = instantOf(at, zone);
+    const endsAt = new Date(Date.parse(startsAt) + 3_600_000).toISOString();
+    if (!succeeded(await add({ startsAt, endsAt }), (data) => data.addSlaSlot)) return;
+    notifyDone('The time is offered.');
     setAt('');
     onDone();
   }
   return (
     <Group gap="xs" align="end">
-      <TextInput size="xs" type="datetime-local" label="Offer an hour of help" value={at} onChange={(event) => { setAt(event.currentTarget.value); }} />
+      <TextInput size="xs" type="datetime-local" label={`Offer an hour of help, ${zone}`} value={at} onChange={(event) => { setAt(event.currentTarget.value); }} />
       <Button size="xs" variant="default" disabled={at === ''} loading={fetching} onClick={() => { void send(); }}>Offer</Button>
     </Group>
   );
 }
 
 export function CasesPage() {
-  const admin = useIsAdmin();
+  const writes = useMay('sla:write');
   const [{ data, error }, again] = useQuery({ query: SlaCasesDocument });
   const [setting, setSetting] = useState(false);
   const reload = () => { again({ requestPolicy: 'network-only' }); };
@@ -220,8 +206,9 @@ export function CasesPage() {
             : data.slaCases.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
         )}
       </Panel>
-      {admin && data && (
+      {writes && data && (
         <Panel title="Times that can be booked" detail={plural(data.slaSlots.length, 'free hour')}>
+          {data.slaSlots.length > 0 && <ul className={classes.slots} aria-label="Free hours">{data.slaSlots.map(({ id, startsAt }) => <li key={id}><Time at={startsAt} /></li>)}</ul>}
           <AddSlot onDone={reload} />
         </Panel>
       )}

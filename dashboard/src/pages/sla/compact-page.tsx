@@ -25,7 +25,7 @@ function Compact() {
         <h1 tabIndex={-1}>Service levels</h1>
         <div className={classes.compactTools}>
           <Select
-            size="xs" aria-label="Clock" allowDeselect={false} value={board.clock} data={['processing', 'response'].map((value) => ({ value, label: clockName(value) }))}
+            size="xs" w={250} aria-label="Clock" allowDeselect={false} value={board.clock} data={['processing', 'response'].map((value) => ({ value, label: clockName(value) }))}
             onChange={(clock) => { board.set({ clock }); }}
           />
           <SegmentedControl
@@ -38,8 +38,8 @@ function Compact() {
       <Tiles board={board} now={now} />
       <div className={classes.compactGrid}>
         <Open board={board} now={now} first={10} standing={null} title="Due next" detail="Open clocks that can still be met" />
-        <Trend board={board} height={150} target={threshold} />
-        <By board={board} dimension="SOURCE" most={4} />
+        <Trend board={board} height={176} target={threshold} />
+        <By board={board} dimension="SOURCE" most={5} />
       </div>
     </main>
   );

@@ -1,12 +1,14 @@
-import { Button, Group, Select } from '@mantine/core';
+import { Button, Select } from '@mantine/core';
 import { IconPhoneCheck } from '@tabler/icons-react';
 import { useMutation, useQuery } from 'urql';
-import { notifyDone, notifyError } from '../../components/notify';
+import { useMay } from '../../app/session';
+import { notifyDone, succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
-import { Status } from '../../components/status';
+import { Status, type Look } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SlaOfLeadQuery } from '../../gql/graphql';
+import { sentence } from '../../lib/format';
 import classes from './sla.module.css';
 import { clockName, lasting, standings } from './words';
 
@@ -27,13 +29,14 @@ const PauseSlaClockDocument = graphql(`
 
 type Clock = NonNullable<SlaOfLeadQuery['slaClocks']>[number];
 
-function state(clock: Clock): { label: string; tone: 'good' | 'busy' | 'wait' | 'bad' | 'calm' } {
+function state(clock: Clock): Look {
   if (clock.standing) return standings[clock.standing];
   return clock.inTarget ? { label: 'Met', tone: 'good' } : { label: 'Missed', tone: 'bad' };
 }
 
 /** The clocks of one lead; nothing when no policy is about it. */
 export function LeadClocks({ lead, onChange }: { lead: string; onChange: () => void }) {
+  const writes = useMay('leads:write');
   const [{ data }, again] = useQuery({ query: SlaOfLeadDocument, variables: { lead } });
   const [{ fetching: recording }, record] = useMutation(RecordContactDocument);
   const [{ fetching: pausing }, pause] = useMutation(PauseSlaClockDocument);
@@ -42,42 +45,40 @@ export function LeadClocks({ lead, onChange }: { lead: string; onChange: () => v
   const reload = () => { again({ requestPolicy: 'network-only' }); onChange(); };
 
   async function contacted() {
-    const { data: answer, error } = await record({ input: { leadId: lead } });
-    if (error) notifyError(error);
-    const payload = answer?.recordContact;
-    if (payload) notifyDone(payload.error?.message ?? (payload.first ? 'The first contact is recorded.' : 'Somebody had reached this lead before.'));
+    const payload = succeeded(await record({ input: { leadId: lead } }), (answer) => answer.recordContact);
+    if (payload) notifyDone(payload.first ? 'The first contact is recorded.' : 'Somebody had reached this lead before.');
     reload();
   }
 
   async function setPaused(clock: string, reason: string | null) {
-    const { data: answer, error } = await pause({ lead, clock, reason });
-    if (error) notifyError(error);
-    const payload = answer?.pauseSlaClock;
-    if (payload) notifyDone(payload.error?.message ?? (reason ? 'The clock is paused.' : 'The clock goes on.'));
+    const payload = succeeded(await pause({ lead, clock, reason }), (answer) => answer.pauseSlaClock);
+    if (payload) notifyDone(reason ? 'The clock is paused.' : 'The clock goes on.');
     reload();
   }
 
   const waiting = clocks.some((clock) => clock.clock === 'response' && !clock.stoppedAt);
   return (
     <Panel
-      title="Service levels" detail="How long may it take, and how long did it"
-      actions={waiting && <Button size="xs" loading={recording} leftSection={<IconPhoneCheck size={16} aria-hidden="true" />} onClick={() => { void contacted(); }}>I have reached this lead</Button>}
+      title="Service levels" detail="How long it may take, and how long it took"
+      actions={waiting && writes && <Button size="xs" loading={recording} leftSection={<IconPhoneCheck size={16} aria-hidden="true" />} onClick={() => { void contacted(); }}>I have reached this lead</Button>}
     >
-      <ul className={classes.history}>
+      <ul className={classes.clocks}>
         {clocks.map((clock) => {
           const reasons = data?.slaPolicies.find(({ id }) => id === clock.policyId)?.pauseReasons ?? [];
           return (
             <li key={clock.clock}>
-              <Group gap="xs">
-                <Status {...state(clock)} />
+              <Status {...state(clock)} />
+              <div>
                 <strong>{clockName(clock.clock)}</strong>
-                {clock.stoppedAt ? <span>took {lasting(clock.elapsedSeconds)}{clock.agent ? ` – ${clock.agent}` : ''}</span> : clock.dueAt ? <span>due <Time at={clock.dueAt} /></span> : <span>{clock.pauseReason}</span>}
-                {clock.standing === 'PAUSED' && <Button size="compact-xs" variant="default" loading={pausing} onClick={() => { void setPaused(clock.clock, null); }}>Go on</Button>}
-                {(clock.standing === 'RUNNING' || clock.standing === 'AT_RISK') && reasons.length > 0 && (
-                  <Select size="xs" aria-label="Pause for" placeholder="Pause for …" value={null} data={[...reasons]} onChange={(reason) => { if (reason) void setPaused(clock.clock, reason); }} />
-                )}
-              </Group>
-              {clock.reason && <span>{clock.reason}</span>}
+                <span className={classes.reason}>
+                  {clock.stoppedAt ? <>Took {lasting(clock.elapsedSeconds)}{clock.agent && ` – ${clock.agent}`}</> : clock.dueAt ? <>Due <Time at={clock.dueAt} /></> : `Paused: ${clock.pauseReason ?? 'no reason given'}`}
+                </span>
+                {clock.reason && <span className={classes.reason}>{sentence(clock.reason)}</span>}
+              </div>
+              {writes && clock.standing === 'PAUSED' && <Button size="compact-xs" variant="default" loading={pausing} onClick={() => { void setPaused(clock.clock, null); }}>Go on</Button>}
+              {writes && (clock.standing === 'RUNNING' || clock.standing === 'AT_RISK') && reasons.length > 0 && (
+                <Select size="xs" w={170} aria-label={`Pause ${clockName(clock.clock)} for`} placeholder="Pause for …" value={null} data={[...reasons]} onChange={(reason) => { if (reason) void setPaused(clock.clock, reason); }} />
+              )}
             </li>
           );
         })}

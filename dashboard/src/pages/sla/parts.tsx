@@ -6,20 +6,21 @@ import { useEffect, useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useQuery, useSubscription } from 'urql';
 import { useZone } from '../../app/session';
+import { ChartTable } from '../../components/chart';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
-import { Status } from '../../components/status';
+import { Status, type Tone } from '../../components/status';
 import { Time } from '../../components/time';
 import type { SlaBreachesQuery, SlaByQuery, SlaDimension, SlaOpenQuery, SlaSourcesQuery, SlaStanding } from '../../gql/graphql';
-import { formatCount, formatName, formatShare, humanise } from '../../lib/format';
+import { formatCount, formatName, formatShare, humanise, sentence } from '../../lib/format';
 import { formatClock, formatDay, formatTime } from '../../lib/zone';
 import {
   SlaBreachesDocument, SlaByDocument, SlaChangesDocument, SlaHeatDocument, SlaOpenDocument, SlaSourcesDocument, SlaTotalsDocument, SlaTrendDocument,
 } from './data';
 import { spans, type Board } from './filter';
 import classes from './sla.module.css';
-import { lasting, percent, standings, toneOf, weekdays, type Tone } from './words';
+import { lasting, percent, standings, toneOf, weekdays } from './words';
 
 /** Skeleton, error or content of a panel that asks one question. */
 export function Answer<Data>({ data, error, again, height, children }: {
@@ -42,7 +43,7 @@ export function useNow(board: Board) {
 
 type Now = ReturnType<typeof useNow>;
 
-function Tile({ label, value, detail, tone }: { label: string; value: string; detail?: string; tone: Tone | 'busy' }) {
+function Tile({ label, value, detail, tone }: { label: string; value: string; detail?: string; tone: Tone }) {
   return (
     <div className={classes.tile} data-tone={tone}>
       <span className={classes.tileLabel}>{label}</span>
@@ -78,7 +79,7 @@ export function Tiles({ board, now }: { board: Board; now: Now }) {
   );
 }
 
-const adherenceSeries = [{ name: 'In target', color: 'petrol.6' }];
+const adherenceSeries = [{ name: 'In target', color: 'var(--busy-fill)' }];
 
 /** The share in target over time, with the threshold that the tenant wants as a line. */
 export function Trend({ board, height = 220, target }: { board: Board; height?: number; target?: number | undefined }) {
@@ -97,21 +98,16 @@ export function Trend({ board, height = 220, target }: { board: Board; height?: 
               <div aria-hidden="true">
                 <LineChart
                   h={height} data={points} dataKey="at" curveType="monotone" connectNulls strokeWidth={2} series={adherenceSeries} withDots={points.length < 40}
-                  gridAxis="x" tickLine="none" valueFormatter={(value) => `${value.toFixed(1)} %`} yAxisProps={{ width: 56, domain: [0, 100] }}
-                  referenceLines={target === undefined ? [] : [{ y: target, label: `Target ${target} %`, color: 'gray.6' }]}
+                  gridAxis="x" tickLine="none" valueFormatter={(value) => `${value.toFixed(1)} %`} lineChartProps={{ margin: { top: 10 } }} yAxisProps={{ width: 52, domain: [0, 100], ticks: [0, 25, 50, 75, 100], tickFormatter: (value: number) => `${value} %` }}
+                  referenceLines={target === undefined ? [] : [{ y: target, label: `Threshold ${target} %`, labelPosition: 'insideBottomRight' as const, color: 'gray.6' }]}
                   xAxisProps={{ tickFormatter: (at: string) => name(at, zone), minTickGap: 28, padding: { left: 12, right: 16 } }}
                   tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
                 />
               </div>
-              <table className="visually-hidden">
-                <caption>In target over time</caption>
-                <thead><tr><th scope="col">From</th><th scope="col">In target</th><th scope="col">Clocks</th><th scope="col">Median</th></tr></thead>
-                <tbody>
-                  {rows.map(({ since, figures }) => (
-                    <tr key={since}><td>{formatTime(since, zone)}</td><td>{percent(figures.share)}</td><td>{figures.total}</td><td>{lasting(figures.p50Seconds)}</td></tr>
-                  ))}
-                </tbody>
-              </table>
+              <ChartTable
+                caption="In target over time" header={['From', 'In target', 'Clocks', 'Median']}
+                rows={rows.map(({ since, figures }) => [formatTime(since, zone), percent(figures.share), formatCount(figures.total), lasting(figures.p50Seconds)])}
+              />
             </>
           );
         }}
@@ -143,11 +139,12 @@ export const dimensions: Readonly<Record<SlaDimension, string>> = {
   SOURCE: 'Source', LEAD_TYPE: 'Lead type', TEAM: 'Team', AGENT: 'Agent', CAMPAIGN: 'Campaign', DESTINATION: 'Destination', STATE: 'State',
 };
 
-export function By({ board, dimension, most }: { board: Board; dimension: SlaDimension; most?: number }) {
+/** `choice` chooses the dimension, where a person may. */
+export function By({ board, dimension, most, choice }: { board: Board; dimension: SlaDimension; most?: number; choice?: ReactNode }) {
   const [{ data, error }, again] = useQuery({ query: SlaByDocument, variables: { since: board.since, filter: board.filter, dimension } });
   const name = dimensions[dimension];
   return (
-    <Panel title={`By ${name.toLowerCase()}`} flush actions={<Csv href={board.download('adherence', { dimension: dimension.toLowerCase() })} what={`adherence by ${name.toLowerCase()}`} />}>
+    <Panel title={`By ${name.toLowerCase()}`} flush actions={<>{choice}<Csv href={board.download('adherence', { dimension: dimension.toLowerCase() })} what={`adherence by ${name.toLowerCase()}`} /></>}>
       <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={180}>
         {({ slaAdherence: { rows } }) => {
           const sorted = [...rows].sort((a, b) => b.figures.total - a.figures.total).slice(0, most);
@@ -159,7 +156,7 @@ export function By({ board, dimension, most }: { board: Board; dimension: SlaDim
 }
 
 export function Csv({ href, what }: { href: string; what: string }) {
-  return <a className={classes.noPrint} href={href} download aria-label={`Download ${what} as CSV`}>CSV</a>;
+  return <a className={classes.csv} href={href} download aria-label={`Download ${what} as CSV`}>CSV</a>;
 }
 
 type OpenRow = SlaOpenQuery['slaOpenClocks'][number];
@@ -174,13 +171,14 @@ function useSecond(): number {
   return now;
 }
 
-function Left({ row, now }: { row: OpenRow; now: number }) {
+/** The time that is left, or by how much it is over; in the list of those that are, nothing has to say so. */
+function Left({ row, now, allOver }: { row: OpenRow; now: number; allOver: boolean }) {
   if (!row.dueAt) return <span className={classes.left} data-tone="calm">{row.pauseReason ?? 'paused'}</span>;
   const milliseconds = Date.parse(row.dueAt) - now;
   const risk = row.atRiskAt ? Date.parse(row.atRiskAt) <= now : false;
   const tone = milliseconds <= 0 ? 'bad' : risk ? 'wait' : 'calm';
   const said = lasting(Math.abs(Math.round(milliseconds / 1000)));
-  return <time className={classes.left} data-tone={tone} dateTime={row.dueAt}>{milliseconds <= 0 ? `${said} over` : said}</time>;
+  return <time className={classes.left} data-tone={tone} dateTime={row.dueAt}>{milliseconds <= 0 && !allOver ? `${said} over` : said}</time>;
 }
 
 export function Open({ board, now, first, standing, title, detail }: {
@@ -193,9 +191,9 @@ export function Open({ board, now, first, standing, title, detail }: {
   useEffect(() => { if (told) again({ requestPolicy: 'network-only' }); }, [told, again]);
   const columns: readonly Column<OpenRow>[] = [
     { key: 'lead', header: 'Lead', cell: (row) => <Link className={tableClasses.rowLink} to={`/leads/${row.leadId}`}>{row.lead ? formatName(row.lead) : row.leadId}</Link> },
-    { key: 'source', header: 'Source', from: 'medium', card: 'plain', cell: (row) => <span>{row.source?.name}</span> },
+    { key: 'source', header: 'Source', from: 'medium', fit: 'cut', card: 'plain', cell: (row) => <span>{row.source?.name}</span> },
     { key: 'standing', header: 'State', card: 'corner', cell: (row) => (row.standing ? <Status {...standings[row.standing]} /> : null) },
-    { key: 'left', header: standing === 'OVERDUE' ? 'Over' : 'Time left', align: 'end', cell: (row) => <Left row={row} now={second} /> },
+    { key: 'left', header: standing === 'OVERDUE' ? 'Over' : 'Time left', align: 'end', cell: (row) => <Left row={row} now={second} allOver={standing === 'OVERDUE'} /> },
   ];
   return (
     <Panel title={title} detail={detail} flush actions={<Csv href={board.download('open', standing ? { standing: standing.toLowerCase() } : {})} what="open clocks" />}>
@@ -216,7 +214,7 @@ type BreachRow = SlaBreachesQuery['slaBreaches'][number];
 const breachColumns: readonly Column<BreachRow>[] = [
   { key: 'lead', header: 'Lead', cell: (row) => <Link className={tableClasses.rowLink} to={`/leads/${row.leadId}`}>{row.lead ? formatName(row.lead) : row.leadId}</Link> },
   { key: 'source', header: 'Source', from: 'medium', card: 'plain', cell: (row) => <span>{row.source?.name}</span> },
-  { key: 'reason', header: 'Reason', card: 'plain', cell: (row) => <span className={classes.reason}>{row.reason ?? ''}</span> },
+  { key: 'reason', header: 'Reason', card: 'plain', cell: (row) => <span className={classes.reason}>{row.reason && sentence(row.reason)}</span> },
   { key: 'agent', header: 'Agent', from: 'wide', card: 'plain', cell: (row) => <span>{row.agent}</span> },
   { key: 'at', header: 'Ran out', align: 'end', cell: (row) => <Time at={row.breachedAt} /> },
   { key: 'took', header: 'Took', align: 'end', from: 'wide', cell: (row) => (row.stoppedAt ? lasting(row.elapsedSeconds) : 'still open') },
@@ -249,7 +247,9 @@ export function HeatMap({ board }: { board: Board }) {
           const hours = Array.from({ length: 24 }, (_, hour) => hour);
           return (
             <>
-              <div className={classes.heatScroll}>
+              {/* What scrolls must be reached by the keyboard. */}
+              {/* eslint-disable-next-line jsx-a11y/no-noninteractive-tabindex */}
+              <div className={classes.heatScroll} role="group" aria-label="Heat map" tabIndex={0}>
                 <table className={classes.heat}>
                   <caption className="visually-hidden">Percent in target by weekday and hour</caption>
                   <thead><tr><th scope="col"><span className="visually-hidden">Weekday</span></th>{hours.map((hour) => <th key={hour} scope="col">{hour}</th>)}</tr></thead>

@@ -1,14 +1,14 @@
 import { Alert, Button, MultiSelect, NumberInput, Select, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
-import { useIsAdmin, useZone } from '../../app/session';
+import { useMay, useZone } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { SlaDraft } from '../../gql/graphql';
 import { explain } from '../../lib/errors';
 import { formatCount, humanise } from '../../lib/format';
-import { formatFullTime } from '../../lib/zone';
+import { dayAfter, formatFullTime, instantOf, localTime } from '../../lib/zone';
 import type { Around, PolicyRow } from './policies-page';
 import classes from './sla.module.css';
 import { clockName } from './words';
@@ -41,23 +41,21 @@ function unitOf(seconds: number): Unit {
 }
 
 /** Next Saturday at 15:00, for an example that shows what business time does. */
-function nextSaturday(): string {
-  const at = new Date();
-  at.setDate(at.getDate() + ((6 - at.getDay() + 7) % 7 || 7));
-  at.setHours(15, 0, 0, 0);
-  return at.toISOString();
+function nextSaturday(zone: string): string {
+  let day = dayAfter(localTime(new Date().toISOString(), zone).slice(0, 10));
+  while (new Date(day).getUTCDay() !== 6) day = dayAfter(day);
+  return instantOf(`${day}T15:00`, zone);
 }
 
 function Preview({ draft }: { draft: SlaDraft }) {
   const zone = useZone();
-  const [startsAt, setStartsAt] = useState(nextSaturday);
+  const [startsAt, setStartsAt] = useState(() => nextSaturday(zone));
   const [{ data, error }] = useQuery({ query: SlaPreviewDocument, variables: { draft, startsAt }, requestPolicy: 'cache-first' });
-  const local = new Date(Date.parse(startsAt) - new Date(startsAt).getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
   return (
     <div>
       <TextInput
-        type="datetime-local" label="Example" description="If a lead comes then" value={local}
-        onChange={(event) => { const at = new Date(event.currentTarget.value); if (!Number.isNaN(at.getTime())) setStartsAt(at.toISOString()); }}
+        type="datetime-local" label="Example" description={`If a lead comes then, ${zone}`} value={localTime(startsAt, zone)}
+        onChange={({ currentTarget: { value } }) => { if (value) setStartsAt(instantOf(value, zone)); }}
       />
       <p className={classes.preview} data-tone={error ? 'bad' : undefined} role="status">
         {error ? explain(error).detail : data ? (
@@ -99,7 +97,7 @@ interface Props {
 }
 
 export function PolicyForm({ policy, around, onDone, onClose }: Props) {
-  const admin = useIsAdmin();
+  const writes = useMay('sla:write');
   const [name, setName] = useState(policy?.name ?? '');
   const [clock, setClock] = useState(policy?.clock ?? 'response');
   const [own, setOwn] = useState('');
@@ -131,16 +129,11 @@ export function PolicyForm({ policy, around, onDone, onClose }: Props) {
 
   async function save() {
     setProblem(null);
-    const { data, error } = policy
-      ? await update({ input: { id: policy.id, name, enabled, place, draft } })
-      : await create({ input: { name, clock: ownClock ? own.trim() : clock, startsWith: ownClock ? startsWith : null, stopsWith: ownClock ? stopsWith : null, place, draft } });
-    if (error) notifyError(error);
-    const payload = data && ('updateSlaPolicy' in data ? data.updateSlaPolicy : data.createSlaPolicy);
+    const events = ownClock ? { startsWith, stopsWith } : { startsWith: null, stopsWith: null };
+    const payload = policy
+      ? succeeded(await update({ input: { id: policy.id, name, enabled, place, draft } }), (data) => data.updateSlaPolicy, setProblem)
+      : succeeded(await create({ input: { name, clock: ownClock ? own.trim() : clock, ...events, place, draft } }), (data) => data.createSlaPolicy, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`The policy ${name} is in version ${payload.policy?.version ?? 1}.`);
     onDone();
     onClose();
@@ -148,7 +141,7 @@ export function PolicyForm({ policy, around, onDone, onClose }: Props) {
 
   const events = ['received', 'submitted', 'delivered', 'contacted', 'qualified', 'sold', 'lost'].map((value) => ({ value, label: humanise(value) }));
   return (
-    <FormDrawer opened title={policy ? policy.name : 'New policy'} action={policy ? 'Save' : 'Create the policy'} readOnly={!admin} busy={creating || updating} onSubmit={save} onClose={onClose}>
+    <FormDrawer opened title={policy ? policy.name : 'New policy'} action={policy ? 'Save' : 'Create the policy'} readOnly={!writes} busy={creating || updating} onSubmit={save} onClose={onClose}>
       <OtherMessage error={problem} fields={['name', 'clock', 'targetSeconds', 'atRiskPercent', 'startsWith', 'stopsWith']} />
       <TextInput label="Name" required data-autofocus value={name} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
       {policy ? <TextInput label="Clock" value={clockName(policy.clock)} readOnly /> : (

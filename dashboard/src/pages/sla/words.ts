@@ -1,7 +1,7 @@
-import type { SlaStanding } from '../../gql/graphql';
-import { formatDuration } from '../../lib/format';
+import type { Look, Tone } from '../../components/status';
+import type { SlaBookingState, SlaStanding } from '../../gql/graphql';
+import { formatDuration, humanise } from '../../lib/format';
 
-export type Tone = 'good' | 'wait' | 'bad' | 'calm';
 
 /** From a share in target to the word that colours repeat. */
 export function toneOf(share: number | null | undefined): Tone {
@@ -21,24 +21,40 @@ export function lasting(seconds: number | null | undefined): string {
   return hours >= 48 ? `${(hours / 24).toFixed(1)} days` : formatDuration(seconds * 1000);
 }
 
-/** A clock's name as people say it. */
+/** A clock's name as people say it, with what it counts. */
 export function clockName(clock: string): string {
   if (clock === 'processing') return 'Processing (received to delivered)';
   if (clock === 'response') return 'Response (delivered to first contact)';
-  const words = clock.replaceAll('_', ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return humanise(clock);
 }
 
-export const standings: Readonly<Record<SlaStanding, { label: string; tone: 'good' | 'busy' | 'wait' | 'bad' | 'calm' }>> = {
+export const standings: Readonly<Record<SlaStanding, Look>> = {
   RUNNING: { label: 'Running', tone: 'busy' },
   AT_RISK: { label: 'At risk', tone: 'wait' },
   OVERDUE: { label: 'Overdue', tone: 'bad' },
   PAUSED: { label: 'Paused', tone: 'calm' },
 };
 
+export const bookingStates: Readonly<Record<SlaBookingState, Look>> = {
+  REQUESTED: { label: 'Requested', tone: 'wait' },
+  CONFIRMED: { label: 'Confirmed', tone: 'busy' },
+  DONE: { label: 'Done', tone: 'good' },
+  CANCELLED: { label: 'Cancelled', tone: 'calm' },
+};
+
 export const weekdays = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'] as const;
 
-/** Minutes as people write a target: 90 → "1 h 30 min". */
-export function targetName(seconds: number): string {
-  return lasting(seconds);
+interface Hours { weekday: number; from: string; until: string }
+
+/** A week's hours in a line, neighbours that are alike together: "Mon–Fri 09:00–17:00 · Sat 10:00–12:00". */
+export function weekHours(windows: readonly Hours[]): string {
+  const runs: { first: string; last: string; hours: string }[] = [];
+  weekdays.forEach((weekday, index) => {
+    const hours = windows.filter((window) => window.weekday === index + 1).map(({ from, until }) => `${from}–${until}`).join(', ');
+    const day = weekday.slice(0, 3);
+    const former = runs.at(-1);
+    if (former?.hours === hours) former.last = day;
+    else runs.push({ first: day, last: day, hours });
+  });
+  return runs.filter(({ hours }) => hours !== '').map(({ first, last, hours }) => `${first === last ? first : `${first}–${last}`} ${hours}`).join(' · ');
 }

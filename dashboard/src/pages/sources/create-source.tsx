@@ -3,7 +3,7 @@ import { useState } from 'react';
 import { useMutation } from 'urql';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { JsonEditor, jsonProblem } from '../../components/json-editor';
-import { notifyDone, notifyError } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { graphql } from '../../gql';
 import type { SourceKind } from '../../gql/graphql';
 import { sourceKinds } from './sources-page';
@@ -41,16 +41,11 @@ function Form({ opened, onClose, onToken }: Props) {
   async function submit() {
     if (kind === 'GENERIC' && jsonProblem(mapping)) return;
     setProblem(null);
-    const { data, error } = await create({
+    const answer = await create({
       input: { slug: slug.trim(), name: name.trim() || null, kind, mapping: kind === 'GENERIC' ? JSON.parse(mapping) as unknown : null },
     });
-    if (error) notifyError(error);
-    const payload = data?.createSource;
+    const payload = succeeded(answer, (data) => data.createSource, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`The source ${payload.source?.name ?? slug} is ready.`);
     onClose();
     if (payload.token) onToken(payload.token);

@@ -2,10 +2,10 @@ import { Button, Group, Switch, TextInput } from '@mantine/core';
 import { IconKey } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useMutation } from 'urql';
-import { useIsAdmin } from '../../app/session';
+import { useMay } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { JsonEditor, jsonProblem } from '../../components/json-editor';
-import { notifyDone, notifyError, succeeded } from '../../components/notify';
+import { notifyDone, succeeded } from '../../components/notify';
 import { Facts } from '../../components/panel';
 import { graphql } from '../../gql';
 import { sourceKinds, type SourceRow } from './sources-page';
@@ -32,7 +32,7 @@ interface Props {
 }
 
 export function EditSource({ source, onClose, onToken }: Props) {
-  const admin = useIsAdmin();
+  const writes = useMay('sources:write');
   const [name, setName] = useState(source.name);
   const [enabled, setEnabled] = useState(source.enabled);
   const [mapping, setMapping] = useState(() => JSON.stringify(source.mapping, null, 2));
@@ -44,16 +44,11 @@ export function EditSource({ source, onClose, onToken }: Props) {
   async function submit() {
     if (generic && jsonProblem(mapping)) return;
     setProblem(null);
-    const { data, error } = await update({
+    const answer = await update({
       input: { id: source.id, name: name.trim(), enabled, mapping: generic ? JSON.parse(mapping) as unknown : null },
     });
-    if (error) notifyError(error);
-    const payload = data?.updateSource;
+    const payload = succeeded(answer, (data) => data.updateSource, setProblem);
     if (!payload) return;
-    if (payload.error) {
-      setProblem(payload.error);
-      return;
-    }
     notifyDone(`${name} was saved.`);
     onClose();
   }
@@ -66,7 +61,7 @@ export function EditSource({ source, onClose, onToken }: Props) {
   }
 
   return (
-    <FormDrawer opened title={source.name} action="Save" readOnly={!admin} busy={fetching} onSubmit={submit} onClose={onClose}>
+    <FormDrawer opened title={source.name} action="Save" readOnly={!writes} busy={fetching} onSubmit={submit} onClose={onClose}>
       <OtherMessage error={problem} fields={['name', 'mapping']} />
       <Facts
         entries={[
@@ -75,16 +70,16 @@ export function EditSource({ source, onClose, onToken }: Props) {
           { label: 'Address', value: <span className="mono">POST /ingest/{source.slug}</span> },
         ]}
       />
-      <TextInput label="Name" value={name} readOnly={!admin} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
-      <Switch label="Enabled" description="A disabled source takes no leads; what it sent before stays." checked={enabled} disabled={!admin} onChange={(event) => { setEnabled(event.currentTarget.checked); }} />
-      {admin && (
+      <TextInput label="Name" value={name} readOnly={!writes} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
+      <Switch label="Enabled" description="A disabled source takes no leads; what it sent before stays." checked={enabled} disabled={!writes} onChange={(event) => { setEnabled(event.currentTarget.checked); }} />
+      {writes && (
         <Group>
           <Button variant="default" loading={making} leftSection={<IconKey size={16} aria-hidden="true" />} onClick={newToken}>Make a new token</Button>
         </Group>
       )}
       <JsonEditor
         label="Mapping" description={generic ? 'Target field, from which columns or JSON paths, with which transforms' : 'Built in; only a generic source has one of its own'}
-        readOnly={!admin || !generic} value={mapping} serverError={messageFor(problem, 'mapping')} onChange={(text) => { setMapping(text); setProblem(null); }}
+        readOnly={!writes || !generic} value={mapping} serverError={messageFor(problem, 'mapping')} onChange={(text) => { setMapping(text); setProblem(null); }}
       />
     </FormDrawer>
   );
