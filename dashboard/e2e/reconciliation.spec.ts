@@ -7,6 +7,9 @@ const list = 'id,external_id,first_name,last_name,email,phone,source\n91001,LS-1
 test('a list is compared, and a difference is settled with its reason', async ({ page }) => {
   await signIn(page, '/reconciliation');
   await expect(page.getByRole('heading', { name: 'Reconciliation', level: 1 })).toBeVisible();
+  // Other tests make destinations, which nothing was handed to.
+  await page.getByRole('textbox', { name: 'Destination' }).click();
+  await page.getByRole('option', { name: 'refusing', exact: true }).click();
   await page.getByLabel('Their list').setInputFiles({ name: 'their-list.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
 
   await expect(page.getByRole('heading', { name: 'their-list.csv', level: 1 })).toBeVisible();

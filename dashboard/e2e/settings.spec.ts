@@ -25,8 +25,16 @@ test('an invited person chooses a password, signs in, and sees what its role all
   await invited.getByLabel('E-mail').fill(email);
   await invited.getByRole('button', { name: 'Sign in' }).click();
   await expect(invited.getByRole('navigation', { name: 'Main' })).toBeVisible();
-  await invited.goto('/settings/audit');
-  await expect(invited.getByText('Not for your role')).toBeVisible();
+  // An agent: neither offered nor shown.
+  await expect(invited.getByRole('link', { name: 'Leads' })).toBeVisible();
+  for (const path of ['/reconciliation', '/billing', '/settings/audit']) {
+    await invited.goto(path);
+    await expect(invited.getByText('Not for your role')).toBeVisible();
+    await expect(invited.locator(`a[href="${path}"]`)).toHaveCount(0);
+  }
+  await invited.goto('/destinations');
+  await expect(invited.getByRole('link', { name: 'refusing' })).toBeVisible();
+  await expect(invited.getByRole('button', { name: 'New destination' })).toHaveCount(0);
   await invited.goto('/settings/sessions');
   await expect(invited.getByRole('table', { name: 'Your sessions, newest first' }).getByText('this one')).toBeVisible();
 

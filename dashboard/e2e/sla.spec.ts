@@ -12,7 +12,7 @@ test('an administrator makes a calendar and a policy, and sees when a lead would
   await expect(calendar.getByRole('alert')).toContainText('as in 09:00');
   await calendar.getByLabel('From').first().fill('09:00');
   await calendar.getByRole('button', { name: 'Create the calendar' }).click();
-  await expect(page.getByRole('row').filter({ hasText: name })).toContainText('Mon 09:00–17:00');
+  await expect(page.getByRole('row').filter({ hasText: name })).toContainText('Mon–Fri 09:00–17:00');
 
   await page.goto('/sla/policies');
   await page.getByRole('button', { name: 'New policy' }).click();

@@ -1,4 +1,5 @@
 import { humanise } from './format';
+import { formatCalendarDay } from './zone';
 
 /** How a detail of a lead is shown; units as the field catalogue of the intake rules has them. */
 interface Field {
@@ -56,7 +57,6 @@ export function fieldLabel(name: string): string {
 
 const money = new Intl.NumberFormat('en-US', { style: 'currency', currency: 'USD' });
 const percent = new Intl.NumberFormat('en-US', { maximumFractionDigits: 3 });
-const date = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', year: 'numeric', month: 'short', day: 'numeric' });
 
 /** The value with its unit. Decimals come as text so that no digit is lost; they are shown to the cent. */
 export function fieldText(name: string, value: unknown): string {
@@ -67,7 +67,7 @@ export function fieldText(name: string, value: unknown): string {
   const unit = catalogue[name]?.unit;
   if (unit === 'money' && Number.isFinite(number)) return money.format(number);
   if (unit === 'percent' && Number.isFinite(number)) return `${percent.format(number)} %`;
-  if (unit === 'date' && /^\d{4}-\d{2}-\d{2}$/.test(text)) return date.format(new Date(`${text}T00:00:00Z`));
+  if (unit === 'date' && /^\d{4}-\d{2}-\d{2}$/.test(text)) return formatCalendarDay(text);
   return text;
 }
 

@@ -37,6 +37,13 @@ export function formatFullTime(iso: string, zone: string): string {
   return formatter(zone, 'full').format(new Date(iso));
 }
 
+const calendarDay = new Intl.DateTimeFormat('en-US', { timeZone: 'UTC', year: 'numeric', month: 'short', day: 'numeric' });
+
+/** A day of the calendar, of no zone: "2019-03-15" → "Mar 15, 2019". */
+export function formatCalendarDay(day: string): string {
+  return calendarDay.format(new Date(`${day}T00:00:00Z`));
+}
+
 /** "9:41 AM", for an axis that stays within a day. */
 export function formatClock(iso: string, zone: string): string {
   return formatter(zone, 'clock').format(new Date(iso));

@@ -12,7 +12,9 @@ import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { graphql } from '../../gql';
 import type { RatePlansQuery } from '../../gql/graphql';
+import { formatCalendarDay } from '../../lib/zone';
 import classes from './billing.module.css';
+import { formatMoney } from './money';
 import { readPlan, standardPlan, type PlanSpec } from './plan';
 import { WhatIf } from './what-if';
 
@@ -26,14 +28,20 @@ const RatePlansDocument = graphql(`
 type Plan = RatePlansQuery['ratePlans'][number];
 type Product = RatePlansQuery['products'][number];
 
+/** "High $10.00 · Low $2.00". */
+function pricesOf(spec: unknown): string {
+  const plan = readPlan(spec);
+  return plan?.levels.map(({ name, price }) => `${name} ${formatMoney(price, plan.currency)}`).join(' · ') ?? '';
+}
+
 function planColumns(open: (plan: Plan) => void): readonly Column<Plan>[] {
   const newest = (plan: Plan) => plan.versions[0];
   return [
     { key: 'name', header: 'Name', cell: (plan) => <button type="button" className={tableClasses.rowLink} onClick={() => { open(plan); }}>{plan.name}</button> },
     { key: 'slug', header: 'Short name', card: 'plain', cell: ({ slug }) => <span className="mono">{slug}</span> },
     { key: 'version', header: 'Newest version', align: 'end', cell: (plan) => newest(plan)?.version ?? '–' },
-    { key: 'from', header: 'In force from', align: 'end', fit: 'line', cell: (plan) => newest(plan)?.effectiveFrom ?? '–' },
-    { key: 'levels', header: 'Prices', from: 'medium', card: 'plain', cell: (plan) => readPlan(newest(plan)?.spec)?.levels.map(({ name, price }) => `${name} ${price}`).join(' · ') ?? '' },
+    { key: 'from', header: 'In force from', align: 'end', fit: 'line', cell: (plan) => (plan.versions[0] ? formatCalendarDay(plan.versions[0].effectiveFrom) : '–') },
+    { key: 'levels', header: 'Prices', from: 'medium', card: 'plain', cell: (plan) => pricesOf(newest(plan)?.spec) },
   ];
 }
 

@@ -112,7 +112,7 @@ export function FailedPage() {
       cell: (row: Row) => <Checkbox className={tableClasses.above} aria-label={`Choose ${nameOf(row)}`} checked={chosen.has(row.id)} onChange={(event) => { choose(row.id, event.currentTarget.checked); }} />,
     }]),
     { key: 'lead', header: 'Lead', cell: (row) => <Link to={`/leads/${row.leadId}`} className={tableClasses.rowLink}>{nameOf(row)}</Link> },
-    { key: 'state', header: 'State', card: 'plain', cell: (row) => <Status {...stateOf(row)} /> },
+    { key: 'state', header: 'State', card: 'corner', cell: (row) => <Status {...stateOf(row)} /> },
     { key: 'destination', header: 'Destination', card: 'plain', cell: (row) => <span>{names.get(row.destinationId) ?? ''}</span> },
     { key: 'channel', header: 'Channel', from: 'medium', cell: (row) => <span>{channels[row.channel] ?? row.channel}{row.sessionId && <span className="quiet"> · {row.sessionId}</span>}</span> },
     { key: 'error', header: 'Reason', from: 'medium', card: 'plain', cell: (row) => <span className={classes.reason}>{row.error}</span> },

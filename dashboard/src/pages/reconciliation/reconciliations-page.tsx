@@ -24,7 +24,7 @@ const ReconciliationsDocument = graphql(`
       nodes { id destinationName fileName state createdAt ours theirs matched differences missing }
       pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     }
-    destinations { id slug name }
+    destinations { id slug name enabled }
   }
 `);
 

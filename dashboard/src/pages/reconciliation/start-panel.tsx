@@ -24,6 +24,7 @@ export interface Destination {
   id: string;
   slug: string;
   name: string;
+  enabled: boolean;
 }
 
 const periods = [
@@ -46,7 +47,7 @@ export function StartPanel({ destinations }: { destinations: readonly Destinatio
   const [sending, setSending] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const [{ fetching }, start] = useMutation(StartReconciliationDocument);
-  const destination = destinations.find(({ id }) => id === chosen) ?? destinations[0];
+  const destination = destinations.find(({ id }) => id === chosen) ?? destinations.find(({ enabled }) => enabled) ?? destinations[0];
   const [{ data }] = useQuery({ query: HasApiDocument, variables: { destinationId: destination?.id ?? '' }, pause: !destination });
   const plan = data?.reconciliationPlan;
   const api = Boolean(plan?.apiUrl) && plan?.hasApiToken === true;

@@ -8,7 +8,7 @@ import classes from './settings.module.css';
 const tabs: readonly { to: string; label: string; right: string }[] = [
   { to: '/settings/people', label: 'Users', right: 'users:read' },
   { to: '/settings/teams', label: 'Teams', right: 'teams:read' },
-  { to: '/settings/roles', label: 'Roles', right: 'own' },
+  { to: '/settings/roles', label: 'Roles', right: 'settings:read' },
   { to: '/settings/sign-in', label: 'Sign-in', right: 'sign_in:read' },
   { to: '/settings/links', label: 'Resource links', right: 'links:read' },
   { to: '/settings/embedding', label: 'Embedding', right: 'sign_in:read' },

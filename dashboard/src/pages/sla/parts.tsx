@@ -88,7 +88,7 @@ export function Trend({ board, height = 220, target }: { board: Board; height?: 
   const [{ data, error }, again] = useQuery({ query: SlaTrendDocument, variables: { since: board.since, filter: board.filter, bucket } });
   const name = board.span === 'day' ? formatClock : formatDay;
   return (
-    <Panel title="In target over time" detail="Share of the clocks that started in each interval, decided ones">
+    <Panel title="In target over time" detail={`Of the clocks decided, by when they started${target === undefined ? '' : `; the line is the threshold, ${target} %`}`}>
       <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={height}>
         {({ slaAdherence: { rows } }) => {
           const points = rows.map(({ since, figures }) => ({ at: since, 'In target': typeof figures.share === 'number' ? figures.share * 100 : null }));
@@ -97,9 +97,9 @@ export function Trend({ board, height = 220, target }: { board: Board; height?: 
             <>
               <div aria-hidden="true">
                 <LineChart
-                  h={height} data={points} dataKey="at" curveType="monotone" connectNulls strokeWidth={2} series={adherenceSeries} withDots={points.length < 40}
+                  h={height} data={points} dataKey="at" curveType="linear" connectNulls strokeWidth={2} series={adherenceSeries} withDots={points.length < 40}
                   gridAxis="x" tickLine="none" valueFormatter={(value) => `${value.toFixed(1)} %`} lineChartProps={{ margin: { top: 10 } }} yAxisProps={{ width: 52, domain: [0, 100], ticks: [0, 25, 50, 75, 100], tickFormatter: (value: number) => `${value} %` }}
-                  referenceLines={target === undefined ? [] : [{ y: target, label: `Threshold ${target} %`, labelPosition: 'insideBottomRight' as const, color: 'gray.6' }]}
+                  referenceLines={target === undefined ? [] : [{ y: target, color: 'gray.6' }]}
                   xAxisProps={{ tickFormatter: (at: string) => name(at, zone), minTickGap: 28, padding: { left: 12, right: 16 } }}
                   tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
                 />
@@ -191,7 +191,7 @@ export function Open({ board, now, first, standing, title, detail }: {
   useEffect(() => { if (told) again({ requestPolicy: 'network-only' }); }, [told, again]);
   const columns: readonly Column<OpenRow>[] = [
     { key: 'lead', header: 'Lead', cell: (row) => <Link className={tableClasses.rowLink} to={`/leads/${row.leadId}`}>{row.lead ? formatName(row.lead) : row.leadId}</Link> },
-    { key: 'source', header: 'Source', from: 'medium', fit: 'cut', card: 'plain', cell: (row) => <span>{row.source?.name}</span> },
+    { key: 'source', header: 'Source', from: 'medium', card: 'plain', cell: (row) => <span>{row.source?.name}</span> },
     { key: 'standing', header: 'State', card: 'corner', cell: (row) => (row.standing ? <Status {...standings[row.standing]} /> : null) },
     { key: 'left', header: standing === 'OVERDUE' ? 'Over' : 'Time left', align: 'end', cell: (row) => <Left row={row} now={second} allOver={standing === 'OVERDUE'} /> },
   ];

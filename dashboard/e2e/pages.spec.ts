@@ -1,0 +1,59 @@
+import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
+import { expect, test, type BrowserContext, type Page } from '@playwright/test';
+import { signIn } from './session';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  id: string;
+  impact: string | null;
+  nodes: { target: string[] }[];
+}
+
+const paths = [
+  '/leads', '/imports', '/imports/refused', '/deliveries', '/failed', '/alerts', '/sources', '/destinations',
+  '/sla', '/sla/compact', '/sla/policies', '/sla/calendars', '/sla/cases', '/reconciliation', '/billing', '/billing/plans',
+  '/settings/people', '/settings/teams', '/settings/roles', '/settings/sign-in', '/settings/links', '/settings/embedding', '/settings/keys', '/settings/sessions', '/settings/audit',
+];
+
+const looks = [
+  { width: 1280, colorScheme: 'light' }, { width: 380, colorScheme: 'light' }, { width: 1280, colorScheme: 'dark' },
+] as const;
+
+// One sign-in for all pages: whoever signs in too often has to wait.
+let session: Awaited<ReturnType<BrowserContext['storageState']>>;
+test.beforeAll(async ({ browser, baseURL }) => {
+  const context = await browser.newContext(baseURL ? { baseURL } : {});
+  const page = await context.newPage();
+  await signIn(page);
+  session = await context.storageState();
+  await context.close();
+});
+
+/** The page has its heading and waits for no answer any more. */
+async function settled(page: Page) {
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+  await expect(page.locator('[aria-busy="true"]')).toHaveCount(0);
+}
+
+for (const path of paths) {
+  test(`${path} has no serious accessibility fault, wide, narrow and dark`, async ({ browser, baseURL }) => {
+    const context = await browser.newContext({ storageState: session, reducedMotion: 'reduce', ...(baseURL ? { baseURL } : {}) });
+    const page = await context.newPage();
+    await page.goto(path);
+    // Evaluated, not added as a script: the page's security policy allows none from outside.
+    await page.evaluate(axe);
+    for (const { width, colorScheme } of looks) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await settled(page);
+      const { violations } = await page.evaluate<{ violations: Finding[] }>('axe.run(document)');
+      const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+      expect(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`), `${colorScheme}, ${width} wide`).toEqual([]);
+      const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+      expect(overflow, `${colorScheme}, ${width} wide`).toBe(0);
+    }
+    await context.close();
+  });
+}
