@@ -26,7 +26,7 @@ test('an invited person chooses a password, signs in, and sees what its role all
   await invited.getByRole('button', { name: 'Sign in' }).click();
   await expect(invited.getByRole('navigation', { name: 'Main' })).toBeVisible();
   // An agent: neither offered nor shown.
-  await expect(invited.getByRole('link', { name: 'Leads' })).toBeVisible();
+  await expect(invited.getByRole('link', { name: 'Leads', exact: true })).toBeVisible();
   for (const path of ['/reconciliation', '/billing', '/settings/audit']) {
     await invited.goto(path);
     await expect(invited.getByText('Not for your role')).toBeVisible();
