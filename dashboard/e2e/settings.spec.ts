@@ -33,7 +33,7 @@ test('an invited person chooses a password, signs in, and sees what its role all
     await expect(invited.locator(`a[href="${path}"]`)).toHaveCount(0);
   }
   await invited.goto('/destinations');
-  await expect(invited.getByRole('link', { name: 'refusing' })).toBeVisible();
+  await expect(invited.getByRole('link', { name: 'refusing', exact: true })).toBeVisible();
   await expect(invited.getByRole('button', { name: 'New destination' })).toHaveCount(0);
   await invited.goto('/settings/sessions');
   await expect(invited.getByRole('table', { name: 'Your sessions, newest first' }).getByText('this one')).toBeVisible();
