@@ -23,6 +23,9 @@ pub struct Model {
     pub enabled: bool,
     /// Created at.
     pub created_at: DateTimeUtc,
+    /// The sender's own words → steps.
+    #[sea_orm(column_type = "JsonBinary")]
+    pub status_map: Json,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

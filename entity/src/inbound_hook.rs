@@ -32,6 +32,9 @@ pub struct Model {
     pub result: Option<String>,
     /// Processed at.
     pub processed_at: Option<DateTimeUtc>,
+    /// What the service's own API says of it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub confirmation: Option<String>,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

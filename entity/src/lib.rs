@@ -17,6 +17,7 @@ pub mod bill_line;
 pub mod billing_report;
 pub mod billing_report_file;
 pub mod crm_change;
+pub mod crm_link;
 pub mod crm_record;
 pub mod delivery;
 pub mod delivery_attempt;

@@ -72,6 +72,16 @@ pub struct Model {
     pub enriched: i32,
     /// Opted out.
     pub opted_out: i32,
+    /// Where the list waits, relative to the data folder.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub stored_as: Option<String>,
+    /// It goes on by itself.
+    pub background: bool,
+    /// What it does now.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub phase: Option<String>,
+    /// Records of their list so far.
+    pub records: i32,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

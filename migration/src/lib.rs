@@ -59,6 +59,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000008_billing.up.sql"),
                 include_str!("sql/000008_billing.down.sql"),
             ),
+            sql(
+                "m20261121_000010_flow",
+                include_str!("sql/000010_flow.up.sql"),
+                include_str!("sql/000010_flow.down.sql"),
+            ),
         ]
     }
 }

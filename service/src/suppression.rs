@@ -9,9 +9,9 @@ use domain::ids::{LeadEventId, LeadId, SuppressionId, TenantId};
 use domain::intake::Regions;
 use domain::intake::rules::{email, phone};
 use domain::journey::Step;
+use domain::sla::Event;
 use entity::{Tenanted, suppression};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect as _};
-use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
 use crate::runtime::Ids;
+use crate::sla::clocks::{self, Occurrence};
 
 /// Why a delivery is held.
 pub const REASON: &str = "the person wants no more contact: phone or e-mail is on the suppression list";
@@ -102,19 +103,44 @@ pub(crate) async fn enter(
     .bind(now)
     .execute(&mut *connection)
     .await?;
-    let leads: Vec<Uuid> = sqlx::query_scalar(
-        "SELECT id FROM lead WHERE tenant_id = $1
-         AND ($2 = 'phone' AND (phone = $3 OR alt_phones @> ARRAY[$3]) OR $2 = 'email' AND (email = $3 OR alt_emails @> ARRAY[$3]))
-         LIMIT 1000",
-    )
-    .bind(tenant.uuid())
-    .bind(kind)
-    .bind(value)
-    .fetch_all(&mut *connection)
-    .await?;
-    hold(connection, tenant, &leads, &app.ids, now).await?;
+    hold_all(app, connection, tenant, &entry.contact).await?;
     Ok(made.rows_affected() > 0)
 }
+
+/// Holds what waits for the leads whose own phone or e-mail it is, found by the index of it, a batch at a time. A lead that has it as a
+/// further phone or e-mail is held when a worker claims it: no index finds it, and none is needed, because nothing is sent unclaimed.
+async fn hold_all(
+    app: &App,
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    contact: &Contact,
+) -> Result<(), Error> {
+    let (sql, value) = match contact {
+        Contact::Phone(value) => (BY_PHONE, value),
+        Contact::Email(value) => (BY_EMAIL, value),
+    };
+    let mut after = Uuid::nil();
+    loop {
+        let leads: Vec<Uuid> = sqlx::query_scalar(sql)
+            .bind(tenant.uuid())
+            .bind(value)
+            .bind(after)
+            .fetch_all(&mut *connection)
+            .await?;
+        hold(connection, tenant, &leads, &app.ids, app.clock.now()).await?;
+        match leads.last() {
+            Some(last) if leads.len() == HELD_AT_ONCE => after = *last,
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Leads of one statement; both statements name it.
+const HELD_AT_ONCE: usize = 1_000;
+const BY_PHONE: &str =
+    "SELECT id FROM lead WHERE tenant_id = $1 AND phone = $2 AND id > $3 ORDER BY id LIMIT 1000";
+const BY_EMAIL: &str =
+    "SELECT id FROM lead WHERE tenant_id = $1 AND email = $2 AND id > $3 ORDER BY id LIMIT 1000";
 
 /// Holds what waits of those of the leads that are on the list, and writes the step into their journeys.
 ///
@@ -188,39 +214,64 @@ pub async fn list(tx: &TenantTx, search: Option<&str>) -> Result<Vec<suppression
     Ok(rows.all(tx).await?)
 }
 
-/// The event's data when a report said so.
+/// Who says that a lead's person wants no more contact.
+pub(crate) struct OptOut<'a> {
+    /// Whose.
+    pub lead: LeadId,
+    /// When it became known, or when the person said so.
+    pub at: DateTime<Utc>,
+    /// The destination that reported it, or the part of Baton that found it.
+    pub actor: &'a str,
+    /// In words, for the list.
+    pub reason: &'a str,
+    /// For the journey; no personal data.
+    pub data: serde_json::Value,
+}
+
+/// Enters a lead's phone and e-mail, writes the step into its journey unless it stands there and the list knew, and tells the clocks of it.
+/// Answers whether that was new.
 pub(crate) async fn opted_out(
     app: &App,
     connection: &mut PgConnection,
     tenant: TenantId,
-    lead: LeadId,
-    actor: &str,
-) -> Result<(), Error> {
-    let (phone, email): (Option<String>, Option<String>) =
-        sqlx::query_as("SELECT phone, email FROM lead WHERE tenant_id = $1 AND id = $2")
-            .bind(tenant.uuid())
-            .bind(lead.uuid())
-            .fetch_one(&mut *connection)
-            .await?;
+    out: &OptOut<'_>,
+) -> Result<bool, Error> {
+    let (phone, email, known): (Option<String>, Option<String>, bool) = sqlx::query_as(
+        "SELECT phone, email, EXISTS (SELECT FROM lead_event e
+             WHERE e.tenant_id = $1 AND e.lead_id = l.id AND e.kind = $3)
+         FROM lead l WHERE l.tenant_id = $1 AND l.id = $2",
+    )
+    .bind(tenant.uuid())
+    .bind(out.lead.uuid())
+    .bind(Step::OptedOut.as_str())
+    .fetch_one(&mut *connection)
+    .await?;
     let contacts = phone.map(Contact::Phone).into_iter().chain(email.map(Contact::Email));
-    let mut new = false;
+    let mut new = !known;
     for contact in contacts {
-        let reason = Some("the destination reported it".to_owned());
-        let entry = Entry { contact, reason, lead: Some(lead), actor: actor.to_owned() };
+        let entry = Entry {
+            contact,
+            reason: Some(out.reason.to_owned()),
+            lead: Some(out.lead),
+            actor: out.actor.to_owned(),
+        };
         new |= enter(app, connection, tenant, &entry).await?;
     }
-    if new {
-        let now = app.clock.now();
-        sqlx::query("INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, data) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-            .bind(tenant.uuid())
-            .bind(lead.uuid())
-            .bind(LeadEventId(app.ids.next(now)).uuid())
-            .bind(Step::OptedOut.as_str())
-            .bind(now)
-            .bind(actor)
-            .bind(json!({ "reported_by": actor }))
-            .execute(connection)
-            .await?;
+    if !new {
+        return Ok(false);
     }
-    Ok(())
+    let now = app.clock.now();
+    sqlx::query("INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, data) VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(tenant.uuid())
+        .bind(out.lead.uuid())
+        .bind(LeadEventId(app.ids.next(now)).uuid())
+        .bind(Step::OptedOut.as_str())
+        .bind(out.at)
+        .bind(out.actor)
+        .bind(&out.data)
+        .execute(&mut *connection)
+        .await?;
+    let occurrence = Occurrence::of(out.lead, out.at);
+    clocks::occurred(connection, tenant, Event::Step(Step::OptedOut), &[occurrence], now, &app.ids).await?;
+    Ok(true)
 }

@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Step as Crm};
-use service::intake::leads;
+use service::inbound::reads::HookFilter;
+use service::intake::leads::{self, Page};
 use service::suppression::{self, Contact, Entry};
 use service::{inbound, jobs};
 use standardwebhooks::Webhook;
@@ -86,7 +87,8 @@ impl World {
 
     async fn hooks(&self) -> Vec<(String, Option<String>)> {
         let tx = self.test.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
-        let rows = inbound::reads::list(&tx, None, 100).await.expect("reports");
+        let page = Page { rows: 100, after: None, before: None, from_end: false };
+        let rows = inbound::reads::list(&tx, &HookFilter::default(), page).await.expect("reports").rows;
         rows.into_iter().rev().map(|row| (row.state, row.result)).collect()
     }
 
@@ -184,7 +186,8 @@ async fn a_report_before_its_delivery_waits() {
     let early = json!({"recordID": "p-1", "status": "contacted", "updatedAt": "2026-11-20T12:00:01Z"});
     assert_eq!(world.report(&early).await, StatusCode::ACCEPTED);
     world.work().await;
-    assert_eq!(world.hooks().await, [("received".to_owned(), None)]);
+    let waits = "it waits: its lead has not come yet".to_owned();
+    assert_eq!(world.hooks().await, [("received".to_owned(), Some(waits))]);
     deliver(&world.test.app).await;
     let again = "UPDATE baton_jobs._private_jobs SET run_at = now() - interval '1 second'";
     sqlx::query(again).execute(&world.test.app.database.app).await.expect("due");

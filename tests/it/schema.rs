@@ -165,6 +165,7 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::reconciliation_step::Entity, &mut all);
     declared(entity::crm_record::Entity, &mut all);
     declared(entity::crm_change::Entity, &mut all);
+    declared(entity::crm_link::Entity, &mut all);
     declared(entity::tenant::Entity, &mut all);
     all
 }

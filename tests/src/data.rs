@@ -230,6 +230,12 @@ async fn reconciled(test: &TestApp, tenant: TenantId, destination: DestinationId
     };
     plans::change(app, tenant, destination, change).await.expect("a plan");
     curated::sync(app, tenant, destination).await.expect("users and campaigns");
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await.expect("a transaction");
+    let linked = "INSERT INTO crm_link (tenant_id, destination_id, kind, remote_id, lead_id, since)
+                  SELECT tenant_id, destination_id, 'user', '1', lead_id, finished_at FROM delivery
+                  WHERE state = 'delivered' ORDER BY id LIMIT 1";
+    sqlx::query(linked).execute(tx.connection()).await.expect("a lead of that user");
+    tx.commit().await.expect("committed");
     let path = test.folder.path().join(format!("list-{tenant}.csv"));
     std::fs::write(&path, "id,phone\n1,3035550999\n").expect("a list");
     let request = Request {

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
-use domain::ids::{DeliveryId, LeadId, SourceId, TenantId};
+use domain::ids::{DeliveryId, DestinationId, LeadId, SourceId, TenantId};
 use domain::lead::Status;
 use serde::Serialize;
 use service::App;
 use service::database::{Mode, StoredJson, TenantTx};
-use service::delivery::reads;
-use service::intake::leads::{self, LeadFilter, LeadRow, Page};
+use service::delivery::{manage, reads};
+use service::intake::leads::{self, CrmFilter, LeadFilter, LeadRow, Page};
 use service::intake::sources;
 
 use super::context::Context;
@@ -48,6 +48,15 @@ pub(crate) struct Filter {
     /// Words of a name, the beginning of an e-mail, digits of a phone.
     #[arg(long)]
     search: Option<String>,
+    /// Of that user of a destination's service: its id there (baton crm users). Needs --destination.
+    #[arg(long, value_name = "ID", requires = "destination", conflicts_with = "crm_campaign")]
+    crm_user: Option<String>,
+    /// In that campaign of a destination's service: its id there (baton crm campaigns). Needs --destination.
+    #[arg(long, value_name = "ID", requires = "destination")]
+    crm_campaign: Option<String>,
+    /// The destination whose user or campaign it is.
+    #[arg(long, value_name = "SLUG")]
+    destination: Option<String>,
     /// How many at most.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -183,6 +192,11 @@ async fn list(context: &Context, app: &App, tenant: TenantId, filter: Filter) ->
     };
     for slug in &filter.source {
         wanted.sources.push(SourceId(sources::by_slug(&tx, slug).await?.id));
+    }
+    let crm = filter.crm_user.map(|id| ("user", id)).or(filter.crm_campaign.map(|id| ("campaign", id)));
+    if let (Some((kind, remote_id)), Some(slug)) = (crm, &filter.destination) {
+        let destination = DestinationId(manage::by_slug(&tx, slug).await?.id);
+        wanted.crm = Some(CrmFilter { destination, kind, remote_id });
     }
     let page = Page {
         rows: filter.limit.clamp(1, leads::PAGE_ROWS_MAX),

@@ -20,6 +20,7 @@ mod alerts;
 mod audit;
 mod billing;
 mod context;
+mod crm;
 mod deliveries;
 mod demo;
 mod destination;
@@ -157,6 +158,9 @@ enum Command {
     /// Who wants no more contact.
     #[command(subcommand)]
     Suppression(suppression::Command),
+    /// Users and campaigns of a destination's service.
+    #[command(subcommand)]
+    Crm(crm::Command),
 }
 
 /// How a command ended well.
@@ -245,6 +249,7 @@ async fn dispatch(
         Command::Alert(command) => alerts::run(&context, command).await,
         Command::Hook(command) => hooks::run(&context, command).await,
         Command::Suppression(command) => suppression::run(&context, command).await,
+        Command::Crm(command) => crm::run(&context, command).await,
         Command::Reconcile(arguments) => reconcile::run(&context, arguments).await,
         Command::Billing(command) => billing::run(&context, command).await,
         Command::Export(command) => export::run(&context, command).await,

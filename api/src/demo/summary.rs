@@ -7,6 +7,7 @@ use domain::ids::{ImportId, SourceId, TenantId};
 use serde::Serialize;
 use service::App;
 use service::database::{Mode, TenantTx};
+use service::delivery::manage;
 use service::delivery::reads::{self, Period};
 use service::intake::imports::{self, Counts};
 use service::intake::leads::Page;
@@ -25,8 +26,10 @@ pub(super) struct Summary {
     leads: i64,
     /// By state.
     deliveries: BTreeMap<String, i64>,
-    /// Why deliveries failed or are held.
+    /// Why deliveries failed, are held, in doubt, or were not sent.
     explained: Vec<Undelivered>,
+    /// Destinations that take nothing: a person has to resume them, or nobody answers there.
+    stopped: Vec<Stopped>,
     attempts: Vec<OfStatus>,
     crm: Crm,
     /// The CRM has exactly what was delivered, and nothing is pending.
@@ -59,6 +62,17 @@ struct Undelivered {
 
 impl Row for Undelivered {
     const COLUMNS: &'static [&'static str] = &["state", "count", "reason"];
+}
+
+#[derive(Debug, Serialize)]
+struct Stopped {
+    destination: String,
+    breaker: String,
+    reason: String,
+}
+
+impl Row for Stopped {
+    const COLUMNS: &'static [&'static str] = &["destination", "breaker", "reason"];
 }
 
 #[derive(Debug, Serialize)]
@@ -113,14 +127,17 @@ impl Summary {
         let leads = sqlx::query_scalar("SELECT count(*) FROM lead WHERE tenant_id = $1").bind(tenant.uuid());
         let leads = leads.fetch_one(tx.connection()).await?;
         let explained = explained(&mut tx).await?;
+        let stopped = stopped(&tx).await?;
         drop(tx);
         let crm = Crm::from(crm.received());
         let state = |name: &str| deliveries.get(name).copied().unwrap_or(0);
-        let accounted = state("delivered") + state("failed") + state("held");
+        let ends = ["delivered", "failed", "held", "unknown", "rejected"];
+        let accounted = ends.into_iter().map(state).sum::<i64>();
         let complete = state("pending") == 0
             && u64::try_from(state("delivered")) == Ok(crm.unique_leads)
             && accounted == leads;
-        Ok(Self { tenant: super::TENANT, sources, leads, deliveries, explained, attempts, crm, complete })
+        let tenant = super::TENANT;
+        Ok(Self { tenant, sources, leads, deliveries, explained, stopped, attempts, crm, complete })
     }
 
     /// Deliveries that have not come to an end.
@@ -170,6 +187,11 @@ impl Summary {
             text.push_str(&table(&self.explained)?);
             text.push_str("\n\n");
         }
+        if !self.stopped.is_empty() {
+            text.push_str("Destinations that take nothing\n");
+            text.push_str(&table(&self.stopped)?);
+            text.push_str("\n\n");
+        }
         text.push_str(verdict);
         text.push('\n');
         Ok(text)
@@ -178,7 +200,10 @@ impl Summary {
 
 async fn deliveries(tx: &TenantTx) -> Result<BTreeMap<String, i64>, Failure> {
     let mut by_state: BTreeMap<String, i64> =
-        ["delivered", "failed", "held", "pending"].into_iter().map(|state| (state.to_owned(), 0)).collect();
+        ["delivered", "failed", "held", "pending", "rejected", "unknown"]
+            .into_iter()
+            .map(|state| (state.to_owned(), 0))
+            .collect();
     for (_, state, count) in reads::count_by_destination(tx).await? {
         *by_state.entry(state).or_default() += count;
     }
@@ -225,7 +250,7 @@ async fn explained(tx: &mut TenantTx) -> Result<Vec<Undelivered>, Failure> {
     let tenant = tx.tenant();
     let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
         "SELECT state, reason, count(*) FROM delivery
-         WHERE tenant_id = $1 AND state IN ('failed', 'held') GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+         WHERE tenant_id = $1 AND state IN ('failed', 'held', 'unknown', 'rejected') GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
     )
     .bind(tenant.uuid())
     .fetch_all(tx.connection())
@@ -234,4 +259,14 @@ async fn explained(tx: &mut TenantTx) -> Result<Vec<Undelivered>, Failure> {
         .into_iter()
         .map(|(state, reason, count)| Undelivered { state, count, reason: reason.unwrap_or_default() })
         .collect())
+}
+
+async fn stopped(tx: &TenantTx) -> Result<Vec<Stopped>, Failure> {
+    let rows = manage::list(tx).await?.into_iter().filter(|row| row.breaker != "closed");
+    let stopped = |row: entity::destination::Model| Stopped {
+        destination: row.slug,
+        breaker: row.breaker,
+        reason: row.breaker_reason.unwrap_or_default(),
+    };
+    Ok(rows.map(stopped).collect())
 }

@@ -11,6 +11,7 @@ use service::intake::leads::{self, EventRow, LeadRow};
 use service::intake::listing;
 use uuid::Uuid;
 
+use super::crm::CrmFilter;
 use super::deliveries;
 use super::delivery::Delivery;
 use super::error::ApiError;
@@ -155,6 +156,8 @@ pub struct LeadFilter {
     /// Exclusive.
     received_before: Option<DateTime<Utc>>,
     warned: Option<bool>,
+    /// Of that user, or in that campaign, of a destination's service.
+    crm: Option<CrmFilter>,
     /// Part of a name, a phone in any form, or the beginning of an e-mail.
     search: Option<String>,
 }
@@ -170,6 +173,7 @@ impl From<LeadFilter> for leads::LeadFilter {
             received_from: filter.received_from,
             received_before: filter.received_before,
             warned: filter.warned,
+            crm: filter.crm.map(Into::into),
             search: filter.search,
         }
     }

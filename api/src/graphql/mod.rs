@@ -12,10 +12,12 @@
 
 mod access;
 mod alerts;
+mod analytics;
 mod at_hand;
 mod big_int;
 mod billing;
 mod credentials;
+mod crm;
 mod deliveries;
 mod delivery;
 mod destination_control;
@@ -98,6 +100,8 @@ struct Query(
     tracking::TrackingQueries,
     alerts::AlertQueries,
     inbound::InboundQueries,
+    crm::CrmQueries,
+    analytics::AnalyticsQueries,
 );
 
 #[derive(Default, MergedObject)]
@@ -121,6 +125,7 @@ struct Mutation(
     tracking::TrackingMutations,
     alerts::AlertMutations,
     inbound::InboundMutations,
+    crm::CrmMutations,
 );
 
 type Roots = Schema<Guarded<Query>, Guarded<Mutation>, Guarded<Subscriptions>>;

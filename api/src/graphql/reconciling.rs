@@ -6,10 +6,11 @@ use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object, SimpleOb
 use chrono::{DateTime, Utc};
 use domain::ids::{DestinationId, ExceptionId};
 use service::Error;
+use service::reconciliation::background;
 use service::reconciliation::exceptions::{self, Decision};
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::repair;
-use service::reconciliation::run::{self, List, Request};
+use service::reconciliation::run::{List, Request};
 use service::reconciliation::runs;
 
 use super::error::{ApiError, UserError, expected};
@@ -132,9 +133,8 @@ impl ReconciliationMutations {
             dry_run: false,
             actor: viewer.actor.to_string(),
         };
-        let app = Arc::clone(&operation.app);
-        let tenant = viewer.tenant;
-        let begun = operation.change(run::start(app, tenant, request, None)).await;
+        let beginning = background::start(&operation.app, viewer.tenant, request, None);
+        let begun = operation.change(beginning).await;
         let id = match expected(begun)? {
             Ok(id) => id,
             Err(error) => return Ok(StartReconciliationPayload { reconciliation: None, error: Some(error) }),
@@ -246,11 +246,15 @@ impl ReconciliationMutations {
             nightly_hour: optional(input.nightly_hour),
             auto_resend_max: input.auto_resend_max,
         };
-        let changing = plans::change(&operation.app, viewer.tenant, input.destination_id.0, change);
-        Ok(match expected(operation.change(changing).await)? {
-            Ok(plan) => ChangeReconciliationPlanPayload { plan: Some(plan.into()), error: None },
-            Err(error) => ChangeReconciliationPlanPayload { plan: None, error: Some(error) },
-        })
+        let id = input.destination_id.0;
+        let changing = plans::change(&operation.app, viewer.tenant, id, change);
+        let plan = match expected(operation.change(changing).await)? {
+            Ok(plan) => plan,
+            Err(error) => return Ok(ChangeReconciliationPlanPayload { plan: None, error: Some(error) }),
+        };
+        let has_api = plans::has_api(&operation.app, &*operation.read().await?, id).await?;
+        let plan = Some(ReconciliationPlan::new(plan, has_api));
+        Ok(ChangeReconciliationPlanPayload { plan, error: None })
     }
 }
 

@@ -112,7 +112,7 @@ impl StatisticsQueries {
     }
 }
 
-fn check(period: Period) -> Result<(), ApiError> {
+pub(super) fn check(period: Period) -> Result<(), ApiError> {
     if period.until <= period.since {
         return Err(ApiError::invalid("until", "`until` must lie after `since`"));
     }

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 use service::App;
 use service::database::Mode;
 use service::delivery::manage;
-use service::reconciliation::run::{self, List, Request};
+use service::reconciliation::background;
+use service::reconciliation::run::{List, Request};
 
 use super::problem::Problem;
 use super::{caller, upload};
@@ -56,7 +57,8 @@ pub async fn receive(
         dry_run: false,
         actor: viewer.actor.to_string(),
     };
-    // The file goes with the run: the upload is dropped when it ends.
-    let id = run::start(Arc::clone(&app), viewer.tenant, request, Some(Box::new(upload))).await?;
+    let id = background::start(&app, viewer.tenant, request, Some(&upload.stored_as)).await?;
+    // From now on the file is the run's, whoever carries it out.
+    upload.keep();
     Ok((StatusCode::ACCEPTED, Json(json!({ "reconciliation_id": id }))))
 }

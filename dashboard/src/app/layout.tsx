@@ -1,7 +1,7 @@
 import { ActionIcon, Avatar, Drawer, Menu, Text, UnstyledButton, useMantineColorScheme, type MantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import {
-  IconAlertTriangle, IconBell, IconCheck, IconDeviceDesktop, IconFileImport, IconGauge, IconLogout, IconMenu2, IconMoon, IconPlugConnected, IconReceipt, IconScale, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
+  IconAlertTriangle, IconBell, IconCheck, IconDeviceDesktop, IconFileImport, IconGauge, IconLogout, IconMenu2, IconMessageReport, IconMoon, IconPhoneOff, IconPlugConnected, IconReceipt, IconScale, IconSelector, IconSend, IconSettings, IconSun, IconTarget,
   IconUsers, type Icon,
 } from '@tabler/icons-react';
 import { useEffect, useRef } from 'react';
@@ -25,6 +25,8 @@ const pages: readonly { to: string; label: string; icon: Icon; right: string }[]
   { to: '/imports', label: 'Imports', icon: IconFileImport, right: 'imports:read' },
   { to: '/deliveries', label: 'Deliveries', icon: IconSend, right: 'deliveries:read' },
   { to: '/failed', label: 'Failed leads', icon: IconAlertTriangle, right: 'tracking:read' },
+  { to: '/reports', label: 'Reports', icon: IconMessageReport, right: 'tracking:read' },
+  { to: '/suppression', label: 'Do not contact', icon: IconPhoneOff, right: 'tracking:read' },
   { to: '/alerts', label: 'Alerts', icon: IconBell, right: 'alerts:read' },
   { to: '/sla', label: 'Service levels', icon: IconGauge, right: 'sla:read' },
   { to: '/reconciliation', label: 'Reconciliation', icon: IconScale, right: 'reconciliation:read' },

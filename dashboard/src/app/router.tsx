@@ -27,6 +27,9 @@ export const router = createBrowserRouter([
               { path: 'imports/refused', lazy: async () => ({ Component: (await import('../pages/imports/refused-page')).RefusedPage }) },
               { path: 'imports/:id', lazy: async () => ({ Component: (await import('../pages/imports/import-page')).ImportPage }) },
               { path: 'deliveries', lazy: async () => ({ Component: (await import('../pages/deliveries/deliveries-page')).DeliveriesPage }) },
+              { path: 'deliveries/responses', lazy: async () => ({ Component: (await import('../pages/deliveries/responses-page')).ResponsesPage }) },
+              { path: 'reports', lazy: async () => ({ Component: (await import('../pages/reports/reports-page')).ReportsPage }) },
+              { path: 'suppression', lazy: async () => ({ Component: (await import('../pages/suppression/suppression-page')).SuppressionPage }) },
               { path: 'failed', lazy: async () => ({ Component: (await import('../pages/failed/failed-page')).FailedPage }) },
               { path: 'alerts', lazy: async () => ({ Component: (await import('../pages/alerts/alerts-page')).AlertsPage }) },
               { path: 'reconciliation', lazy: async () => ({ Component: (await import('../pages/reconciliation/reconciliations-page')).ReconciliationsPage }) },
@@ -41,6 +44,7 @@ export const router = createBrowserRouter([
               { path: 'sla/policies', lazy: async () => ({ Component: (await import('../pages/sla/policies-page')).PoliciesPage }) },
               { path: 'sla/calendars', lazy: async () => ({ Component: (await import('../pages/sla/calendars-page')).CalendarsPage }) },
               { path: 'sla/cases', lazy: async () => ({ Component: (await import('../pages/sla/cases-page')).CasesPage }) },
+              { path: 'destinations/:id/crm', lazy: async () => ({ Component: (await import('../pages/destinations/crm-page')).CrmPage }) },
               { path: 'destinations/:id', lazy: async () => ({ Component: (await import('../pages/destinations/destination-page')).DestinationPage }) },
               {
                 path: 'settings',

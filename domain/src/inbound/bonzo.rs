@@ -2,24 +2,20 @@
 
 use serde_json::Value;
 
-use super::{About, Report, apply, said, text, time};
+use super::words::Words;
+use super::{Links, Report, about, links, said, text, time};
 use crate::journey::Step;
 
-pub(super) fn read(value: &Value) -> Report {
+pub(super) fn read(value: &Value, words: Words<'_>) -> Report {
     let event = text(value, "event").unwrap_or_default();
     let Some(prospect) = value.get("prospect").filter(|prospect| prospect.is_object()) else {
         return Report::default();
     };
     let mut report = Report {
-        about: About {
-            remote_id: text(prospect, "id"),
-            lead_id: text(prospect, "lead_id"),
-            external_id: text(prospect, "external_id"),
-            phone: text(prospect, "phone"),
-            email: text(prospect, "email"),
-        },
+        about: about(prospect, &["id"]),
         at: time(prospect.get("updated_at")).or_else(|| time(prospect.get("created_at"))),
         said: said(&[&event]),
+        links: links::read(prospect),
         ..Report::default()
     };
     match event.as_str() {
@@ -35,10 +31,41 @@ pub(super) fn read(value: &Value) -> Report {
         _ => {}
     }
     if let Some(status) = text(prospect, "status") {
-        apply(&mut report, &status);
+        words.apply(&mut report, &status);
     }
     report.opted_out |= prospect.get("dnc").is_some_and(is_true);
     report
+}
+
+/// What the API's prospect says, in the same terms: where it stands, whether and when somebody was in touch, what its person wants.
+pub(super) struct Prospect {
+    pub about: super::About,
+    /// Where it stands, when its status is a word that is known.
+    pub step: Option<Step>,
+    /// Its status, as it is written.
+    pub status: Option<String>,
+    /// The last contact; none: the API does not say, some none: there was none.
+    pub contact: Option<Option<chrono::DateTime<chrono::Utc>>>,
+    /// Whether its person wants no more contact; none: the API does not say.
+    pub opted_out: Option<bool>,
+    pub links: Links,
+}
+
+pub(super) fn prospect(value: &Value, words: Words<'_>) -> Prospect {
+    let status = text(value, "status");
+    let mut said = Report::default();
+    if let Some(status) = &status {
+        words.apply(&mut said, status);
+    }
+    let dnc = value.get("dnc").filter(|dnc| !dnc.is_null()).map(is_true);
+    Prospect {
+        about: about(value, &["id"]),
+        step: said.steps.first().copied(),
+        status,
+        contact: value.get("last_contact").map(|at| time(Some(at))),
+        opted_out: if said.opted_out { Some(true) } else { dnc },
+        links: links::read(value),
+    }
 }
 
 pub(super) fn message_id(value: &Value) -> Option<String> {
@@ -60,7 +87,7 @@ fn is_true(value: &Value) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::{Kind, message_id, read};
+    use super::super::{Kind, StatusMap, message_id, read};
     use super::*;
 
     #[test]
@@ -69,7 +96,8 @@ mod tests {
             let mut prospect =
                 json!({"id": 4711, "phone": "+19705550101", "updated_at": "2026-11-20T12:00:00Z"});
             prospect.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-            read(Kind::Bonzo, &json!({"event": event, "prospect": prospect}).to_string()).expect("a report")
+            let body = json!({"event": event, "prospect": prospect}).to_string();
+            read(Kind::Bonzo, &body, &StatusMap::default()).expect("a report")
         };
         assert_eq!(hook("prospects.created", json!({})).steps, [Step::Submitted]);
         let sent = hook("messages.outgoing.updated", json!({"last_contact": "2026-11-20T11:58:00Z"}));

@@ -9,6 +9,14 @@ use serde_json::Value;
 use crate::journey::Step;
 
 mod bonzo;
+mod confirm;
+mod links;
+mod words;
+
+pub use confirm::{Confirmed, confirm};
+pub use links::{Links, Named};
+use words::Words;
+pub use words::{StatusMap, StatusMapError};
 
 /// The largest report that is taken, in bytes. Standard Webhooks asks for less than 20 kB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -65,6 +73,8 @@ pub struct Report {
     pub opted_out: bool,
     /// In the sender's own words, for people; never a lead's data.
     pub said: String,
+    /// Whose the lead is there, and in which campaigns, where the report says so.
+    pub links: Links,
 }
 
 /// By what a lead is looked for, in this order.
@@ -93,16 +103,17 @@ pub enum Unreadable {
     NoLead,
 }
 
-/// What that body says.
-pub fn read(kind: Kind, body: &str) -> Result<Report, Unreadable> {
+/// What that body says; the sender's own words mean what the map says, beside the usual ones.
+pub fn read(kind: Kind, body: &str, map: &StatusMap) -> Result<Report, Unreadable> {
+    let words = Words(map);
     let value: Value = serde_json::from_str(body).map_err(|_| Unreadable::NoObject)?;
     if !value.is_object() {
         return Err(Unreadable::NoObject);
     }
     let report = match kind {
-        Kind::Bonzo => bonzo::read(&value),
-        Kind::Standard => standard(&value),
-        Kind::Npa => npa(&value),
+        Kind::Bonzo => bonzo::read(&value, words),
+        Kind::Standard => standard(&value, words),
+        Kind::Npa => npa(&value, words),
     };
     if report.about == About::default() { Err(Unreadable::NoLead) } else { Ok(report) }
 }
@@ -118,7 +129,7 @@ pub fn message_id(kind: Kind, body: &str) -> Option<String> {
 }
 
 /// `{"type": "lead.contacted", "timestamp": …, "data": {"id", "lead_id", "external_id", "phone", "email", "status"}}`.
-fn standard(value: &Value) -> Report {
+fn standard(value: &Value, words: Words<'_>) -> Report {
     let data = value.get("data").unwrap_or(value);
     let event = text(value, "type").unwrap_or_default();
     let status =
@@ -129,20 +140,20 @@ fn standard(value: &Value) -> Report {
         said: said(&[&event, &status]),
         ..Report::default()
     };
-    apply(&mut report, &status);
+    words.apply(&mut report, &status);
     report
 }
 
 /// `{"recordID": …, "status": …, "refNumber": …, "updatedAt": …}`: the names of NPA's own reply (formats: NPA). Not documented by NPA;
 /// hence both spellings of each.
-fn npa(value: &Value) -> Report {
+fn npa(value: &Value, words: Words<'_>) -> Report {
     let status = text(value, "status").or_else(|| text(value, "leadStatus")).unwrap_or_default();
     let mut about = about(value, &["recordID", "recordId", "record_id"]);
     about.external_id =
         about.external_id.or_else(|| text(value, "refNumber")).or_else(|| text(value, "ref_number"));
     let at = ["updatedAt", "timestamp", "updated_at"].iter().find_map(|name| time(value.get(*name)));
     let mut report = Report { about, at, said: said(&[&status]), ..Report::default() };
-    apply(&mut report, &status);
+    words.apply(&mut report, &status);
     report
 }
 
@@ -154,44 +165,6 @@ fn about(value: &Value, ids: &[&str]) -> About {
         phone: text(value, "phone"),
         email: text(value, "email"),
     }
-}
-
-/// Enters what a status word means.
-fn apply(report: &mut Report, status: &str) {
-    match meaning(status) {
-        Some(Meaning::Step(step)) => report.steps.push(step),
-        Some(Meaning::OptedOut) => report.opted_out = true,
-        None => {}
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Meaning {
-    Step(Step),
-    OptedOut,
-}
-
-/// What a status word means, whatever its case and its separators.
-fn meaning(status: &str) -> Option<Meaning> {
-    let word: String =
-        status.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(40).collect();
-    Some(match word.as_str() {
-        "received" | "submitted" | "created" | "new" | "accepted" => Meaning::Step(Step::Submitted),
-        "contacted" | "reached" | "replied" | "responded" | "inconversation" => {
-            Meaning::Step(Step::Contacted)
-        }
-        "qualified" | "appointmentset" | "appointment" | "quoted" | "working" => {
-            Meaning::Step(Step::Qualified)
-        }
-        "sold" | "won" | "closedwon" | "funded" | "purchased" => Meaning::Step(Step::Sold),
-        "lost" | "dead" | "closedlost" | "notsold" | "notinterested" | "unqualified" | "badlead" => {
-            Meaning::Step(Step::Lost)
-        }
-        "dnc" | "donotcontact" | "donotcall" | "optout" | "optedout" | "unsubscribed" | "stop" => {
-            Meaning::OptedOut
-        }
-        _ => return None,
-    })
 }
 
 /// Text, or a number as text: ids come as either.
@@ -247,22 +220,23 @@ mod tests {
     fn a_standard_report() {
         let body = json!({"type": "lead.contacted", "timestamp": "2026-11-20T12:00:00Z",
                           "data": {"id": "p-7", "lead_id": "lead_01", "email": "ada@example.com"}});
-        let report = read(Kind::Standard, &body.to_string()).expect("a report");
+        let report = read(Kind::Standard, &body.to_string(), &StatusMap::default()).expect("a report");
         assert_eq!(report.about.remote_id.as_deref(), Some("p-7"));
         assert_eq!((report.at, &report.steps[..]), (at("2026-11-20T12:00:00Z"), &[Step::Contacted][..]));
         assert_eq!(report.said, "lead.contacted contacted");
         let body = json!({"type": "lead.status", "data": {"id": 7, "status": "Opted-Out"}});
-        let report = read(Kind::Standard, &body.to_string()).expect("a report");
+        let report = read(Kind::Standard, &body.to_string(), &StatusMap::default()).expect("a report");
         assert!(report.opted_out && report.steps.is_empty() && report.at.is_none());
     }
 
     #[test]
     fn a_status_of_npa() {
         let body = json!({"recordID": "88001", "status": "Sold", "updatedAt": 1_795_176_000});
-        let report = read(Kind::Npa, &body.to_string()).expect("a report");
+        let report = read(Kind::Npa, &body.to_string(), &StatusMap::default()).expect("a report");
         assert_eq!(report.about.remote_id.as_deref(), Some("88001"));
         assert_eq!((report.at, &report.steps[..]), (at("2026-11-20T12:00:00Z"), &[Step::Sold][..]));
-        let unknown = read(Kind::Npa, r#"{"refNumber":"901","status":"Pondering"}"#).expect("a report");
+        let unknown = read(Kind::Npa, r#"{"refNumber":"901","status":"Pondering"}"#, &StatusMap::default())
+            .expect("a report");
         assert_eq!(unknown.about.external_id.as_deref(), Some("901"));
         assert!(unknown.steps.is_empty() && !unknown.opted_out);
     }
@@ -276,7 +250,7 @@ mod tests {
             (r#"{"status":"sold"}"#, Unreadable::NoLead),
         ] {
             for kind in Kind::ALL {
-                assert_eq!(read(kind, body), Err(why), "{kind:?} {body}");
+                assert_eq!(read(kind, body, &StatusMap::default()), Err(why), "{kind:?} {body}");
             }
         }
     }
@@ -285,9 +259,10 @@ mod tests {
         #[test]
         fn no_body_is_too_much(body in ".{0,200}", status in ".{0,30}") {
             for kind in Kind::ALL {
-                let _ = read(kind, &body);
+                let _ = read(kind, &body, &StatusMap::default());
                 let _ = message_id(kind, &body);
-                let _ = read(kind, &json!({"id": "x", "recordID": "x", "status": status, "prospect": {"id": 1, "status": status}}).to_string());
+                let record = json!({"id": "x", "recordID": "x", "status": status, "prospect": {"id": 1, "status": status}});
+                let _ = read(kind, &record.to_string(), &StatusMap::default());
             }
         }
     }

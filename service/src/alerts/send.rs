@@ -57,6 +57,10 @@ enum Trouble {
 impl Job for SendNotice {
     const NAME: &'static str = "alert_notice";
 
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.tenant)
+    }
+
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         let tx = app.begin(self.tenant, Mode::ReadOnly).await?;
         let row: Option<Row> = sqlx::query_as(

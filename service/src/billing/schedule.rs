@@ -44,7 +44,9 @@ async fn close_all_due(app: &Arc<App>) -> Result<(), Error> {
 /// The tenants that have partners whose periods close by themselves.
 pub async fn tenants(app: &App) -> Result<Vec<TenantId>, Error> {
     let ids: Vec<uuid::Uuid> =
-        sqlx::query_scalar("SELECT tenants_with_closing_partners()").fetch_all(&app.database.app).await?;
+        sqlx::query_scalar("SELECT id FROM tenants_with_closing_partners() AS closing (id) WHERE id NOT IN (SELECT suspended_tenants())")
+            .fetch_all(&app.database.app)
+            .await?;
     Ok(ids.into_iter().map(TenantId).collect())
 }
 

@@ -1,5 +1,6 @@
 //! The shared Postgres as `baton doctor` sees it: one finding a fact, with what to do about each fault.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -118,6 +119,11 @@ async fn look(report: &mut Report, database: &Database, known: &[String]) {
     if let Err(error) = jobs(report, reader).await {
         unreadable(report, "jobs", &error);
     }
+    if let Some(owner) = &database.owner
+        && let Err(error) = destinations(report, owner).await
+    {
+        unreadable(report, "destinations", &error);
+    }
     if let Err(error) = size(report, reader).await {
         unreadable(report, "database size", &error);
     }
@@ -203,6 +209,42 @@ async fn jobs(report: &mut Report, reader: &PgPool) -> Result<(), sqlx::Error> {
     } else {
         report.ok("jobs", what);
     }
+    Ok(())
+}
+
+/// Stopped destinations that are named one by one.
+const STOPPED_SHOWN: usize = 5;
+
+/// Destinations that take no leads, over all tenants: only the owner sees those.
+async fn destinations(report: &mut Report, owner: &PgPool) -> Result<(), sqlx::Error> {
+    // A schema from before destinations had a breaker: the migrations say what to do.
+    let known = "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('destination') AND attname = 'breaker')";
+    if !sqlx::query_scalar(known).fetch_one(owner).await? {
+        return Ok(());
+    }
+    let stopped: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "SELECT t.slug, d.slug, d.breaker,
+                (SELECT count(*) FROM (SELECT FROM delivery w WHERE w.tenant_id = d.tenant_id AND w.destination_id = d.id
+                                       AND w.state = 'pending' LIMIT 10000) waiting)
+         FROM destination d JOIN tenant t ON t.id = d.tenant_id
+         WHERE d.enabled AND d.breaker <> 'closed' ORDER BY 4 DESC, 1, 2",
+    )
+    .fetch_all(owner)
+    .await?;
+    if stopped.is_empty() {
+        report.ok("destinations", "leads flow to all of them");
+        return Ok(());
+    }
+    let told = |(tenant, slug, breaker, waiting): &(String, String, String, i64)| {
+        let why = if breaker == "held" { "is held" } else { "does not answer" };
+        format!("{tenant}/{slug} {why}, {waiting} leads wait")
+    };
+    let mut what = stopped.iter().take(STOPPED_SHOWN).map(told).collect::<Vec<_>>().join("; ");
+    if stopped.len() > STOPPED_SHOWN {
+        let _ = write!(what, "; and {} more", stopped.len() - STOPPED_SHOWN);
+    }
+    let remedy = "correct the credentials of a held one, then `baton destination resume SLUG --tenant TENANT`; one that does not answer is tried again by itself";
+    report.fault("destinations", State::Warn, what, remedy);
     Ok(())
 }
 

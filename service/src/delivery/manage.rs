@@ -274,6 +274,27 @@ fn open_credentials(
     Ok(plain.into_iter().map(|(name, secret)| (name, SecretString::from(secret))).collect())
 }
 
+/// The API that a destination's leads go to, and its token, where both are of a kind that can also be read; else none.
+pub(crate) fn api_access(
+    app: &App,
+    row: &destination::Model,
+) -> Result<Option<(SecretString, SecretString)>, Error> {
+    const TOKEN: &str = "token";
+    const COLLECTION: &str = "/prospects";
+    if Kind::parse(&row.kind) != Some(Kind::BonzoApi) {
+        return Ok(None);
+    }
+    let tenant = TenantId(row.tenant_id);
+    let Some(token) = open_credentials(app, tenant, row)?.remove(TOKEN) else { return Ok(None) };
+    let context = Context { tenant, destination: DestinationId(row.id), purpose: Purpose::Url };
+    let url = app
+        .secrets
+        .open(context, &row.url_sealed)
+        .map_err(|error| Error::internal("opening a destination's address", error))?;
+    let base = url.expose_secret().trim_end_matches('/').strip_suffix(COLLECTION);
+    Ok(base.map(|base| (SecretString::from(base), token)))
+}
+
 fn seal_url(
     app: &App,
     tenant: TenantId,

@@ -32,12 +32,13 @@
 //! * [`Worker`] – runs until told to stop, or does what is due now and returns.
 //! * [`Retries`] – a person's second chance for what failed, is held or unknown; reconciliation's second sending.
 //! * [`manage`] – destinations as people manage them; [`dry_run`] – what would be sent.
-//! * [`reads`] – deliveries as people read them.
+//! * [`reads`] – deliveries as people read them; [`analytics`] – what destinations answer.
 //! * [`address`] – which URLs and addresses a destination may have.
 
 use sea_orm::{DbErr, RuntimeErr};
 
 pub mod address;
+pub mod analytics;
 mod claim;
 pub mod client;
 mod destinations;

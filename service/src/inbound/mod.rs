@@ -8,10 +8,14 @@
 //! where a lead stands is read from all of its steps (`domain::journey::stage`). A report that comes before the delivery that it is about
 //! has committed waits for it.
 //!
+//! A static code proves little: what Bonzo's hooks claim is first read again through its API, where there is one (see [`process`]).
+//!
 //! A stranger's message is not stored: nobody without a code may fill the table.
 
+use std::collections::BTreeMap;
+
 use domain::ids::{DestinationId, InboundHookId, TenantId};
-use domain::inbound::{BODY_BYTES_MAX, Kind, message_id};
+use domain::inbound::{BODY_BYTES_MAX, Kind, StatusMap, message_id};
 use entity::{Tenanted, inbound_endpoint};
 use http::HeaderMap;
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -26,6 +30,7 @@ use crate::error::Error;
 use crate::jobs::{self, How};
 use crate::secrets::{Context, Purpose, new_signing_secret};
 
+mod find;
 pub mod process;
 pub mod reads;
 
@@ -217,6 +222,40 @@ pub async fn open(
     .await?;
     tx.commit().await?;
     Ok(secret)
+}
+
+/// Sets what the sender's own words mean: word → `submitted`, `contacted`, `qualified`, `sold`, `lost`, `opted_out` or `ignored`. They go
+/// before the usual ones; reports that are processed from now on are read with them.
+pub async fn set_status_map(
+    app: &App,
+    tenant: TenantId,
+    destination: DestinationId,
+    map: &BTreeMap<String, String>,
+) -> Result<(), Error> {
+    StatusMap::new(map).map_err(|error| Error::invalid("statusMap", error.to_string()))?;
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let set = sqlx::query(
+        "UPDATE inbound_endpoint SET status_map = $3 WHERE tenant_id = $1 AND destination_id = $2",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .bind(sqlx::types::Json(map))
+    .execute(tx.connection())
+    .await?;
+    if set.rows_affected() == 0 {
+        return Err(Error::not_found("destination that takes reports", destination));
+    }
+    Ok(tx.commit().await?)
+}
+
+/// The map of a stored endpoint.
+fn status_map(stored: &serde_json::Value, destination: uuid::Uuid) -> Result<StatusMap, Error> {
+    let corrupt = |error: String| {
+        Error::internal(format!("reading inbound_endpoint.status_map of {destination}"), error)
+    };
+    let map: BTreeMap<String, String> =
+        serde_json::from_value(stored.clone()).map_err(|error| corrupt(error.to_string()))?;
+    StatusMap::new(&map).map_err(|error| corrupt(error.to_string()))
 }
 
 /// No longer takes a destination's reports.

@@ -1,30 +1,37 @@
 //! Reads one stored report and gives it its effect, once.
+//!
+//! A report that only a static code vouches for (Bonzo's) is first held against the service's own record, read through its API: outside
+//! any transaction, and before the lead is even looked for. What the record does not bear out has no effect. An API that does not answer
+//! is asked again with growing pauses for half a day; then the report is called failed, and a person may have it processed again. A
+//! destination without an API is believed, and the report says that nobody checked it.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{DestinationId, InboundHookId, LeadId, SourceId, TenantId};
-use domain::inbound::{About, Kind, Report, read};
-use domain::intake::Regions;
-use domain::intake::rules::{email, phone};
+use domain::ids::{DestinationId, InboundHookId, LeadId, TenantId};
+use domain::inbound::{Confirmed, Kind, Report, StatusMap, confirm, read};
 use domain::journey::Step;
 use domain::sla::Event;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::PgConnection;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::find::find;
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
-use crate::intake::merge;
-use crate::jobs::Job;
+use crate::jobs::{self, How, Job};
+use crate::reconciliation::links::{self, Linked};
+use crate::reconciliation::plans;
 use crate::sla::clocks::{self, Occurrence};
-use crate::suppression;
+use crate::suppression::{self, OptOut};
 
 /// A report may come before the delivery that it is about has committed, or before its import is done: so long it is tried again.
 const WAITS: TimeDelta = TimeDelta::hours(1);
+/// So long an API that does not answer is asked again.
+const ASKS: TimeDelta = TimeDelta::hours(12);
 
 /// Processes one report.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,102 +46,253 @@ struct Row {
     received_at: DateTime<Utc>,
     body: String,
     kind: String,
+    status_map: serde_json::Value,
 }
 
 impl Job for ProcessHook {
     const NAME: &'static str = "inbound_hook";
+
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.tenant)
+    }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         process(&app, self.tenant, self.hook).await
     }
 }
 
+/// A report that is read, and what its service says of it.
+struct Checked {
+    report: Report,
+    confirmation: Option<&'static str>,
+}
+
+/// What a report comes to.
+enum End {
+    /// Its effect is to be given.
+    Effect(Checked),
+    /// It has none: state, confirmation, why.
+    Without(&'static str, Option<&'static str>, String),
+    /// It is to be tried again; why.
+    Later(String),
+}
+
 /// Processes a report; one that was processed before stays as it is.
 pub async fn process(app: &App, tenant: TenantId, hook: InboundHookId) -> Result<(), Error> {
-    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
     let row: Option<Row> = sqlx::query_as(
-        "SELECT h.destination_id, h.received_at, h.body, e.kind FROM inbound_hook h
+        "SELECT h.destination_id, h.received_at, h.body, e.kind, e.status_map FROM inbound_hook h
          JOIN inbound_endpoint e ON e.tenant_id = h.tenant_id AND e.destination_id = h.destination_id
-         WHERE h.tenant_id = $1 AND h.id = $2 AND h.state = 'received' FOR UPDATE OF h",
+         WHERE h.tenant_id = $1 AND h.id = $2 AND h.state = 'received'",
     )
     .bind(tenant.uuid())
     .bind(hook.uuid())
     .fetch_optional(tx.connection())
     .await?;
+    tx.commit().await?;
     let Some(row) = row else { return Ok(()) };
     let kind = Kind::parse(&row.kind).ok_or_else(|| {
         Error::internal("reading an endpoint", format!("inbound_hook {hook}: kind `{}`", row.kind))
     })?;
-    let report = match read(kind, &row.body) {
-        Ok(report) => report,
-        Err(why) => {
-            finish(tx.connection(), app, (tenant, hook), "failed", None, &why.to_string()).await?;
-            return Ok(tx.commit().await?);
-        }
+    let map = super::status_map(&row.status_map, row.destination_id)?;
+    let end = match read(kind, &row.body, &map) {
+        Ok(report) => check(app, tenant, DestinationId(row.destination_id), kind, report, &map).await?,
+        Err(why) => End::Without("failed", None, why.to_string()),
     };
+    settle(app, (tenant, hook), &row, end).await
+}
+
+/// Holds a report against the service's own record, where only a code vouches for it and there is an API to ask.
+async fn check(
+    app: &App,
+    tenant: TenantId,
+    destination: DestinationId,
+    kind: Kind,
+    report: Report,
+    map: &StatusMap,
+) -> Result<End, Error> {
+    if kind != Kind::Bonzo {
+        return Ok(End::Effect(Checked { report, confirmation: None }));
+    }
+    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+    let api = plans::api(app, &tx, destination).await;
+    tx.commit().await?;
+    let api = match api {
+        Ok(api) => api,
+        // A token that cannot be opened, an address that is refused: a person has to see to it.
+        Err(error @ (Error::Conflict(_) | Error::Invalid { .. })) => {
+            return Ok(End::Later(error.to_string()));
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(api) = api else {
+        return Ok(End::Effect(Checked { report, confirmation: Some("unchecked") }));
+    };
+    let Some(id) = &report.about.remote_id else {
+        let why = "the report names no prospect to ask the API about".to_owned();
+        return Ok(End::Without("ignored", Some("contradicted"), why));
+    };
+    let record = match api.once_only().prospect(id).await {
+        Ok(record) => record,
+        Err(Error::Unavailable { source, .. }) => {
+            return Ok(End::Later(format!("the CRM's API does not answer: {source}")));
+        }
+        Err(error) => return Ok(End::Later(error.to_string())),
+    };
+    Ok(match confirm(&report, record.as_ref(), map) {
+        Confirmed::Report(report) => End::Effect(Checked { report, confirmation: Some("confirmed") }),
+        Confirmed::Contradicted(why) => End::Without("ignored", Some("contradicted"), why),
+    })
+}
+
+/// Writes what it comes to, in one transaction, unless somebody else was first.
+async fn settle(
+    app: &App,
+    (tenant, hook): (TenantId, InboundHookId),
+    row: &Row,
+    end: End,
+) -> Result<(), Error> {
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let waits: Option<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM inbound_hook WHERE tenant_id = $1 AND id = $2 AND state = 'received' FOR UPDATE",
+    )
+    .bind(tenant.uuid())
+    .bind(hook.uuid())
+    .fetch_optional(tx.connection())
+    .await?;
+    if waits.is_none() {
+        return Ok(());
+    }
+    let age = app.clock.now() - row.received_at;
     let destination = DestinationId(row.destination_id);
-    let Some(lead) = find(tx.connection(), tenant, destination, &report.about).await? else {
-        if app.clock.now() - row.received_at < WAITS {
-            return Err(Error::Unavailable {
-                what: "the lead of a report",
-                source: "it has not come yet".into(),
-            });
+    let mut written = Written::default();
+    let mut later = None;
+    match end {
+        End::Without(state, confirmation, why) => {
+            written = Written { state, confirmation, result: why, lead: None };
         }
-        finish(tx.connection(), app, (tenant, hook), "ignored", None, "no lead matches the report").await?;
-        return Ok(tx.commit().await?);
-    };
-    let (state, result) =
-        apply(app, tx.connection(), tenant, destination, lead, &report, row.received_at).await?;
-    finish(tx.connection(), app, (tenant, hook), state, Some(lead), &result).await?;
-    Ok(tx.commit().await?)
+        End::Later(why) if age < ASKS => later = Some(why),
+        End::Later(why) => {
+            written.state = "failed";
+            written.result = format!("{why}; given up after {} hours", ASKS.num_hours());
+        }
+        End::Effect(checked) => {
+            written.confirmation = checked.confirmation;
+            match find(tx.connection(), tenant, destination, &checked.report.about).await? {
+                Some(lead) => {
+                    written.lead = Some(lead);
+                    let place = Place { tenant, destination, lead, received_at: row.received_at };
+                    (written.state, written.result) =
+                        apply(app, tx.connection(), place, &checked.report).await?;
+                }
+                None if age < WAITS => later = Some("its lead has not come yet".to_owned()),
+                None => written.result = "no lead matches the report".to_owned(),
+            }
+        }
+    }
+    if let Some(why) = later {
+        waiting(tx.connection(), (tenant, hook), &why).await?;
+        tx.commit().await?;
+        return Err(Error::Unavailable { what: "what a report needs", source: why.into() });
+    }
+    finish(tx.connection(), app, (tenant, hook), &written).await?;
+    tx.commit().await?;
+    app.wake.sla();
+    Ok(())
+}
+
+/// Has reports that came to nothing processed once more: those of these ids that are failed or ignored. Answers how many.
+pub async fn again(app: &App, tenant: TenantId, hooks: &[InboundHookId]) -> Result<u64, Error> {
+    if hooks.len() > super::reads::ROWS_MAX {
+        let message = format!("at most {} at a time", super::reads::ROWS_MAX);
+        return Err(Error::invalid("ids", message));
+    }
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    // Its time counts from now: the API is asked for as long as it is for a new one.
+    let due: Vec<Uuid> = sqlx::query_scalar(
+        "UPDATE inbound_hook SET state = 'received', result = NULL, confirmation = NULL, processed_at = NULL, received_at = $3
+         WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('failed', 'ignored') RETURNING id",
+    )
+    .bind(tenant.uuid())
+    .bind(hooks.iter().map(|hook| hook.uuid()).collect::<Vec<_>>())
+    .bind(app.clock.now())
+    .fetch_all(tx.connection())
+    .await?;
+    for hook in &due {
+        let job = ProcessHook { tenant, hook: InboundHookId(*hook) };
+        jobs::enqueue(tx.connection(), &job, How::default()).await?;
+    }
+    tx.commit().await?;
+    Ok(due.len() as u64)
+}
+
+/// What a report is about, and when it came.
+#[derive(Clone, Copy)]
+struct Place {
+    tenant: TenantId,
+    destination: DestinationId,
+    lead: LeadId,
+    received_at: DateTime<Utc>,
 }
 
 /// Writes what the report says. Answers the report's state and what was done.
 async fn apply(
     app: &App,
     connection: &mut PgConnection,
-    tenant: TenantId,
-    destination: DestinationId,
-    lead: LeadId,
+    place: Place,
     report: &Report,
-    received_at: DateTime<Utc>,
 ) -> Result<(&'static str, String), Error> {
+    let Place { tenant, destination, lead, received_at } = place;
     let mut done = Vec::new();
+    let now = app.clock.now();
     let at = report.at.unwrap_or(received_at);
+    let linked = links::report(connection, (tenant, destination, lead), &report.links, at).await?;
     for step in &report.steps {
-        if record(app, connection, tenant, destination, lead, *step, at, &report.said).await? {
+        if record(app, connection, place, *step, at, &report.said, &linked).await? {
             done.push(step.as_str());
-            // Clocks of service levels start and stop with it, at its own time.
-            let (event, now) = (Event::Step(*step), app.clock.now());
-            clocks::occurred(connection, tenant, event, &[Occurrence::of(lead, at)], now, &app.ids).await?;
+            // Clocks of service levels start and stop with it, at its own time; who reached the lead is whose it is there.
+            let agent = linked.user.clone().filter(|_| *step == Step::Contacted);
+            let occurrence = Occurrence { agent, ..Occurrence::of(lead, at) };
+            clocks::occurred(connection, tenant, Event::Step(*step), &[occurrence], now, &app.ids).await?;
         }
     }
     if report.opted_out {
-        suppression::opted_out(app, connection, tenant, lead, &destination.to_string()).await?;
-        done.push(Step::OptedOut.as_str());
+        let actor = destination.to_string();
+        let out = OptOut {
+            lead,
+            at,
+            actor: &actor,
+            reason: "the destination reported it",
+            data: json!({ "reported_by": actor }),
+        };
+        if suppression::opted_out(app, connection, tenant, &out).await? {
+            done.push(Step::OptedOut.as_str());
+        }
     }
-    Ok(if report.steps.is_empty() && !report.opted_out {
-        ("ignored", format!("nothing is known of what it says: {}", report.said))
-    } else if done.is_empty() {
-        ("processed", "it was known".to_owned())
-    } else {
+    if linked.changed {
+        done.push("user or campaigns");
+    }
+    Ok(if !done.is_empty() {
         ("processed", done.join(", "))
+    } else if report.steps.is_empty() && !report.opted_out {
+        ("ignored", format!("nothing is known of what it says: {}", report.said))
+    } else {
+        ("processed", "it was known".to_owned())
     })
 }
 
 /// Writes a step into the journey, unless one is there that says as much: of a step on the way, one at that time or earlier; of an end, the
 /// same one at that time. Answers whether it was new.
-#[expect(clippy::too_many_arguments, reason = "a row of lead_event and where it comes from")]
 async fn record(
     app: &App,
     connection: &mut PgConnection,
-    tenant: TenantId,
-    destination: DestinationId,
-    lead: LeadId,
+    place: Place,
     step: Step,
     at: DateTime<Utc>,
     said: &str,
+    linked: &Linked,
 ) -> Result<bool, Error> {
+    let Place { tenant, destination, lead, .. } = place;
     let ends = matches!(step, Step::Sold | Step::Lost);
     let key = format!("{destination} {} {}", step.as_str(), at.timestamp_micros());
     let made = sqlx::query(
@@ -151,108 +309,60 @@ async fn record(
     .bind(at)
     .bind(destination.to_string())
     .bind(Uuid::from_u128(xxh3_128(key.as_bytes())))
-    .bind(json!({ "reported": said, "destination": destination }))
+    .bind(json!({ "reported": said, "destination": destination, "agent": linked.user }))
     .bind(ends)
     .execute(connection)
     .await?;
     Ok(made.rows_affected() > 0)
 }
 
-/// The lead that a report is about: by the destination's id, ours, the source's, phone, e-mail, in this order. Only leads that went to this
-/// destination count; of several by a phone or an e-mail, the newest.
-async fn find(
-    connection: &mut PgConnection,
-    tenant: TenantId,
-    destination: DestinationId,
-    about: &About,
-) -> Result<Option<LeadId>, Error> {
-    let place = (tenant, destination);
-    if let Some(remote) = &about.remote_id {
-        let found: Option<Uuid> = sqlx::query_scalar(
-            "SELECT lead_id FROM delivery WHERE tenant_id = $1 AND destination_id = $2 AND remote_id = $3 ORDER BY id DESC LIMIT 1",
-        )
-        .bind(tenant.uuid())
-        .bind(destination.uuid())
-        .bind(remote)
-        .fetch_optional(&mut *connection)
-        .await?;
-        if let Some(lead) = found {
-            return Ok(Some(LeadId(lead)));
-        }
-    }
-    if let Some(lead) = about.lead_id.as_deref().and_then(|id| id.parse::<LeadId>().ok()) {
-        let found =
-            delivered(connection, place, "l.id = ANY($3::text[]::uuid[])", vec![lead.uuid().to_string()])
-                .await?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    if let Some(external) = &about.external_id {
-        let sources: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM lead_source WHERE tenant_id = $1")
-            .bind(tenant.uuid())
-            .fetch_all(&mut *connection)
-            .await?;
-        let identity = |source| merge::identity_of(SourceId(source), external).to_string();
-        let names = sources.into_iter().map(identity).collect();
-        let found = delivered(connection, place, "l.identity = ANY($3::text[]::uuid[])", names).await?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    if let Some(phone) =
-        about.phone.as_deref().and_then(|text| phone::normalise(text, &Regions::default()).ok())
-    {
-        let found = delivered(connection, place, "l.phone = ANY($3)", vec![phone.number.to_string()]).await?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    let Some(email) = about.email.as_deref().and_then(|text| email::normalise(text).ok()) else {
-        return Ok(None);
-    };
-    delivered(connection, place, "l.email = ANY($3)", vec![email.to_string()]).await
+/// What is written of a report that has come to its end.
+struct Written {
+    state: &'static str,
+    confirmation: Option<&'static str>,
+    result: String,
+    lead: Option<LeadId>,
 }
 
-/// The newest lead of that condition which went to the destination. Each condition is one that an index of leads answers.
-async fn delivered(
-    connection: &mut PgConnection,
-    (tenant, destination): (TenantId, DestinationId),
-    condition: &'static str,
-    values: Vec<String>,
-) -> Result<Option<LeadId>, Error> {
-    let sql = format!(
-        "SELECT l.id FROM lead l WHERE l.tenant_id = $1 AND {condition}
-         AND EXISTS (SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.lead_id = l.id AND d.destination_id = $2)
-         ORDER BY l.id DESC LIMIT 1"
-    );
-    let found: Option<Uuid> = sqlx::query_scalar(AssertSqlSafe(sql))
-        .bind(tenant.uuid())
-        .bind(destination.uuid())
-        .bind(values)
-        .fetch_optional(connection)
-        .await?;
-    Ok(found.map(LeadId))
+impl Default for Written {
+    fn default() -> Self {
+        Self { state: "ignored", confirmation: None, result: String::new(), lead: None }
+    }
 }
 
 async fn finish(
     connection: &mut PgConnection,
     app: &App,
     (tenant, hook): (TenantId, InboundHookId),
-    state: &str,
-    lead: Option<LeadId>,
-    result: &str,
+    written: &Written,
 ) -> Result<(), Error> {
     sqlx::query(
-        "UPDATE inbound_hook SET state = $3, lead_id = $4, result = $5, processed_at = $6 WHERE tenant_id = $1 AND id = $2",
+        "UPDATE inbound_hook SET state = $3, lead_id = $4, result = $5, processed_at = $6, confirmation = $7
+         WHERE tenant_id = $1 AND id = $2",
     )
     .bind(tenant.uuid())
     .bind(hook.uuid())
-    .bind(state)
-    .bind(lead.map(LeadId::uuid))
-    .bind(result)
+    .bind(written.state)
+    .bind(written.lead.map(LeadId::uuid))
+    .bind(&written.result)
     .bind(app.clock.now())
+    .bind(written.confirmation)
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Why it waits, for whoever looks at the list.
+async fn waiting(
+    connection: &mut PgConnection,
+    (tenant, hook): (TenantId, InboundHookId),
+    why: &str,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE inbound_hook SET result = $3 WHERE tenant_id = $1 AND id = $2")
+        .bind(tenant.uuid())
+        .bind(hook.uuid())
+        .bind(format!("it waits: {why}"))
+        .execute(connection)
+        .await?;
     Ok(())
 }

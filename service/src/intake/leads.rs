@@ -5,7 +5,7 @@
 //! literal LIMIT (a bound one makes Postgres plan each page anew).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{DeliveryId, ImportId, LeadId, SourceId};
+use domain::ids::{DeliveryId, DestinationId, ImportId, LeadId, SourceId};
 use domain::lead::Status;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Postgres, QueryBuilder, Row};
@@ -31,8 +31,21 @@ pub struct LeadFilter {
     pub received_before: Option<DateTime<Utc>>,
     /// With warnings, or without.
     pub warned: Option<bool>,
+    /// Of that user, or in that campaign, of a destination's service.
+    pub crm: Option<CrmFilter>,
     /// Words, each of which must be part of a name, the beginning of an e-mail, or of a phone.
     pub search: Option<String>,
+}
+
+/// A user or campaign of a destination's service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrmFilter {
+    /// Where.
+    pub destination: DestinationId,
+    /// `user` or `campaign`.
+    pub kind: &'static str,
+    /// The service's id of it.
+    pub remote_id: String,
 }
 
 /// Which page of a list that is ordered by id, newest first.
@@ -215,6 +228,11 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &LeadFilter) {
     }
     if let Some(warned) = filter.warned {
         query.push(if warned { " AND l.warnings IS NOT NULL" } else { " AND l.warnings IS NULL" });
+    }
+    if let Some(crm) = &filter.crm {
+        query.push(" AND l.id IN (SELECT c.lead_id FROM crm_link c WHERE c.tenant_id = l.tenant_id AND c.destination_id = ");
+        query.push_bind(crm.destination.uuid()).push(" AND c.kind = ").push_bind(crm.kind);
+        query.push(" AND c.remote_id = ").push_bind(crm.remote_id.clone()).push(")");
     }
     push_statuses(query, &filter.statuses);
     for word in filter.search.iter().flat_map(|text| text.split_whitespace()).take(5) {

@@ -48,7 +48,7 @@ pub async fn work(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-/// Removes the files that have lain for an hour and that no unfinished import wants. Answers how many.
+/// Removes the files that have lain for an hour and that no unfinished import or reconciliation wants. Answers how many.
 pub async fn sweep(app: &App) -> Result<usize, Error> {
     let uploads = app.settings.data_dir.join(FOLDER);
     let written_before = SystemTime::from(app.clock.now()) - AGE;
@@ -104,12 +104,14 @@ fn old_files(uploads: PathBuf, written_before: SystemTime) -> io::Result<Vec<(Te
     Ok(found)
 }
 
-/// Those of the files that an unfinished import will read.
+/// Those of the files that an unfinished import or reconciliation will read.
 async fn wanted(app: &App, tenant: TenantId, stored: &[String]) -> Result<Vec<String>, Error> {
     let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
     let wanted = sqlx::query_scalar(
         "SELECT stored_as FROM import
-         WHERE tenant_id = $1 AND state IN ('received', 'running') AND stored_as = ANY($2)",
+         WHERE tenant_id = $1 AND state IN ('received', 'running') AND stored_as = ANY($2)
+         UNION SELECT stored_as FROM reconciliation_run
+         WHERE tenant_id = $1 AND state = 'running' AND stored_as = ANY($2)",
     )
     .bind(tenant.uuid())
     .bind(stored)

@@ -19,6 +19,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use domain::ids::TenantId;
 use graphile_worker::{TaskHandler, WorkerContext, WorkerUtils};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// How often it is tried in all; the pauses between tries grow from seconds to hours.
     const ATTEMPTS_MAX: i16 = 12;
+
+    /// Whose work it is; none for what looks across tenants. A suspended tenant's job is put off until it is resumed.
+    fn tenant(&self) -> Option<TenantId>;
 
     /// Does the work. An error is logged with its causes, and the job runs again later.
     fn run(self, app: Arc<App>) -> impl Future<Output = Result<(), Error>> + Send;
@@ -98,6 +102,27 @@ pub async fn install(owner: &PgPool) -> Result<(), Error> {
         .map_err(|error| Error::internal("making the tables of the job queue", error))
 }
 
+/// So long a suspended tenant's job is put off at a time, in seconds.
+const PUT_OFF_SECONDS: f64 = 600.0;
+
+async fn suspended<J: Job>(app: &App, job: &J) -> Result<bool, Error> {
+    let Some(tenant) = job.tenant() else { return Ok(false) };
+    Ok(sqlx::query_scalar("SELECT $1 IN (SELECT suspended_tenants())")
+        .bind(tenant.uuid())
+        .fetch_one(&app.database.app)
+        .await?)
+}
+
+/// Queues the same job for later, with all its attempts: nothing of a suspended tenant is lost, and nothing of it happens.
+async fn put_off<J: Job>(app: &App, job: &J) -> Result<(), Error> {
+    let mut connection = app.database.app.acquire().await?;
+    let at: DateTime<Utc> = sqlx::query_scalar("SELECT now() + make_interval(secs => $1)")
+        .bind(PUT_OFF_SECONDS)
+        .fetch_one(&mut *connection)
+        .await?;
+    enqueue(&mut connection, job, How::default().at(at)).await
+}
+
 /// A job as the queue's library sees it.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent, bound = "J: Job")]
@@ -115,7 +140,12 @@ impl<J: Job> TaskHandler for Run<J> {
             let Some(worker::Shared(app)) = context.get_ext::<worker::Shared>() else {
                 return Err("the worker was made without the app".to_owned());
             };
-            let done = self.0.run(Arc::clone(app)).await;
+            let job = self.0;
+            let done = match suspended(app, &job).await {
+                Ok(true) => put_off(app, &job).await,
+                Ok(false) => job.run(Arc::clone(app)).await,
+                Err(error) => Err(error),
+            };
             done.map_err(|error| {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

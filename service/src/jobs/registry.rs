@@ -6,7 +6,7 @@ use super::{Job, Run, tidy};
 use crate::alerts::evaluate;
 use crate::alerts::send::SendNotice;
 use crate::inbound::process::ProcessHook;
-use crate::reconciliation::nightly;
+use crate::reconciliation::{background, nightly};
 
 /// A worker that knows every job and every schedule. Times are UTC; a tenant's own hours are decided by the job.
 pub(super) fn everything() -> WorkerOptions {
@@ -16,6 +16,7 @@ pub(super) fn everything() -> WorkerOptions {
         .define_job::<Run<evaluate::Evaluate>>()
         .define_job::<Run<SendNotice>>()
         .define_job::<Run<ProcessHook>>()
+        .define_job::<Run<background::Reconcile>>()
         .define_job::<Run<nightly::Nightly>>()
         .define_job::<Run<nightly::Tick>>()
         .with_cron(recurs(Cron::daily_at(3, 17).expect("a time of day"), tidy::Tidy {}))

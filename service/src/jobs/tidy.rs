@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::ids::TenantId;
 use serde::{Deserialize, Serialize};
 
 use super::Job;
@@ -17,6 +18,10 @@ pub struct Tidy {}
 
 impl Job for Tidy {
     const NAME: &'static str = "tidy_jobs";
+
+    fn tenant(&self) -> Option<TenantId> {
+        None
+    }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         let gone = sqlx::query(

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::registry;
 use crate::app::App;
 use crate::error::Error;
+use crate::reconciliation::background;
 
 /// How long jobs that run may go on after the worker was told to stop; then they run again in the next process.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -60,6 +61,8 @@ impl Worker {
     }
 
     async fn until_it_breaks(&self, stop: &CancellationToken) -> Result<(), Error> {
+        // What a process that died has left goes on at once, and not only when its heartbeat is old.
+        background::take_over(&self.app).await?;
         let worker = make(&self.app, stop.clone()).await?;
         worker
             .run()

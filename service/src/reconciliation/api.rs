@@ -12,6 +12,7 @@ use std::time::Duration;
 use domain::ids::{DestinationId, TenantId};
 use domain::intake::Regions;
 use domain::reconciliation::{Mapping, Record, Table};
+use entity::{destination, reconciliation_plan};
 use http::StatusCode;
 use http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,8 +20,10 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::progress::Progress;
 use crate::app::App;
 use crate::delivery::address::{self, CheckingResolver};
+use crate::delivery::manage;
 use crate::error::Error;
 use crate::intake::raw::json_values;
 use crate::secrets::{Context, Purpose};
@@ -45,22 +48,34 @@ pub struct Api {
     token: SecretString,
     /// The first pause after a failure; doubled each time.
     pause: Duration,
+    /// How often one answer is asked for.
+    tries: u32,
 }
 
 impl Api {
-    /// From a destination's plan; none when it has no API.
-    pub fn of(app: &App, plan: &entity::reconciliation_plan::Model) -> Result<Option<Self>, Error> {
-        let (Some(url), Some(sealed)) = (&plan.api_url, &plan.api_token_sealed) else { return Ok(None) };
-        let context = Context {
-            tenant: TenantId(plan.tenant_id),
-            destination: DestinationId(plan.destination_id),
-            purpose: Purpose::ApiToken,
+    /// The API of a destination's service: the one that its plan names, else the one that its leads go to. None when it has none.
+    pub fn of(
+        app: &App,
+        destination: &destination::Model,
+        plan: &reconciliation_plan::Model,
+    ) -> Result<Option<Self>, Error> {
+        let access = match (&plan.api_url, &plan.api_token_sealed) {
+            (Some(url), Some(sealed)) => {
+                let context = Context {
+                    tenant: TenantId(plan.tenant_id),
+                    destination: DestinationId(plan.destination_id),
+                    purpose: Purpose::ApiToken,
+                };
+                let token = app.secrets.open(context, sealed).map_err(|error| {
+                    Error::Conflict(format!("the API token cannot be opened: {error}; set it again").into())
+                })?;
+                Some((SecretString::from(url.as_str()), token))
+            }
+            _ => manage::api_access(app, destination)?,
         };
-        let token = app.secrets.open(context, sealed).map_err(|error| {
-            Error::Conflict(format!("the API token cannot be opened: {error}; set it again").into())
-        })?;
+        let Some((url, token)) = access else { return Ok(None) };
         let allow_private = app.settings.allow_private_addresses;
-        let base = address::read_url(url, allow_private)
+        let base = address::read_url(url.expose_secret(), allow_private)
             .map_err(|error| Error::invalid("apiUrl", error.to_string()))?;
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -70,11 +85,27 @@ impl Api {
             .dns_resolver(CheckingResolver { allow_private })
             .build()
             .map_err(|error| Error::internal("making an HTTP client", error))?;
-        Ok(Some(Self { http, base, token, pause: app.settings.list_pause }))
+        Ok(Some(Self { http, base, token, pause: app.settings.list_pause, tries: TRIES }))
+    }
+
+    /// The same, asked once: for who comes back later anyway.
+    #[must_use]
+    pub fn once_only(self) -> Self {
+        Self { tries: 1, ..self }
+    }
+
+    /// The prospect of that id, as they write it; none when there is none.
+    pub async fn prospect(&self, id: &str) -> Result<Option<Value>, Error> {
+        let url = self.address(&format!("prospects/{}", segment(id)), &[])?;
+        let body = self.get_or_absent(url).await?;
+        Ok(body.map(|mut body| match body.get_mut("data") {
+            Some(data) => data.take(),
+            None => body,
+        }))
     }
 
     /// Writes every record of that collection to a file, one JSON object a line. Answers how many.
-    pub async fn spool(&self, collection: &str, to: &Path) -> Result<u64, Error> {
+    pub(super) async fn spool(&self, collection: &str, to: &Path, progress: &Progress) -> Result<u64, Error> {
         let failed = |error: std::io::Error| Error::internal("writing a list", error);
         let mut file = BufWriter::new(File::create(to).map_err(failed)?);
         let mut records = 0;
@@ -84,6 +115,7 @@ impl Api {
                 file.write_all(b"\n").map_err(failed)?;
             }
             records += items.len() as u64;
+            progress.add(items.len());
             Ok(())
         })
         .await?;
@@ -138,9 +170,8 @@ impl Api {
     /// The record that has one of these keys, strongest first.
     pub async fn find(&self, mapping: &Mapping, wanted: &Wanted) -> Result<Option<Record>, Error> {
         if let Some(id) = &wanted.remote_id {
-            let url = self.address(&format!("prospects/{}", segment(id)), &[])?;
-            if let Some(body) = self.get_or_absent(url).await? {
-                let found = read(mapping, body.get("data").unwrap_or(&body));
+            if let Some(prospect) = self.prospect(id).await? {
+                let found = read(mapping, &prospect);
                 if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
                     return Ok(found);
                 }
@@ -191,7 +222,7 @@ impl Api {
                     reason
                 }
             };
-            if tries == TRIES {
+            if tries >= self.tries {
                 return Err(Error::Unavailable { what: "the CRM's API", source: reason.into() });
             }
             tokio::time::sleep(pause).await;

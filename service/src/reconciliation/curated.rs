@@ -6,8 +6,8 @@ use domain::reconciliation::curated::{Change, Entry, changes};
 use entity::{Tenanted, crm_change, crm_record};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use super::api::Api;
 use super::plans;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
@@ -17,6 +17,9 @@ use crate::error::Error;
 const TABLES: [(&str, &str); 2] = [("users", "user"), ("campaigns", "campaign")];
 /// Records of one table at most.
 const RECORDS_MAX: usize = 50_000;
+
+/// Users and campaigns of one list that is shown.
+pub const SHOWN_MAX: i64 = 500;
 
 /// What a synchronisation came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,9 +35,9 @@ pub struct Synced {
 /// Reads both tables of the destination's service and writes what changed. Both are read before anything is written.
 pub async fn sync(app: &App, tenant: TenantId, destination: DestinationId) -> Result<Synced, Error> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    let plan = plans::of(&tx, destination).await?;
+    let api = plans::api(app, &tx, destination).await?;
     tx.commit().await?;
-    let api = Api::of(app, &plan)?.ok_or_else(|| {
+    let api = api.ok_or_else(|| {
         Error::Conflict("this destination has no API to ask: set the API's address and token".into())
     })?;
     let mut lists = Vec::new();
@@ -86,6 +89,65 @@ pub async fn list(
         .order_by_asc(crm_record::Column::RemoteId)
         .all(tx)
         .await?)
+}
+
+/// A user or campaign as it is shown.
+#[derive(Clone, Debug, sqlx::FromRow)]
+#[expect(missing_docs, reason = "the columns of table crm_record, whose migration says what they mean")]
+pub struct CrmRow {
+    pub destination_id: Uuid,
+    pub kind: String,
+    pub remote_id: String,
+    pub name: String,
+    pub email: Option<String>,
+    pub active: bool,
+    pub data: Value,
+    pub first_seen_at: DateTime<Utc>,
+    pub changed_at: DateTime<Utc>,
+    pub synced_at: DateTime<Utc>,
+    /// Leads that are this user's, or in this campaign, and that the viewer sees: counted up to 1,000. 0 when not asked for.
+    pub leads: i64,
+}
+
+/// Which users and campaigns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CrmFilter {
+    /// Of that destination; of every one when absent.
+    pub destination: Option<DestinationId>,
+    /// `user` or `campaign`.
+    pub kind: Option<String>,
+    /// Also those that the service does not have or call active any more.
+    pub inactive: bool,
+    /// Part of the name or the e-mail, in any case.
+    pub search: Option<String>,
+    /// Whether the leads of each are counted.
+    pub count: bool,
+}
+
+/// Users and campaigns by name, up to [`SHOWN_MAX`].
+pub async fn shown(tx: &TenantTx, filter: &CrmFilter) -> Result<Vec<CrmRow>, Error> {
+    let mut connection = tx.lock().await;
+    Ok(sqlx::query_as(
+        "SELECT r.*, CASE WHEN $7 THEN (SELECT count(*) FROM (
+                    SELECT FROM crm_link l CROSS JOIN LATERAL (SELECT FROM lead WHERE tenant_id = $1 AND id = l.lead_id LIMIT 1) seen
+                    WHERE l.tenant_id = $1 AND l.destination_id = r.destination_id AND l.kind = r.kind AND l.remote_id = r.remote_id
+                    LIMIT 1000) counted) ELSE 0 END AS leads
+         FROM (SELECT destination_id, kind, remote_id, name, email, active, data, first_seen_at, changed_at, synced_at
+               FROM crm_record
+               WHERE tenant_id = $1 AND ($2::uuid IS NULL OR destination_id = $2) AND ($3::text IS NULL OR kind = $3)
+                 AND (active OR $4) AND ($5::text IS NULL OR strpos(lower(name), $5) > 0 OR strpos(email, $5) > 0)
+               ORDER BY name, remote_id LIMIT $6) r
+         ORDER BY r.name, r.remote_id",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(filter.destination.map(DestinationId::uuid))
+    .bind(&filter.kind)
+    .bind(filter.inactive)
+    .bind(filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase))
+    .bind(SHOWN_MAX)
+    .bind(filter.count)
+    .fetch_all(&mut *connection)
+    .await?)
 }
 
 /// The latest changes of a destination's records, newest first.

@@ -15,13 +15,17 @@
 //! * A dry run is the same transaction, rolled back.
 
 pub mod api;
+pub mod background;
 pub mod curated;
 pub mod exceptions;
 pub mod findings;
 pub mod ledger;
+pub mod links;
 pub mod list;
 pub mod nightly;
 pub mod plans;
+mod progress;
+mod record;
 mod refused;
 pub mod repair;
 pub mod run;
@@ -29,5 +33,6 @@ pub mod runs;
 pub mod stage;
 mod workbook;
 
+pub use progress::Phase;
 pub use run::{List, Report, Request};
 pub use runs::{Counts, RunRow};

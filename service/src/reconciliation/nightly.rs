@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::run::{self, List, Request};
-use super::{curated, repair};
+use super::{background, curated, repair};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -23,10 +23,14 @@ pub struct Tick {}
 impl Job for Tick {
     const NAME: &'static str = "reconciliation_tick";
 
+    fn tenant(&self) -> Option<TenantId> {
+        None
+    }
+
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         let now = app.clock.now();
         let due: Vec<(Uuid, Uuid)> =
-            sqlx::query_as("SELECT tenant_id, destination_id FROM due_reconciliations($1)")
+            sqlx::query_as("SELECT tenant_id, destination_id FROM due_reconciliations($1) WHERE tenant_id NOT IN (SELECT suspended_tenants())")
                 .bind(now)
                 .fetch_all(&app.database.app)
                 .await?;
@@ -37,7 +41,7 @@ impl Job for Tick {
             jobs::enqueue(tx.connection(), &job, How::keyed(key)).await?;
             tx.commit().await?;
         }
-        Ok(())
+        background::take_over(&app).await.map(|_| ())
     }
 }
 
@@ -54,6 +58,10 @@ impl Job for Nightly {
     const NAME: &'static str = "reconciliation";
     /// The day after is another run; until then a service that is down is asked a few times.
     const ATTEMPTS_MAX: i16 = 5;
+
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.tenant)
+    }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         if let Err(error) = curated::sync(&app, self.tenant, self.destination).await {

@@ -7,6 +7,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::api::Api;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::delivery::{address, manage};
@@ -53,6 +54,21 @@ pub fn mapping(plan: &reconciliation_plan::Model) -> Result<Mapping, Error> {
     })
 }
 
+/// The API of a destination's service; none when it has none.
+pub async fn api(app: &App, tx: &TenantTx, destination: DestinationId) -> Result<Option<Api>, Error> {
+    let row = manage::by_id(tx, destination).await?;
+    Api::of(app, &row, &of(tx, destination).await?)
+}
+
+/// Whether a destination's service has an API that can be asked; one whose token cannot be opened cannot.
+pub async fn has_api(app: &App, tx: &TenantTx, destination: DestinationId) -> Result<bool, Error> {
+    match api(app, tx, destination).await {
+        Ok(api) => Ok(api.is_some()),
+        Err(Error::Conflict(_) | Error::Invalid { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Changes a destination's plan.
 pub async fn change(
     app: &App,
@@ -61,7 +77,7 @@ pub async fn change(
     change: PlanChange,
 ) -> Result<reconciliation_plan::Model, Error> {
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
-    manage::by_id(&tx, destination).await?;
+    let row = manage::by_id(&tx, destination).await?;
     let mut plan = of(&tx, destination).await?;
     if let Some(mapping) = change.mapping {
         serde_json::from_value::<Mapping>(mapping.clone())
@@ -91,7 +107,7 @@ pub async fn change(
         }
         plan.auto_resend_max = most;
     }
-    if plan.nightly_hour.is_some() && (plan.api_url.is_none() || plan.api_token_sealed.is_none()) {
+    if plan.nightly_hour.is_some() && Api::of(app, &row, &plan)?.is_none() {
         let message = "a run by itself needs the CRM's API: set its address and token first";
         return Err(Error::invalid("nightlyHour", message));
     }

@@ -1,15 +1,17 @@
 //! Putting right: what is missing is sent again and looked up; what is there after all is called delivered.
 
-use domain::ids::{DeliveryId, DestinationId, ExceptionId, TenantId};
+use domain::ids::{DeliveryId, DestinationId, ExceptionId, LeadId, TenantId};
 use domain::reconciliation::State;
+use domain::sla::Event;
 use uuid::Uuid;
 
-use super::api::{Api, Wanted};
+use super::api::Wanted;
 use super::{exceptions, plans};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::delivery::manage;
 use crate::error::Error;
+use crate::sla::clocks::{self, Occurrence};
 
 /// Exceptions of one transaction.
 const BATCH: i64 = 500;
@@ -130,6 +132,13 @@ pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) 
     .bind(&row.remote_id)
     .execute(tx.connection())
     .await?;
+    if let Some(lead) = row.lead_id {
+        // Clocks that wait for the handing over stop: it is handed over.
+        let now = app.clock.now();
+        let destination = Some(DestinationId(row.destination_id));
+        let occurrence = Occurrence { destination, ..Occurrence::of(LeadId(lead), now) };
+        clocks::occurred(tx.connection(), tenant, Event::Delivered, &[occurrence], now, &app.ids).await?;
+    }
     to(app, &mut tx, &[row.id], State::Resolved, Some("confirmed: it is in their list"), actor).await?;
     tx.commit().await?;
     Ok(())
@@ -165,11 +174,11 @@ pub async fn prove(
     actor: &str,
 ) -> Result<Proved, Error> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    manage::by_id(&tx, destination).await?;
+    let api = plans::api(app, &tx, destination).await?;
     let plan = plans::of(&tx, destination).await?;
     tx.commit().await?;
     let mut proved = Proved::default();
-    let Some(api) = Api::of(app, &plan)? else { return Ok(proved) };
+    let Some(api) = api else { return Ok(proved) };
     let mapping = plans::mapping(&plan)?;
     let mut after = Uuid::nil();
     loop {

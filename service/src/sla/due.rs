@@ -36,10 +36,12 @@ pub struct Recorded {
 /// Records everything that is due at the clock's time, then looks whether cases open or close.
 pub async fn run_due(app: &App) -> Result<Recorded, Error> {
     let now = app.clock.now();
-    let tenants: Vec<Uuid> = sqlx::query_scalar("SELECT tenants_with_due_clocks($1)")
-        .bind(now)
-        .fetch_all(&app.database.app)
-        .await?;
+    let tenants: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM tenants_with_due_clocks($1) AS due (id) WHERE id NOT IN (SELECT suspended_tenants())",
+    )
+    .bind(now)
+    .fetch_all(&app.database.app)
+    .await?;
     let mut all = Recorded::default();
     for tenant in tenants.iter().copied().map(TenantId) {
         let mut of_tenant = Recorded::default();
@@ -57,8 +59,11 @@ pub async fn run_due(app: &App) -> Result<Recorded, Error> {
         all.at_risk += of_tenant.at_risk;
         all.breached += of_tenant.breached;
     }
-    let with_cases: Vec<Uuid> =
-        sqlx::query_scalar("SELECT tenants_with_open_cases()").fetch_all(&app.database.app).await?;
+    let with_cases: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT id FROM tenants_with_open_cases() AS open (id) WHERE id NOT IN (SELECT suspended_tenants())",
+    )
+    .fetch_all(&app.database.app)
+    .await?;
     for tenant in with_cases.into_iter().map(TenantId) {
         escalation::look(app, tenant).await?;
     }

@@ -6,6 +6,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ids::DestinationId;
+use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::database::TenantTx;
@@ -71,13 +72,26 @@ pub async fn of_period(
     destination: Option<DestinationId>,
 ) -> Result<Rate, Error> {
     let sql = format!("{FIRST} SELECT {COUNTS} FROM first");
+    let mut rates: Vec<Rate> = counted(tx, sql, (since, until), destination).await?;
+    rates.pop().ok_or_else(|| Error::internal("counting submissions", "no row came back"))
+}
+
+async fn counted<T>(
+    tx: &TenantTx,
+    sql: String,
+    (since, until): (DateTime<Utc>, DateTime<Utc>),
+    destination: Option<DestinationId>,
+) -> Result<Vec<T>, Error>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
     let mut connection = tx.lock().await;
     Ok(sqlx::query_as(AssertSqlSafe(sql))
         .bind(tx.tenant().uuid())
         .bind(since)
         .bind(until)
         .bind(destination.map(DestinationId::uuid))
-        .fetch_one(&mut *connection)
+        .fetch_all(&mut *connection)
         .await?)
 }
 
@@ -93,14 +107,7 @@ pub async fn by_channel(
          CROSS JOIN LATERAL (SELECT channel FROM lead WHERE tenant_id = $1 AND id = first.lead_id) l
          GROUP BY 1 ORDER BY 1"
     );
-    let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(AssertSqlSafe(sql))
-        .bind(tx.tenant().uuid())
-        .bind(since)
-        .bind(until)
-        .bind(destination.map(DestinationId::uuid))
-        .fetch_all(&mut *connection)
-        .await?)
+    counted(tx, sql, (since, until), destination).await
 }
 
 /// The same by day of that zone and channel, newest day first (S003-20).

@@ -1,6 +1,6 @@
 import { Button, Checkbox, MultiSelect, SegmentedControl, Select, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconRefresh, IconSend } from '@tabler/icons-react';
+import { IconChartHistogram, IconRefresh, IconSend } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { Link, useLocation, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
@@ -124,6 +124,7 @@ export function DeliveriesPage() {
   return (
     <>
       <PageHeader title="Deliveries" lead="Every hand-over of a lead to a destination, with each attempt on record.">
+        <Button variant="default" component={Link} to="/deliveries/responses" leftSection={<IconChartHistogram size={16} aria-hidden="true" />}>Responses</Button>
         {chosen.size > 0 && <RetryChosen ids={[...chosen]} onDone={() => { setChosen(new Set()); reload(); }} />}
         {writes && <RetryAll
           destination={all.find(({ id }) => id === oneDestination)}

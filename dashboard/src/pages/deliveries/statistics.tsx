@@ -92,9 +92,9 @@ function Tiles({ figures, state, onState }: { figures: Figures; state: string; o
 }
 
 /** Clock times within a day; over several days one tick where each day begins. */
-function timeAxis(figures: Figures, zone: string, span: Span) {
+export function timeAxis(series: readonly { at: string }[], zone: string, span: Span) {
   const name = span === 'day' ? formatClock : formatDay;
-  const ticks = figures.series
+  const ticks = series
     .filter(({ at }, index, all) => span === 'day' || name(at, zone) !== name(all[index - 1]?.at ?? '1970-01-01', zone))
     .map(({ at }) => at);
   // The padding keeps what stands in the first or last interval off the edges of the plot.
@@ -102,7 +102,7 @@ function timeAxis(figures: Figures, zone: string, span: Span) {
 }
 
 /** So that the highest tick keeps its label beside its line. */
-const roomAbove = { margin: { top: 10 } };
+export const roomAbove = { margin: { top: 10 } };
 
 function NoAttempts() {
   return <EmptyState icon={IconChartBar} title="No attempt in this span" detail="Choose a longer one above." />;
@@ -131,7 +131,7 @@ function Latency({ figures, zone, span }: ChartProps) {
             <LineChart
               h={204} data={points} dataKey="at" curveType="monotone" connectNulls strokeWidth={2} series={[...latencySeries]} withDots={measured.length < 40}
               dotProps={{ r: measured.length < 4 ? 4.5 : 2.5 }} gridAxis="x" tickLine="none" lineChartProps={roomAbove} valueFormatter={(value) => formatDuration(value)} yAxisProps={{ width: 64, domain: [0, 'auto'] }}
-              xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
+              xAxisProps={timeAxis(figures.series, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
             />
             <Legend series={latencySeries} />
           </div>
@@ -190,7 +190,7 @@ function Attempts({ figures, zone, span }: ChartProps) {
           <BarChart
             h={160} data={points} dataKey="at" type="stacked" gridAxis="x" tickLine="none" barChartProps={roomAbove} valueFormatter={formatCount}
             series={[...attemptSeries]} yAxisProps={{ width: 48, allowDecimals: false, tickCount: 4 }} maxBarWidth={28}
-            xAxisProps={timeAxis(figures, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
+            xAxisProps={timeAxis(figures.series, zone, span)} tooltipProps={{ labelFormatter: (at: unknown) => (typeof at === 'string' ? formatTime(at, zone) : '') }}
           />
           <Legend series={attemptSeries} />
         </div>

@@ -1,8 +1,8 @@
 import { Alert, Button, Group, SegmentedControl, Skeleton, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconEdit, IconHandStop, IconKey, IconPlayerPlay, IconPlugConnectedX, IconTarget } from '@tabler/icons-react';
+import { IconEdit, IconHandStop, IconKey, IconPlayerPlay, IconPlugConnectedX, IconTarget, IconUsersGroup } from '@tabler/icons-react';
 import { useState } from 'react';
-import { useNavigate, useParams } from 'react-router';
+import { Link, useNavigate, useParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
@@ -77,6 +77,7 @@ function Content({ destination, onChange }: { destination: DestinationDetail; on
         title={destination.name} back={{ to: '/destinations', label: 'Destinations' }} badge={<Flow {...destination} />}
         lead={<>{destinationKinds[destination.kind]} at <span className="mono">{destination.urlMasked}</span></>}
       >
+        <Button variant="default" component={Link} to={`/destinations/${destination.id}/crm`} leftSection={<IconUsersGroup size={16} aria-hidden="true" />}>Users and campaigns</Button>
         {writes && destination.kind === 'WEBHOOK' && <Rotate destination={destination} onSecret={setSecret} />}
         {writes && destination.breaker !== 'HELD' && <Hold destination={destination} />}
         <Button variant="default" leftSection={<IconEdit size={16} aria-hidden="true" />} onClick={edit.open}>{writes ? 'Edit' : 'Settings'}</Button>

@@ -30,6 +30,7 @@ const LeadDocument = graphql(`
       events { id kind at summary data actor }
       deliveries { ...DeliveryCard }
     }
+    leadCrmLinks(leadId: $id) { destinationId kind remoteId name since }
   }
 `);
 
@@ -52,6 +53,7 @@ export function LeadPage() {
         <div className={panelClasses.stack}>
           {lead.warnings.length > 0 && <Warnings lead={lead} />}
           <Contact lead={lead} />
+          <AtCrm links={data.leadCrmLinks} />
           <LeadClocks lead={lead.id} onChange={() => { again({ requestPolicy: 'network-only' }); }} />
           <Details lead={lead} />
           <Panel title="Deliveries" detail="Each destination, and each attempt to hand the lead over.">
@@ -109,6 +111,19 @@ function Contact({ lead }: { lead: Lead }) {
           { label: 'Baton’s id', value: <span className="mono">{lead.id}</span> },
         ]}
       />
+    </Panel>
+  );
+}
+
+/** Whose it is at the CRM, and in which campaigns. */
+function AtCrm({ links }: { links: LeadQuery['leadCrmLinks'] }) {
+  if (links.length === 0) return null;
+  const of = (wanted: LeadQuery['leadCrmLinks'][number]['kind']) => links.filter(({ kind }) => kind === wanted).map(({ destinationId, kind, remoteId, name }, index) => (
+    <span key={`${destinationId} ${remoteId}`}>{index > 0 && ', '}<Link to={`/leads?crm=${encodeURIComponent(`${destinationId}:${kind}:${remoteId}`)}`}>{name}</Link></span>
+  ));
+  return (
+    <Panel title="At the CRM" detail="As it was last reported.">
+      <Facts entries={[{ label: 'Belongs to', value: of('USER').length > 0 ? of('USER') : null }, { label: 'Campaigns', value: of('CAMPAIGN').length > 0 ? of('CAMPAIGN') : null }]} />
     </Panel>
   );
 }

@@ -16,7 +16,7 @@ import { EmptyState, ErrorState } from '../../components/states';
 import { leadStatuses, Status, Tag } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
-import type { LeadFilter, LeadsQuery } from '../../gql/graphql';
+import type { LeadFilter, LeadSourcesQuery, LeadsQuery } from '../../gql/graphql';
 import { formatCount, formatName, formatPhone, plural } from '../../lib/format';
 import { usStates } from '../../lib/us-states';
 import { dayAfter, startOfDay } from '../../lib/zone';
@@ -37,7 +37,10 @@ const LeadsDocument = graphql(`
 `);
 
 const LeadSourcesDocument = graphql(`
-  query LeadSources { sources { id slug name } }
+  query LeadSources {
+    sources { id slug name }
+    crmRecords { destinationId kind remoteId name }
+  }
 `);
 
 type Row = LeadsQuery['leads']['nodes'][number];
@@ -92,6 +95,7 @@ function useLeadFilter() {
       importId: text('import') || null,
       receivedFrom: from ? startOfDay(from, zone) : null,
       receivedBefore: to ? startOfDay(dayAfter(to), zone) : null,
+      crm: crmOf(text('crm')),
       warned: text('warned') === 'yes' ? true : text('warned') === 'no' ? false : null,
       search: text('search') || null,
     };
@@ -102,7 +106,23 @@ function useLeadFilter() {
   return { ...filters, filter, active };
 }
 
-const noFilters = { source: null, state: null, status: null, import: null, from: null, to: null, warned: null, search: null };
+/** `destination:kind:id`, as the page of users and campaigns links it. */
+function crmOf(text: string): LeadFilter['crm'] {
+  const [destinationId, kind, ...remoteId] = text.split(':');
+  if (!destinationId || remoteId.length === 0 || (kind !== 'USER' && kind !== 'CAMPAIGN')) return null;
+  return { destinationId, kind, remoteId: remoteId.join(':') };
+}
+
+const noFilters = { crm: null, source: null, state: null, status: null, import: null, from: null, to: null, warned: null, search: null };
+
+type CrmChoice = LeadSourcesQuery['crmRecords'][number];
+
+/** By what they are. */
+function crmChoices(records: readonly CrmChoice[]) {
+  const items = (wanted: CrmChoice['kind']) => records.filter(({ kind }) => kind === wanted)
+    .map(({ destinationId, kind, remoteId, name }) => ({ value: `${destinationId}:${kind}:${remoteId}`, label: name }));
+  return [{ group: 'Users', items: items('USER') }, { group: 'Campaigns', items: items('CAMPAIGN') }].filter(({ items: some }) => some.length > 0);
+}
 
 export function LeadsPage() {
   const { parameters, set, text, list, filter, active } = useLeadFilter();
@@ -112,6 +132,7 @@ export function LeadsPage() {
   });
   const [{ data: sourceData }] = useQuery({ query: LeadSourcesDocument });
   const leads = data?.leads;
+  const crm = sourceData?.crmRecords ?? [];
 
   useEffect(() => {
     if (leads && !fetching) announce(`${plural(leads.nodes.length, 'lead')} on this page`);
@@ -135,6 +156,12 @@ export function LeadsPage() {
             label="State" placeholder={list('state').length > 0 ? '' : 'All'} searchable clearable value={list('state')} onChange={(state) => { set({ state }); }}
             data={usStates} clearButtonProps={{ 'aria-label': 'All states' }}
           />
+          {(crm.length > 0 || text('crm') !== '') && (
+            <Select
+              label="CRM user or campaign" placeholder="All" searchable clearable value={text('crm') || null} onChange={(value) => { set({ crm: value }); }}
+              data={crmChoices(crm)} clearButtonProps={{ 'aria-label': 'All CRM users and campaigns' }}
+            />
+          )}
           <DatePickerInput
             type="range" label="Received" placeholder="Any time" allowSingleDateInRange clearable valueFormat="MMM D" firstDayOfWeek={0}
             leftSection={<IconCalendar size={16} aria-hidden="true" />} value={[text('from') || null, text('to') || null]}

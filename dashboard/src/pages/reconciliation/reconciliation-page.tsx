@@ -1,4 +1,4 @@
-import { Alert, Progress, Skeleton } from '@mantine/core';
+import { Alert, Progress, Skeleton, Text } from '@mantine/core';
 import { IconAlertCircle } from '@tabler/icons-react';
 import { useCallback, useEffect } from 'react';
 import { useParams } from 'react-router';
@@ -10,8 +10,8 @@ import { ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
-import type { ReconciliationQuery } from '../../gql/graphql';
-import { formatCount } from '../../lib/format';
+import type { ReconciliationPhase, ReconciliationQuery } from '../../gql/graphql';
+import { formatCount, plural } from '../../lib/format';
 import { Differences } from './differences';
 import classes from './reconciliation.module.css';
 import { Repair } from './repair';
@@ -20,12 +20,16 @@ import { runStates } from './words';
 const ReconciliationDocument = graphql(`
   query Reconciliation($id: ID!) {
     reconciliation(id: $id) {
-      id destinationId destinationName fileName listHash since before channel asOf actor state error createdAt finishedAt
+      id destinationId destinationName fileName listHash since before channel asOf actor state error phase recordsRead createdAt finishedAt
       ours theirs skipped matched mismatched missing mergeSuspected unconfirmed duplicated unexpected extraKnown
       preExisting enriched optedOut differences
     }
   }
 `);
+
+const phases: Readonly<Record<ReconciliationPhase, string>> = {
+  WAITING: 'Waiting to begin', FETCHING: 'Asking their API, page by page', READING: 'Reading their list', COMPARING: 'Comparing both sides',
+};
 
 type Run = NonNullable<ReconciliationQuery['reconciliation']>;
 
@@ -59,8 +63,9 @@ export function ReconciliationPage() {
           </Alert>
         )}
         {running && (
-          <Panel title="Comparing" detail="The page may be closed, the comparison goes on.">
+          <Panel title={phases[run.phase ?? 'WAITING']} detail="The page may be closed, the comparison goes on, whichever server carries it.">
             <Progress value={100} animated size="lg" aria-label="The list is being compared" />
+            <Text size="sm" c="dimmed" mt="xs" role="status">{plural(run.recordsRead, 'record')} of their list so far</Text>
           </Panel>
         )}
         {run.state === 'DONE' && <Outcome run={run} />}

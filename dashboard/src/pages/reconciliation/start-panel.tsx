@@ -17,7 +17,7 @@ const StartReconciliationDocument = graphql(`
 `);
 
 const HasApiDocument = graphql(`
-  query HasApi($destinationId: ID!) { reconciliationPlan(destinationId: $destinationId) { destinationId apiUrl hasApiToken } }
+  query HasApi($destinationId: ID!) { reconciliationPlan(destinationId: $destinationId) { destinationId hasApi } }
 `);
 
 export interface Destination {
@@ -50,7 +50,7 @@ export function StartPanel({ destinations }: { destinations: readonly Destinatio
   const destination = destinations.find(({ id }) => id === chosen) ?? destinations.find(({ enabled }) => enabled) ?? destinations[0];
   const [{ data }] = useQuery({ query: HasApiDocument, variables: { destinationId: destination?.id ?? '' }, pause: !destination });
   const plan = data?.reconciliationPlan;
-  const api = Boolean(plan?.apiUrl) && plan?.hasApiToken === true;
+  const api = plan?.hasApi === true;
   if (!destination || !writes) return null;
 
   async function send(file: File | null) {

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Datelike as _, Months, NaiveDate, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use domain::ids::{DestinationId, ExceptionId, ReconciliationId, TenantId};
 use domain::reconciliation::State;
 use secrecy::SecretString;
-use serde::Serialize;
 use service::App;
 use service::access::{self, Actor};
 use service::database::Mode;
@@ -15,10 +14,16 @@ use service::delivery::manage;
 use service::intake::leads::Page;
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow, Filter};
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::{Counts, List, Request, RunRow, repair, run as running, runs};
+use service::reconciliation::{List, Request, RunRow, repair, run as running, runs};
 
 use super::context::Context;
-use super::{Done, Failure, Output, Row, Style};
+use super::{Done, Failure, Output, Style};
+
+mod period;
+mod shown;
+
+use period::period;
+use shown::{ExceptionShown, PlanShown, Proved, Resent, RunShown};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -131,160 +136,6 @@ enum Command {
         #[arg(long, value_name = "COUNT")]
         auto_resend_max: Option<i32>,
     },
-}
-
-/// A run as it is shown.
-#[derive(Serialize)]
-struct RunShown {
-    id: String,
-    destination: String,
-    origin: String,
-    file: Option<String>,
-    since: Option<DateTime<Utc>>,
-    before: Option<DateTime<Utc>>,
-    channel: Option<String>,
-    state: String,
-    error: Option<String>,
-    created_at: DateTime<Utc>,
-    #[serde(flatten)]
-    counts: Counts,
-    differences: i32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    resent: Option<u64>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    found: Vec<ExceptionShown>,
-}
-
-impl Row for RunShown {
-    const COLUMNS: &'static [&'static str] = &[
-        "id",
-        "destination",
-        "state",
-        "created_at",
-        "ours",
-        "theirs",
-        "matched",
-        "mismatched",
-        "missing",
-        "duplicated",
-        "unexpected",
-        "extra_known",
-    ];
-}
-
-impl RunShown {
-    fn new(row: RunRow, destination: &str) -> Self {
-        Self {
-            id: ReconciliationId(row.id).to_string(),
-            destination: destination.to_owned(),
-            origin: row.origin,
-            file: row.file_name,
-            since: row.since,
-            before: row.before,
-            channel: row.channel,
-            state: row.state,
-            error: row.error,
-            created_at: row.created_at,
-            differences: row.counts.differences(),
-            counts: row.counts,
-            resent: None,
-            found: Vec::new(),
-        }
-    }
-}
-
-/// A difference as it is shown.
-#[derive(Serialize)]
-struct ExceptionShown {
-    id: String,
-    kind: String,
-    state: String,
-    fields: String,
-    merge_suspected: bool,
-    lead: Option<String>,
-    remote_id: Option<String>,
-    external_id: Option<String>,
-    owner: Option<String>,
-    reason: Option<String>,
-    opened_at: DateTime<Utc>,
-    ours: Option<serde_json::Value>,
-    theirs: Option<serde_json::Value>,
-}
-
-impl Row for ExceptionShown {
-    const COLUMNS: &'static [&'static str] = &[
-        "id",
-        "kind",
-        "fields",
-        "merge_suspected",
-        "external_id",
-        "remote_id",
-        "state",
-        "owner",
-        "reason",
-        "lead",
-    ];
-}
-
-impl From<ExceptionRow> for ExceptionShown {
-    fn from(row: ExceptionRow) -> Self {
-        let said = |side: &Option<serde_json::Value>| {
-            side.as_ref().and_then(|side| side.get("external_id")?.as_str().map(str::to_owned))
-        };
-        let fields = row.fields.as_ref().and_then(|fields| fields.as_array()).map(|fields| {
-            fields.iter().filter_map(|one| one.get("field")?.as_str()).collect::<Vec<_>>().join(", ")
-        });
-        Self {
-            id: ExceptionId(row.id).to_string(),
-            kind: row.kind,
-            state: row.state,
-            fields: fields.unwrap_or_default(),
-            merge_suspected: row.merge_suspected,
-            lead: row.lead_id.map(|id| domain::ids::LeadId(id).to_string()),
-            remote_id: row.remote_id,
-            external_id: said(&row.ours).or_else(|| said(&row.theirs)),
-            owner: row.owner,
-            reason: row.reason,
-            opened_at: row.opened_at,
-            ours: row.ours,
-            theirs: row.theirs,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Resent {
-    resent: u64,
-}
-
-impl Row for Resent {
-    const COLUMNS: &'static [&'static str] = &["resent"];
-}
-
-#[derive(Serialize)]
-struct Proved {
-    found: u64,
-    absent: u64,
-    waiting: u64,
-}
-
-impl Row for Proved {
-    const COLUMNS: &'static [&'static str] = &["found", "absent", "waiting"];
-}
-
-#[derive(Serialize)]
-struct PlanShown {
-    destination: String,
-    mapping: serde_json::Value,
-    api_url: Option<String>,
-    api_token: &'static str,
-    nightly_hour: Option<i16>,
-    auto_resend_max: i32,
-}
-
-impl Row for PlanShown {
-    const COLUMNS: &'static [&'static str] =
-        &["destination", "mapping", "api_url", "api_token", "nightly_hour", "auto_resend_max"];
 }
 
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Done, Failure> {
@@ -448,9 +299,13 @@ async fn work(context: &Context, app: &App, tenant: TenantId, command: Command) 
                 auto_resend_max,
             };
             let plan = plans::change(app, tenant, id, change).await?;
+            let tx = app.begin(tenant, Mode::ReadOnly).await?;
+            let api = plans::has_api(app, &tx, id).await?;
+            drop(tx);
             context.output.one(&PlanShown {
                 destination,
                 mapping: plan.mapping,
+                api,
                 api_url: plan.api_url,
                 api_token: if plan.api_token_sealed.is_some() { "set" } else { "not set" },
                 nightly_hour: plan.nightly_hour,
@@ -480,66 +335,4 @@ fn read_mapping(path: &std::path::Path) -> Result<serde_json::Value, Failure> {
         .map_err(|error| Failure::Usage(format!("{} cannot be read: {error}", path.display())))?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::Usage(format!("{} is not JSON: {error}", path.display())))
-}
-
-type Period = (Option<DateTime<Utc>>, Option<DateTime<Utc>>);
-
-/// `24h`, `7d`, a day or a month as a period; days and months are the tenant's.
-fn period(
-    since: Option<&str>,
-    month: Option<&str>,
-    now: DateTime<Utc>,
-    zone: chrono_tz::Tz,
-) -> Result<Period, Failure> {
-    let begins = |day: NaiveDate| {
-        let midnight = day.and_time(chrono::NaiveTime::MIN);
-        // Where clocks go forward at midnight, the day begins an hour later.
-        zone.from_local_datetime(&midnight)
-            .earliest()
-            .or_else(|| zone.from_local_datetime(&(midnight + TimeDelta::hours(1))).earliest())
-            .map(|time| time.to_utc())
-    };
-    if let Some(month) = month {
-        let first = NaiveDate::parse_from_str(&format!("{month}-01"), "%Y-%m-%d")
-            .map_err(|_| Failure::Usage(format!("`{month}` is no month; write 2026-11")))?;
-        let next = first.with_day(1).and_then(|first| first.checked_add_months(Months::new(1)));
-        return Ok((begins(first), next.and_then(begins)));
-    }
-    let Some(since) = since else { return Ok((None, None)) };
-    let wrong =
-        || Failure::Usage(format!("`{since}` is no period; write 24h, 7d, 30d or a day (2026-11-01)"));
-    if let Ok(day) = since.parse::<NaiveDate>() {
-        return Ok((begins(day), None));
-    }
-    let number = since.get(..since.len().saturating_sub(1)).and_then(|number| number.parse::<i64>().ok());
-    let span = match (number, since.as_bytes().last()) {
-        (Some(hours), Some(b'h')) if (1..=87_600).contains(&hours) => TimeDelta::hours(hours),
-        (Some(days), Some(b'd')) if (1..=3_650).contains(&days) => TimeDelta::days(days),
-        _ => return Err(wrong()),
-    };
-    Ok((Some(now - span), None))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_period_is_rolling_or_the_tenants_calendar() {
-        let now = "2026-11-20T12:00:00Z".parse().unwrap();
-        let read = |since, month| {
-            let (since, before) = period(since, month, now, chrono_tz::America::Denver).ok()?;
-            Some((since.map(|time| time.to_rfc3339()), before.map(|time| time.to_rfc3339())))
-        };
-        let at = |text: &str| Some(text.to_owned());
-        assert_eq!(read(Some("24h"), None), Some((at("2026-11-19T12:00:00+00:00"), None)));
-        assert_eq!(read(Some("2026-11-01"), None), Some((at("2026-11-01T06:00:00+00:00"), None)));
-        assert_eq!(
-            read(None, Some("2026-11")),
-            Some((at("2026-11-01T06:00:00+00:00"), at("2026-12-01T07:00:00+00:00")))
-        );
-        for wrong in ["", "h", "7w", "-1d", "é", "2026-13-01"] {
-            assert_eq!(read(Some(wrong), None), None, "{wrong}");
-        }
-    }
 }

@@ -13,6 +13,14 @@ use serde_json::Value;
 use super::condition::Condition;
 use super::payload::{Hold, LeadFacts, ten_digits};
 
+mod field;
+mod rendered;
+
+pub use field::Field;
+pub(super) use field::text_of;
+use field::{Json, json_of};
+pub use rendered::Rendered;
+
 /// Deepest nesting of a template.
 const DEPTH_MAX: usize = 16;
 
@@ -63,10 +71,6 @@ enum Source {
     Key,
 }
 
-/// Where a value stands in a lead.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Field(String);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Filter {
     Text,
@@ -87,51 +91,6 @@ pub struct Values<'a> {
     pub secrets: &'a BTreeMap<String, String>,
     /// What a lookup asks for.
     pub key: Option<&'a str>,
-}
-
-/// A rendered value: JSON text that keeps every digit of a decimal.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rendered {
-    /// A scalar as JSON text.
-    Json(String),
-    /// An object, in the template's order.
-    Object(Vec<(String, Rendered)>),
-    /// A list.
-    Array(Vec<Rendered>),
-}
-
-const FIELDS: [&str; 19] = [
-    "address",
-    "alt_emails",
-    "alt_phones",
-    "channel",
-    "city",
-    "email",
-    "external_id",
-    "first_name",
-    "full_name",
-    "last_name",
-    "lead_id",
-    "lead_type",
-    "phone",
-    "phone_ext",
-    "received_at",
-    "source",
-    "state",
-    "zip",
-    "zip4",
-];
-
-impl Field {
-    /// Reads a field's name: a column of the lead, or `details.NAME`.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        let detail = name.strip_prefix("details.").is_some_and(|detail| !detail.is_empty());
-        if detail || FIELDS.contains(&name) {
-            Ok(Self(name.to_owned()))
-        } else {
-            Err(format!("a lead has no field `{name}`; further fields are written `details.NAME`"))
-        }
-    }
 }
 
 impl Template {
@@ -323,23 +282,6 @@ impl Text {
     }
 }
 
-/// A scalar as JSON text.
-struct Json<'a>(Cow<'a, str>);
-
-impl Json<'_> {
-    fn of_text(text: &str) -> Json<'static> {
-        Json(Cow::Owned(Value::from(text).to_string()))
-    }
-
-    fn into_text(self) -> String {
-        if self.0.starts_with('"') {
-            serde_json::from_str(&self.0).unwrap_or_default()
-        } else {
-            self.0.into_owned()
-        }
-    }
-}
-
 impl Place {
     fn parse(text: &str) -> Result<Self, String> {
         let mut parts = text.split('|').map(str::trim);
@@ -399,105 +341,6 @@ impl Filter {
                 "false" => Some(Json::of_text("No")),
                 _ => None,
             },
-        }
-    }
-}
-
-fn json_of<'a>(lead: &'a LeadFacts, field: &Field) -> Option<Json<'a>> {
-    if let Some(name) = field.0.strip_prefix("details.") {
-        let json = lead.details.get(name)?.get();
-        return (json != "null" && json != "\"\"").then_some(Json(Cow::Borrowed(json)));
-    }
-    column(lead, &field.0).filter(|text| !text.is_empty()).map(|text| Json::of_text(&text))
-}
-
-/// The text of a field; none when the lead does not have it.
-pub(super) fn text_of(lead: &LeadFacts, field: &Field) -> Option<String> {
-    json_of(lead, field).map(Json::into_text)
-}
-
-fn column<'a>(lead: &'a LeadFacts, name: &str) -> Option<Cow<'a, str>> {
-    let borrowed = match name {
-        "address" => &lead.address,
-        "city" => &lead.city,
-        "email" => &lead.email,
-        "external_id" => &lead.external_id,
-        "first_name" => &lead.first_name,
-        "last_name" => &lead.last_name,
-        "lead_type" => &lead.lead_type,
-        "phone" => &lead.phone,
-        "phone_ext" => &lead.phone_ext,
-        "state" => &lead.state,
-        "zip" => &lead.zip,
-        "zip4" => &lead.zip4,
-        "channel" => return Some(Cow::Borrowed(&lead.channel)),
-        "source" => return Some(Cow::Borrowed(&lead.source)),
-        "lead_id" => return Some(Cow::Owned(lead.id.to_string())),
-        "received_at" => {
-            return Some(Cow::Owned(lead.received_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)));
-        }
-        "full_name" => {
-            let names = [lead.first_name.as_deref(), lead.last_name.as_deref()];
-            return Some(Cow::Owned(names.into_iter().flatten().collect::<Vec<_>>().join(" ")));
-        }
-        "alt_phones" => return Some(Cow::Owned(lead.alt_phones.join(", "))),
-        "alt_emails" => return Some(Cow::Owned(lead.alt_emails.join(", "))),
-        _ => return None,
-    };
-    borrowed.as_deref().map(Cow::Borrowed)
-}
-
-impl Rendered {
-    /// As JSON text.
-    pub fn to_json(&self) -> String {
-        let mut out = String::with_capacity(512);
-        self.write(&mut out);
-        out
-    }
-
-    fn write(&self, out: &mut String) {
-        match self {
-            Self::Json(json) => out.push_str(json),
-            Self::Object(members) => {
-                for (index, (key, value)) in members.iter().enumerate() {
-                    out.push(if index == 0 { '{' } else { ',' });
-                    out.push_str(&Value::from(key.as_str()).to_string());
-                    out.push(':');
-                    value.write(out);
-                }
-                out.push('}');
-            }
-            Self::Array(items) => {
-                for (index, value) in items.iter().enumerate() {
-                    out.push(if index == 0 { '[' } else { ',' });
-                    value.write(out);
-                }
-                out.push(']');
-            }
-        }
-    }
-
-    /// As pairs of a form: nested names are written `outer[inner]`, lists `name[]`.
-    pub fn to_pairs(&self) -> Vec<(String, String)> {
-        let mut pairs = Vec::new();
-        self.collect_pairs("", &mut pairs);
-        pairs
-    }
-
-    fn collect_pairs(&self, name: &str, pairs: &mut Vec<(String, String)>) {
-        match self {
-            Self::Json(json) => pairs.push((name.to_owned(), Json(Cow::Borrowed(json)).into_text())),
-            Self::Object(members) => {
-                for (key, value) in members {
-                    let inner = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
-                    value.collect_pairs(&inner, pairs);
-                }
-            }
-            Self::Array(items) => {
-                for value in items {
-                    value.collect_pairs(&format!("{name}[]"), pairs);
-                }
-            }
         }
     }
 }

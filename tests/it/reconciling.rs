@@ -1,0 +1,150 @@
+//! Reconciliations that go on by themselves, and what becomes of one whose process dies.
+
+use chrono::TimeDelta;
+use domain::ids::{DestinationId, ReconciliationId, TenantId};
+use serde_json::json;
+use service::database::Mode;
+use service::delivery::testing::{FakeCrm, Step as Crm};
+use service::jobs;
+use service::reconciliation::plans::{self, PlanChange};
+use service::reconciliation::{List, Request, background, run, runs};
+use tests::TestApp;
+use tests::data::{deliver, destination, submit};
+
+struct World {
+    test: TestApp,
+    tenant: TenantId,
+    destination: DestinationId,
+    api: FakeCrm,
+}
+
+impl World {
+    /// A tenant that has handed over one lead; its CRM's API never answers.
+    async fn new() -> Self {
+        let test = TestApp::new().await;
+        let tenant = test.tenant("acme").await;
+        let source = test.source(tenant, "leadsource").await;
+        let api = FakeCrm::answering(|request| match request.method.as_str() {
+            "POST" => Crm::body(200, r#"{"id": "p-1"}"#),
+            _ => Crm::Hang,
+        })
+        .await;
+        let destination = destination(&test.app, tenant, "webhook", api.url(), None).await;
+        let record = json!({"Lead ID": "LS-1", "First Name": "Ada", "Pri. Phone": "3035550101"});
+        submit(&test.app, tenant, &source, &record).await;
+        deliver(&test.app).await;
+        test.app.clock.advance(TimeDelta::hours(1));
+        let change = PlanChange {
+            api_url: Some(Some(format!("http://127.0.0.1:{}/api/v3", api.port()))),
+            api_token: Some("secret-token".to_owned().into()),
+            ..PlanChange::default()
+        };
+        plans::change(&test.app, tenant, destination, change).await.expect("a plan");
+        Self { test, tenant, destination, api }
+    }
+
+    fn request(&self, list: List) -> Request {
+        Request {
+            destination: self.destination,
+            list,
+            since: None,
+            before: None,
+            channel: None,
+            as_of: None,
+            dry_run: false,
+            actor: "test".to_owned(),
+        }
+    }
+
+    /// A list that has our lead, where uploads wait.
+    fn upload(&self) -> (Request, String) {
+        let stored = "uploads/list.csv".to_owned();
+        let path = self.test.folder.path().join(&stored);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(&path, "id,external_id,phone\np-1,LS-1,3035550101\n").expect("written");
+        (self.request(List::File { path, name: "crm.csv".to_owned() }), stored)
+    }
+
+    async fn started(&self) -> (ReconciliationId, String) {
+        let (request, stored) = self.upload();
+        let begun = background::start(&self.test.app, self.tenant, request, Some(&stored)).await;
+        (begun.expect("a run"), stored)
+    }
+
+    async fn row(&self, id: ReconciliationId) -> runs::RunRow {
+        let tx = self.test.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
+        runs::by_id(&tx, id).await.expect("a run")
+    }
+
+    async fn work(&self) {
+        jobs::run_due(&self.test.app).await.expect("worked");
+    }
+
+    async fn sql(&self, sql: &'static str) {
+        sqlx::query(sql).execute(&self.test.app.database.app).await.expect("done");
+    }
+}
+
+#[tokio::test]
+async fn a_run_of_the_web_is_a_job_and_takes_its_file_along() {
+    let world = World::new().await;
+    let (id, stored) = world.started().await;
+    let row = world.row(id).await;
+    assert_eq!((row.state.as_str(), row.phase.as_deref()), ("running", Some("waiting")));
+    // The sweep of uploads leaves a file alone that a run still wants, however old.
+    world.test.app.clock.advance(TimeDelta::days(365));
+    service::intake::uploads::sweep(&world.test.app).await.expect("swept");
+    assert!(world.test.folder.path().join(&stored).exists());
+    world.work().await;
+    let row = world.row(id).await;
+    assert_eq!((row.state.as_str(), row.phase.as_deref(), row.counts.matched), ("done", None, 1), "{row:?}");
+    assert!(!world.test.folder.path().join(&stored).exists());
+}
+
+/// The process that had the job is gone: the next one that starts carries the run out, once, and does not wait until the queue believes it.
+#[tokio::test]
+async fn a_run_whose_process_died_begins_anew_at_once() {
+    let world = World::new().await;
+    let (id, _) = world.started().await;
+    world.sql("UPDATE baton_jobs._private_jobs SET locked_at = now(), locked_by = 'a process that died', attempts = 1").await;
+    world.work().await;
+    assert_eq!(world.row(id).await.state, "running", "the queue still believes in it");
+    assert_eq!(background::take_over(&world.test.app).await.expect("looked"), 1);
+    world.work().await;
+    let row = world.row(id).await;
+    assert_eq!((row.state.as_str(), row.counts.matched), ("done", 1), "{row:?}");
+    // The queue comes to see it too, and gives the first job away: nothing is left to do.
+    world.sql("UPDATE baton_jobs._private_jobs SET locked_at = NULL, locked_by = NULL, run_at = now()").await;
+    world.work().await;
+    assert_eq!(world.row(id).await.finished_at, row.finished_at);
+    assert_eq!(background::take_over(&world.test.app).await.expect("looked"), 0);
+}
+
+/// A run of a command is called failed when its process is gone, and left alone while it lives.
+#[tokio::test]
+async fn an_interrupted_command_is_called_failed() {
+    let world = World::new().await;
+    let sent = world.api.count();
+    let (app, tenant, request) =
+        (std::sync::Arc::clone(&world.test.app), world.tenant, world.request(List::Api));
+    let running = tokio::spawn(async move { run::run(&app, tenant, request).await });
+    world.api.wait_for(sent + 1).await;
+    assert_eq!(background::take_over(&world.test.app).await.expect("looked"), 0, "it lives");
+    running.abort();
+    assert!(running.await.is_err_and(|error| error.is_cancelled()));
+    // The connection's end reaches the server a moment after us.
+    let mut taken = 0;
+    for _ in 0..200 {
+        taken = background::take_over(&world.test.app).await.expect("looked");
+        if taken > 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(taken, 1);
+    let tx = world.test.app.begin(world.tenant, Mode::ReadOnly).await.expect("a transaction");
+    let page = service::intake::leads::Page { rows: 10, after: None, before: None, from_end: false };
+    let rows = runs::list(&tx, None, page).await.expect("runs").rows;
+    let told = rows.iter().map(|row| (row.state.as_str(), row.error.as_deref())).collect::<Vec<_>>();
+    assert_eq!(told, [("failed", Some("it was interrupted; run it again"))]);
+}
