@@ -20,6 +20,7 @@ mod overlap;
 mod reconciling;
 mod schema;
 mod sla;
+mod suspended;
 mod tracking;
 mod walk;
 mod workers;

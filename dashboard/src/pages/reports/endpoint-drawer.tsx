@@ -114,7 +114,7 @@ function One({ destination }: { destination: string }) {
               { label: 'State', value: <Status label="Reports are taken" tone="good" /> },
               { label: 'Posts to', value: <Code style={{ overflowWrap: 'anywhere' }}>{endpoint.url}</Code> },
               { label: 'Proves itself by', value: `${kinds[endpoint.kind].label}, header ${kinds[endpoint.kind].header}` },
-              ...(endpoint.kind === 'BONZO' ? [{ label: 'What it claims is', value: data?.reconciliationPlan?.hasApi ? 'read again through its API before it counts' : 'believed: there is no API to ask. Set its address and token under Reconciliation.' }] : []),
+              ...(endpoint.kind === 'BONZO' ? [{ label: 'What it claims is', value: data.reconciliationPlan?.hasApi ? 'read again through its API before it counts' : 'believed: there is no API to ask. Set its address and token under Reconciliation.' }] : []),
             ]}
           />
           <Group>

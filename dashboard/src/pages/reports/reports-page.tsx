@@ -189,7 +189,7 @@ function Report({ id, names, onProcess }: { id: string; names: ReadonlyMap<strin
         <Button variant="default" leftSection={<IconRefresh size={16} aria-hidden="true" />} onClick={() => { onProcess(report.id); }}>Process it again</Button>
       )}
       <Text fw={600} id="report-body">As it came</Text>
-      <pre className="mono" aria-labelledby="report-body" tabIndex={0} style={{ margin: 0, padding: 12, overflow: 'auto', maxHeight: 420, border: '1px solid var(--line)', borderRadius: 8, fontSize: '0.8125rem' }}>
+      <pre className="mono" aria-labelledby="report-body" style={{ margin: 0, padding: 12, whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', border: '1px solid var(--line)', borderRadius: 8, fontSize: '0.8125rem' }}>
         {pretty(report.body ?? '')}
       </pre>
     </Stack>
