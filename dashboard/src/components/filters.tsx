@@ -25,6 +25,21 @@ export function useFilters() {
   return { parameters, set, text, list };
 }
 
+/** One choice of several, in the address beside whatever else stands there; the first is the usual one and is not written. */
+export function useChoice<Value extends string>(name: string, all: readonly [Value, ...Value[]]): [Value, (value: string) => void] {
+  const [parameters, setParameters] = useSearchParams();
+  const given = parameters.get(name);
+  const choose = useCallback((value: string) => {
+    setParameters((former) => {
+      const next = new URLSearchParams(former);
+      if (value === all[0]) next.delete(name);
+      else next.set(name, value);
+      return next;
+    }, { replace: true });
+  }, [all, name, setParameters]);
+  return [all.find((one) => one === given) ?? all[0], choose];
+}
+
 /** The values of a list parameter that the contract knows; an old link can hold others. */
 export function known<Value extends string>(values: readonly string[], all: Readonly<Record<Value, unknown>>): Value[] {
   return values.filter((value): value is Value => Object.hasOwn(all, value));

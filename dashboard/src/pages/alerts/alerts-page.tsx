@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { useMay } from '../../app/session';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
+import { useChoice } from '../../components/filters';
 import { notifyDone, notifyError } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Panel } from '../../components/panel';
@@ -84,9 +85,12 @@ const alertColumns: readonly Column<AlertRow>[] = [
   { key: 'cleared', header: 'Cleared', align: 'end', from: 'wide', cell: (row) => row.clearedAt && <Time at={row.clearedAt} /> },
 ];
 
+const shows = ['open', 'all'] as const;
+
 export function AlertsPage() {
   const writes = useMay('alerts:write');
-  const [openOnly, setOpenOnly] = useState(true);
+  const [show, setShow] = useChoice('show', shows);
+  const openOnly = show === 'open';
   const [{ data, error, fetching }, again] = useQuery({ query: AlertsDocument, variables: { openOnly } });
   const [{ data: setup, error: setupError }, setupAgain] = useQuery({ query: AlertSetupDocument, pause: !writes });
   const [rule, setRule] = useState<RuleRow | 'new' | null>(null);
@@ -111,7 +115,7 @@ export function AlertsPage() {
     <>
       <PageHeader title="Alerts" lead="What a person should know of. Each condition is told once, until it clears.">
         <SegmentedControl
-          aria-label="Which alerts" value={openOnly ? 'open' : 'all'} onChange={(value) => { setOpenOnly(value === 'open'); }}
+          aria-label="Which alerts" value={show} onChange={setShow}
           data={[{ value: 'open', label: 'Open' }, { value: 'all', label: 'All' }]}
         />
       </PageHeader>

@@ -38,7 +38,8 @@ export const allLines: LineChoice = { fate: null, email: '', offset: 0 };
 
 interface Props {
   lines: readonly Line[] | undefined;
-  total: number;
+  /** Of all pages; not known while the first one is on its way. */
+  total: number | undefined;
   currency: string;
   choice: LineChoice;
   onChoice: (choice: LineChoice) => void;
@@ -57,10 +58,11 @@ function columns(currency: string): readonly Column<Line>[] {
 }
 
 /** The lines of a report, a page at a time, by status and lead user. */
-export function ReportLines({ lines, total, currency, choice, onChoice }: Props) {
+export function ReportLines({ lines, total: known, currency, choice, onChoice }: Props) {
+  const total = known ?? 0;
   const last = Math.min(choice.offset + linesAtOnce, total);
   return (
-    <Panel title="Lines" detail={`${formatCount(total)} found`} flush>
+    <Panel title="Lines" detail={known === undefined ? null : `${formatCount(known)} found`} flush>
       <search className={classes.filters} aria-label="Filter of lines">
         <TextInput
           aria-label="Lead user" placeholder="Lead user’s e-mail" leftSection={<IconSearch size={15} aria-hidden="true" />} value={choice.email}

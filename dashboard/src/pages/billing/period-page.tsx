@@ -63,7 +63,7 @@ export function PeriodPage() {
     <>
       <PageHeader
         title={draft ? `${draft.partner.name}, ${periodName(period)}` : periodName(period)} back={{ to: `/billing?period=${period}`, label: 'Billing' }}
-        badge={<Status label={draft?.report ? 'Closed' : 'Draft'} tone={draft?.report ? 'good' : 'busy'} />}
+        badge={draft && <Status label={draft.report ? 'Closed' : 'Draft'} tone={draft.report ? 'good' : 'busy'} />}
         lead={draft && `By version ${draft.ratePlanVersion} of the rate plan. Nothing of a draft is stored.`}
       >
         <Select
@@ -85,7 +85,7 @@ export function PeriodPage() {
       {draft && <ReportFigures figures={draft.figures} name={`${draft.partner.slug}-${period}`} />}
       {!error && (!draft || draft.figures.totals.actions > 0) && (
         <div style={{ marginTop: 16 }}>
-          <ReportLines lines={draft?.lines.lines} total={draft?.lines.total ?? 0} currency={draft?.figures.currency ?? 'USD'} choice={choice} onChoice={setChoice} />
+          <ReportLines lines={draft?.lines.lines} total={draft?.lines.total} currency={draft?.figures.currency ?? 'USD'} choice={choice} onChoice={setChoice} />
         </div>
       )}
       <Confirm opened={asking} title={`Close ${periodName(period)}?`} action="Close the period" busy={closing} onConfirm={() => void confirm()} onClose={() => { setAsking(false); }}>

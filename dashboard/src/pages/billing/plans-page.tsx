@@ -71,12 +71,14 @@ export function PlansPage() {
           />
         )}
       </Panel>
-      <Panel title="Products" detail="Actions name what they are about" flush>
-        <DataTable
-          caption="Products" columns={productColumns} rows={data?.products} rowKey={({ id }) => id}
-          empty={<EmptyState icon={IconTags} title="No product yet" detail="An action on a product that is not here is refused." />}
-        />
-      </Panel>
+      {!(error && !data) && (
+        <Panel title="Products" detail="Actions name what they are about" flush>
+          <DataTable
+            caption="Products" columns={productColumns} rows={data?.products} rowKey={({ id }) => id}
+            empty={<EmptyState icon={IconTags} title="No product yet" detail="An action on a product that is not here is refused." />}
+          />
+        </Panel>
+      )}
       {edited && <EditPlan key={edited === 'new' ? 'new' : edited.id} plan={edited === 'new' ? null : edited} readOnly={!admin} onDone={reload} onClose={() => { setEdited(null); }} />}
       {adding && <AddProduct onDone={reload} onClose={() => { setAdding(false); }} />}
     </>

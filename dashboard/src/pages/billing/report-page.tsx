@@ -59,7 +59,7 @@ function OneReport({ id }: { id: string }) {
     variables: { id, filter: { fate: choice.fate, email: email || null, product: null }, offset: choice.offset, first: linesAtOnce },
   });
   const report = data?.billingReport;
-  if (error && !data) return <Panel><ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /></Panel>;
+  if (error && !data) return <><PageHeader title="Billing report" back={{ to: '/billing', label: 'Billing' }} /><Panel><ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /></Panel></>;
   if (data && !report) return <PageHeader title="No such report" back={{ to: '/billing', label: 'Billing' }} />;
   return (
     <>
@@ -79,7 +79,7 @@ function OneReport({ id }: { id: string }) {
         </div>
       )}
       <div style={{ marginTop: 16 }}>
-        <ReportLines lines={report?.lines.lines} total={report?.lines.total ?? 0} currency={report?.currency ?? 'USD'} choice={choice} onChoice={setChoice} />
+        <ReportLines lines={report?.lines.lines} total={report?.lines.total} currency={report?.currency ?? 'USD'} choice={choice} onChoice={setChoice} />
       </div>
     </>
   );

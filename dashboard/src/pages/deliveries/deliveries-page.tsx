@@ -8,7 +8,7 @@ import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { isRetryable, useRetryDelivery } from '../../components/delivery-card';
-import { FilterBar, known, useFilters } from '../../components/filters';
+import { FilterBar, known, useChoice, useFilters } from '../../components/filters';
 import { notifyDone, notifyError } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Pager, pageOf } from '../../components/pager';
@@ -21,7 +21,7 @@ import type { DeliveriesQuery, DeliveryFilter } from '../../gql/graphql';
 import { formatCount, formatName, plural } from '../../lib/format';
 import classes from './deliveries.module.css';
 import { DeliveryDrawer } from './delivery-drawer';
-import { spans, Statistics, type Span } from './statistics';
+import { spanNames, spans, Statistics } from './statistics';
 
 const DeliveriesDocument = graphql(`
   query Deliveries($first: Int, $after: String, $last: Int, $before: String, $filter: DeliveryFilter) {
@@ -93,7 +93,7 @@ function columnsWith(retry: (row: Row) => void, choice: Choice | null): readonly
 
 export function DeliveriesPage() {
   const { parameters, set, text, list } = useFilters();
-  const [span, setSpan] = useState<Span>('week');
+  const [span, setSpan] = useChoice('span', spanNames);
   const destinations = text('destination');
   const states = text('state');
   const httpStatus = text('http');
@@ -132,7 +132,7 @@ export function DeliveriesPage() {
           onDone={reload}
         />}
         <SegmentedControl
-          aria-label="Span of the figures" value={span} onChange={(value) => { setSpan(value as Span); }}
+          aria-label="Span of the figures" value={span} onChange={setSpan}
           data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
         />
       </PageHeader>

@@ -34,6 +34,9 @@ export const spans = {
 } as const;
 
 export type Span = keyof typeof spans;
+
+/** The usual one first. */
+export const spanNames = ['week', 'day', 'month'] as const satisfies readonly Span[];
 type Figures = DeliveryStatisticsQuery['deliveryStatistics'];
 
 interface Props {

@@ -6,6 +6,7 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
+import { useChoice } from '../../components/filters';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Facts, Panel, panelClasses } from '../../components/panel';
@@ -15,7 +16,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DestinationQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
-import { spans, Statistics, type Span } from '../deliveries/statistics';
+import { spanNames, spans, Statistics } from '../deliveries/statistics';
 import { destinationKinds, Flow } from './destinations-page';
 import { DryRun } from './dry-run';
 import { EditDestination } from './edit-destination';
@@ -59,22 +60,31 @@ export function DestinationPage() {
   const [{ data, error, fetching }, again] = useQuery({ query: DestinationDocument, variables: { id } });
   const reload = () => { again({ requestPolicy: 'network-only' }); };
   const destination = data?.destination;
-  if (error && !destination) return <Panel><ErrorState error={error} onRetry={reload} /></Panel>;
-  if (!destination && fetching) return <Skeleton height={320} aria-busy="true" />;
-  if (!destination) return <Panel><EmptyState icon={IconTarget} title="No such destination" detail="It does not exist, or it belongs to another tenant." /></Panel>;
+  if (!destination) {
+    return (
+      <>
+        <PageHeader title="Destination" back={back} />
+        {error ? <Panel><ErrorState error={error} onRetry={reload} /></Panel>
+          : fetching ? <Skeleton height={320} aria-busy="true" />
+            : <Panel><EmptyState icon={IconTarget} title="No such destination" detail="It does not exist, or it belongs to another tenant." /></Panel>}
+      </>
+    );
+  }
   return <Content key={destination.id} destination={destination} onChange={reload} />;
 }
+
+const back = { to: '/destinations', label: 'Destinations' };
 
 function Content({ destination, onChange }: { destination: DestinationDetail; onChange: () => void }) {
   const writes = useMay('destinations:write');
   const navigate = useNavigate();
-  const [span, setSpan] = useState<Span>('week');
+  const [span, setSpan] = useChoice('span', spanNames);
   const [editing, edit] = useDisclosure(false);
   const [secret, setSecret] = useState<string | null>(null);
   return (
     <>
       <PageHeader
-        title={destination.name} back={{ to: '/destinations', label: 'Destinations' }} badge={<Flow {...destination} />}
+        title={destination.name} back={back} badge={<Flow {...destination} />}
         lead={<>{destinationKinds[destination.kind]} at <span className="mono">{destination.urlMasked}</span></>}
       >
         <Button variant="default" component={Link} to={`/destinations/${destination.id}/crm`} leftSection={<IconUsersGroup size={16} aria-hidden="true" />}>Users and campaigns</Button>
@@ -82,7 +92,7 @@ function Content({ destination, onChange }: { destination: DestinationDetail; on
         {writes && destination.breaker !== 'HELD' && <Hold destination={destination} />}
         <Button variant="default" leftSection={<IconEdit size={16} aria-hidden="true" />} onClick={edit.open}>{writes ? 'Edit' : 'Settings'}</Button>
         <SegmentedControl
-          aria-label="Span of the figures" value={span} onChange={(value) => { setSpan(value as Span); }}
+          aria-label="Span of the figures" value={span} onChange={setSpan}
           data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
         />
       </PageHeader>
@@ -95,9 +105,9 @@ function Content({ destination, onChange }: { destination: DestinationDetail; on
               { label: 'Short name', value: <span className="mono">{destination.slug}</span> },
               { label: 'Kind', value: destinationKinds[destination.kind] },
               { label: 'Created', value: <Time at={destination.createdAt} /> },
-              { label: 'First name when it is missing', value: destination.firstNameFallback ?? 'such a lead is held' },
+              { label: 'First name when it is missing', value: destination.firstNameFallback ?? 'Such a lead is held' },
               { label: 'After an unknown outcome', value: afterUnknown(destination) },
-              { label: 'Credentials', value: destination.credentialNames.length > 0 ? destination.credentialNames.join(', ') : 'none' },
+              { label: 'Credentials', value: destination.credentialNames.length > 0 ? destination.credentialNames.join(', ') : 'None' },
               ...(destination.olderSecretSignsUntil ? [{ label: 'Older signing secret until', value: <Time at={destination.olderSecretSignsUntil} /> }] : []),
             ]}
           />

@@ -1,4 +1,4 @@
-import { Button, TagsInput } from '@mantine/core';
+import { Button, Skeleton, TagsInput } from '@mantine/core';
 import { useState, type SubmitEvent } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
@@ -65,6 +65,7 @@ export function EmbeddingPage() {
   return (
     <>
       <Panel title="Sites that may show Baton" detail="A browser refuses to show resource links on any other site.">
+        {!data && <Skeleton height={86} aria-busy="true" />}
         {data && <Ancestors key={data.embedding.ancestors.join(' ')} ancestors={data.embedding.ancestors} />}
       </Panel>
       <Panel flush title="CRMs that say who looks" detail="A CRM that signs its frames can vouch for the person: whoever has an account here with that e-mail address is signed in without asking.">

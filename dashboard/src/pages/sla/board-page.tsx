@@ -1,14 +1,13 @@
 import { Alert, Anchor, Button, Group, MultiSelect, SegmentedControl, Select } from '@mantine/core';
 import { IconLayoutDashboard, IconPrinter, IconUrgent, IconUsersGroup } from '@tabler/icons-react';
-import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useQuery } from 'urql';
 import { DataTable, type Column } from '../../components/data-table';
-import { FilterBar } from '../../components/filters';
+import { FilterBar, useChoice } from '../../components/filters';
 import { PageHeader } from '../../components/page-header';
 import { Panel, panelClasses } from '../../components/panel';
 import { EmptyState } from '../../components/states';
-import type { SlaDimension, SlaPerformanceQuery } from '../../gql/graphql';
+import type { SlaPerformanceQuery } from '../../gql/graphql';
 import { formatCount, plural } from '../../lib/format';
 import { useThreshold } from './cases-page';
 import { SlaChoicesDocument, SlaPerformanceDocument } from './data';
@@ -54,15 +53,18 @@ const performanceColumns = (header: string): readonly Column<PerformanceRow>[] =
   { key: 'sold', header: 'Sold', align: 'end', cell: (row) => formatCount(row.sold) },
 ];
 
+const whos = ['team', 'agent'] as const;
+
 function Performance({ board }: { board: Board }) {
-  const [teams, setTeams] = useState(true);
+  const [who, setWho] = useChoice('who', whos);
+  const teams = who === 'team';
   const [{ data, error }, again] = useQuery({ query: SlaPerformanceDocument, variables: { since: board.since, teams, filter: board.filter } });
   return (
     <Panel
       title="Team performance" detail="Who answered, and how fast" flush
       actions={(
         <>
-          <SegmentedControl size="xs" aria-label="By team or by agent" value={teams ? 'team' : 'agent'} onChange={(value) => { setTeams(value === 'team'); }} data={[{ value: 'team', label: 'Teams' }, { value: 'agent', label: 'Agents' }]} />
+          <SegmentedControl size="xs" aria-label="By team or by agent" value={who} onChange={setWho} data={[{ value: 'team', label: 'Teams' }, { value: 'agent', label: 'Agents' }]} />
           <Csv href={board.download(teams ? 'teams' : 'agents')} what="team performance" />
         </>
       )}
@@ -79,12 +81,14 @@ function Performance({ board }: { board: Board }) {
   );
 }
 
+const dimensionNames = ['SOURCE', 'LEAD_TYPE', 'TEAM', 'AGENT', 'CAMPAIGN', 'DESTINATION', 'STATE'] as const satisfies readonly (keyof typeof dimensions)[];
+
 export function BoardPage() {
   const board = useBoard();
   const now = useNow(board);
   const threshold = useThreshold(board.clock);
   const [parameters] = useSearchParams();
-  const [dimension, setDimension] = useState<SlaDimension>('SOURCE');
+  const [dimension, setDimension] = useChoice('by', dimensionNames);
   return (
     <>
       <PageHeader title="Service levels" lead="How fast leads are handed over and answered, who is about to be late, and where time is lost.">
@@ -119,7 +123,7 @@ export function BoardPage() {
             choice={(
               <Select
                 className={classes.noPrint} w={150} size="xs" aria-label="Figures by" allowDeselect={false} value={dimension} data={Object.entries(dimensions).map(([value, label]) => ({ value, label }))}
-                onChange={(value) => { if (value) setDimension(value as SlaDimension); }}
+                onChange={(value) => { if (value) setDimension(value); }}
               />
             )}
           />

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, NumberInput, Select, TextInput } from '@mantine/core';
+import { Alert, Button, Group, NumberInput, Select, Skeleton, TextInput } from '@mantine/core';
 import { IconExternalLink, IconLifebuoy } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
@@ -200,7 +200,7 @@ export function CasesPage() {
         <Alert mb="md" variant="light" color="gray" title="No threshold is set">Cases open once it is said below which share in target help is needed.</Alert>
       )}
       <Panel title="Cases, newest first" flush>
-        {error && !data ? <ErrorState error={error} onRetry={reload} /> : data && (
+        {error && !data ? <ErrorState error={error} onRetry={reload} /> : !data ? <Skeleton height={160} aria-busy="true" /> : (
           data.slaCases.length === 0
             ? <EmptyState icon={IconLifebuoy} title="No case" detail="Service levels were kept above their thresholds." />
             : data.slaCases.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
