@@ -19,9 +19,11 @@ const minute = 60_000;
 const hour = 60 * minute;
 
 export const tenant = { id: id('tenant'), slug: 'acme', name: 'Acme Lending', timeZone: 'America/Denver' };
+const agentRights = ['own', 'leads:read', 'leads:write', 'imports:read', 'deliveries:read', 'deliveries:retry', 'sources:read', 'destinations:read'];
+
 export const users = {
-  'demo@acme.example': { id: id('user'), email: 'demo@acme.example', name: 'Dana Whitfield', role: 'ADMIN', rights: ['own', 'leads:read', 'leads:write', 'sources:write', 'destinations:write'], tenant },
-  'member@acme.example': { id: id('user'), email: 'member@acme.example', name: 'Sam Okafor', role: 'AGENT', rights: ['own', 'leads:read', 'leads:write'], tenant },
+  'demo@acme.example': { id: id('user'), email: 'demo@acme.example', name: 'Dana Whitfield', role: 'ADMIN', rights: [...agentRights, 'imports:write', 'deliveries:write', 'sources:write', 'destinations:write'], tenant },
+  'member@acme.example': { id: id('user'), email: 'member@acme.example', name: 'Sam Okafor', role: 'AGENT', rights: agentRights, tenant },
 };
 
 const mapping = {

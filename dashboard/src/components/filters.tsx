@@ -1,6 +1,6 @@
 import { Button } from '@mantine/core';
 import { IconFilter, IconFilterOff } from '@tabler/icons-react';
-import { useCallback, useState, type ReactNode } from 'react';
+import { Children, useCallback, useState, type ReactNode } from 'react';
 import { useSearchParams } from 'react-router';
 import classes from './filters.module.css';
 
@@ -48,14 +48,17 @@ export function known<Value extends string>(values: readonly string[], all: Read
 /** Filters in a row; in a narrow window all but the first fold away behind a button. */
 export function FilterBar({ label, active, onClear, children }: { label: string; active: boolean; onClear: () => void; children: ReactNode }) {
   const [open, setOpen] = useState(false);
+  const single = Children.count(children) === 1;
   return (
-    <search className={classes.bar} aria-label={label} data-open={open || undefined}>
-      <Button
-        className={classes.toggle} variant="default" aria-expanded={open} leftSection={<IconFilter size={15} aria-hidden="true" />}
-        onClick={() => { setOpen(!open); }}
-      >
-        {active ? 'Filters (in use)' : 'Filters'}
-      </Button>
+    <search className={classes.bar} aria-label={label} data-open={open || single || undefined}>
+      {!single && (
+        <Button
+          className={classes.toggle} variant="default" aria-expanded={open} leftSection={<IconFilter size={15} aria-hidden="true" />}
+          onClick={() => { setOpen(!open); }}
+        >
+          {active ? 'Filters (in use)' : 'Filters'}
+        </Button>
+      )}
       {children}
       {active && (
         <Button variant="subtle" color="gray" size="sm" onClick={onClear} leftSection={<IconFilterOff size={15} aria-hidden="true" />}>
