@@ -1,6 +1,7 @@
 import { Alert, Button, Drawer } from '@mantine/core';
 import { IconLock } from '@tabler/icons-react';
 import type { SubmitEvent, ReactNode } from 'react';
+import { sentence } from '../lib/format';
 import classes from './form-drawer.module.css';
 
 interface Props {
@@ -44,11 +45,11 @@ export interface FieldError {
 
 /** The message for one field of a form. */
 export function messageFor(error: FieldError | null, field: string): string | null {
-  return error?.field === field ? error.message : null;
+  return error?.field === field ? sentence(error.message) : null;
 }
 
 /** A message that fits none of the form's fields. */
 export function OtherMessage({ error, fields }: { error: FieldError | null; fields: readonly string[] }) {
   if (!error || (error.field && fields.includes(error.field))) return null;
-  return <Alert role="alert" variant="light" color="red">{error.message}</Alert>;
+  return <Alert role="alert" variant="light" color="red">{sentence(error.message)}</Alert>;
 }

@@ -2,6 +2,7 @@ import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle, IconCheck } from '@tabler/icons-react';
 import type { CombinedError } from '@urql/core';
 import { explain } from '../lib/errors';
+import { sentence } from '../lib/format';
 
 export function notifyDone(message: string): void {
   notifications.show({ message, color: 'petrol', icon: <IconCheck size={18} aria-hidden="true" />, closeButtonProps: { 'aria-label': 'Dismiss the message' } });
@@ -32,7 +33,7 @@ interface Answer<Data> {
 export function succeeded<Data, Payload extends { error?: { message: string } | null }>(
   { data, error }: Answer<Data>,
   pick: (data: Data) => Payload,
-  refused: (refusal: NonNullable<Payload['error']>) => void = ({ message }) => { notifyProblem('Not done', message); },
+  refused: (refusal: NonNullable<Payload['error']>) => void = ({ message }) => { notifyProblem('Not done', sentence(message)); },
 ): Payload | null {
   if (error) notifyError(error);
   if (!data) return null;

@@ -11,7 +11,7 @@ import { Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { ReconciliationPhase, ReconciliationQuery } from '../../gql/graphql';
-import { formatCount, plural } from '../../lib/format';
+import { formatCount, plural, sentence } from '../../lib/format';
 import { Differences } from './differences';
 import classes from './reconciliation.module.css';
 import { Repair } from './repair';
@@ -59,7 +59,7 @@ export function ReconciliationPage() {
       <div className={panelClasses.stack}>
         {run.error && (
           <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="The list could not be compared">
-            {run.error}. Nothing was judged by it.
+            {sentence(run.error)}. Nothing was judged by it.
           </Alert>
         )}
         {running && (

@@ -6,6 +6,7 @@ import { useMutation } from 'urql';
 import { Brand } from '../../app/brand';
 import { graphql } from '../../gql';
 import { explain } from '../../lib/errors';
+import { sentence } from '../../lib/format';
 import classes from './sign-in.module.css';
 
 const AcceptInvitationDocument = graphql(`
@@ -49,7 +50,8 @@ export function InvitationPage() {
           <Title order={1} id="invitation-title" size="h1">You are invited</Title>
           <Text c="dimmed" mt={4}>Choose a password, then sign in. If your company offers another way to sign in, you can use that instead, without this page.</Text>
         </div>
-        {problem && <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="This did not work">{problem.message}</Alert>}
+        {problem && <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="This did not work">{sentence(problem.message)}</Alert>}
+        {token === '' && <Alert color="yellow" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="The link is not whole">Open it from the invitation once more, to its last letter.</Alert>}
         <Stack gap="md">
           <TextInput label="Your name" autoComplete="name" value={name} onChange={(event) => { setName(event.currentTarget.value); }} error={problem?.field === 'name'} />
           <PasswordInput

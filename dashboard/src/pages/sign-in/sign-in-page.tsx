@@ -8,6 +8,7 @@ import { Brand } from '../../app/brand';
 import { useRenewSession } from '../../app/session';
 import { graphql } from '../../gql';
 import { explain } from '../../lib/errors';
+import { sentence } from '../../lib/format';
 import { safeNext } from './next';
 import classes from './sign-in.module.css';
 
@@ -101,7 +102,7 @@ export function SignInPage() {
         </div>
         {problem && (
           <Alert ref={alert} tabIndex={-1} role="alert" color="red" variant="light" className={classes.alert} icon={<IconAlertCircle aria-hidden="true" />} title="You are not signed in">
-            {problem.message}
+            {sentence(problem.message)}
           </Alert>
         )}
         <Stack gap="md">

@@ -24,7 +24,7 @@ export function lasting(seconds: number | null | undefined): string {
 /** A clock's name as people say it, with what it counts. */
 export function clockName(clock: string): string {
   if (clock === 'processing') return 'Processing (received to delivered)';
-  if (clock === 'response') return 'Response (delivered to first contact)';
+  if (clock === 'response') return 'Response (delivered to contacted)';
   return humanise(clock);
 }
 
