@@ -33,6 +33,24 @@ const pages = [
   ['delivery', (page) => firstHref(page, '/deliveries?state=FAILED', '/deliveries?')],
   ['sources', () => '/sources'],
   ['destinations', () => '/destinations'],
+  ['destination', (page) => firstHref(page, '/destinations', '/destinations/')],
+  ['responses', () => '/deliveries/responses'],
+  ['failed', () => '/failed'],
+  ['reports', () => '/reports'],
+  ['suppression', () => '/suppression'],
+  ['alerts', () => '/alerts'],
+  ['sla', () => '/sla?span=month'],
+  ['compact', () => '/sla/compact?span=month'],
+  ['policies', () => '/sla/policies'],
+  ['calendars', () => '/sla/calendars'],
+  ['cases', () => '/sla/cases'],
+  ['reconciliation', () => '/reconciliation'],
+  ['run', (page) => firstHref(page, '/reconciliation', '/reconciliation/')],
+  ['billing', () => '/billing'],
+  ['plans', () => '/billing/plans'],
+  ['period', (page) => firstHref(page, '/billing', '/billing/partners/')],
+  ['report', (page) => firstHref(page, '/billing', '/billing/reports/')],
+  ...['people', 'teams', 'roles', 'sign-in', 'links', 'embedding', 'keys', 'sessions', 'audit'].map((name) => [`settings-${name}`, () => `/settings/${name}`]),
   ['missing', () => '/nowhere'],
 ];
 
@@ -81,7 +99,9 @@ for (const scheme of schemes) {
       for (const width of widths) {
         await page.setViewportSize({ width, height: 900 });
         await page.goto(url + target);
-        await page.waitForLoadState('networkidle');
+        // Nothing waits for an answer any more; the streams of a live page never end.
+        await page.locator('h1').waitFor();
+        await page.waitForFunction(() => globalThis.document.querySelector('[aria-busy="true"]') === null);
         await page.waitForTimeout(350);
         const overflow = await page.evaluate(() => globalThis.document.documentElement.scrollWidth - globalThis.document.documentElement.clientWidth);
         if (overflow > 0) { faults += 1; console.log(`${name} at ${width}: ${overflow} px wider than the window`); }

@@ -17,6 +17,7 @@ test('a list is compared, and a difference is settled with its reason', async ({
   await expect(tally.getByRole('listitem').filter({ hasText: 'Not confirmed' }).getByText(/[1-9]/)).toBeVisible({ timeout: 30_000 });
   const differences = page.getByRole('table', { name: 'Differences with their state' });
   await differences.getByRole('button').first().click();
+  await expect(page).toHaveURL(/difference=/);
 
   const drawer = page.getByRole('dialog');
   await expect(drawer.getByRole('table', { name: 'Both sides, field by field' })).toBeVisible();

@@ -1,6 +1,7 @@
 import { MultiSelect, SegmentedControl } from '@mantine/core';
 import { IconChecks } from '@tabler/icons-react';
-import { useMemo, useState } from 'react';
+import { useCallback, useMemo } from 'react';
+import { useSearchParams } from 'react-router';
 import { useQuery } from 'urql';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { known, useFilters } from '../../components/filters';
@@ -71,8 +72,17 @@ export function Differences({ run }: { run: { id: string } }) {
     query: DifferencesDocument, variables: { first: 25, after: parameters.get('after'), filter },
   });
   const again = () => { ask({ requestPolicy: 'network-only' }); };
-  const [opened, setOpened] = useState<string | null>(null);
-  const columns = useMemo(() => columnsWith((row) => { setOpened(row.id); }), []);
+  const [, setParameters] = useSearchParams();
+  const open = useCallback((id: string | null) => {
+    setParameters((former) => {
+      const next = new URLSearchParams(former);
+      if (id === null) next.delete('difference');
+      else next.set('difference', id);
+      return next;
+    }, { replace: true });
+  }, [setParameters]);
+  const opened = parameters.get('difference');
+  const columns = useMemo(() => columnsWith((row) => { open(row.id); }), [open]);
   const found = data?.differences;
   const row = found?.nodes.find(({ id }) => id === opened) ?? null;
   return (
@@ -95,7 +105,7 @@ export function Differences({ run }: { run: { id: string } }) {
         />
       )}
       <Pager label="differences" pageInfo={found?.pageInfo} />
-      {row && <DifferenceDrawer row={row} onClose={() => { setOpened(null); }} onChange={again} />}
+      {row && <DifferenceDrawer row={row} onClose={() => { open(null); }} onChange={again} />}
     </Panel>
   );
 }

@@ -67,7 +67,7 @@ export function KeysPage() {
     { key: 'used', header: 'Last used', fit: 'line', align: 'end', cell: (row) => <Time at={row.lastUsedAt} /> },
     { key: 'expires', header: 'Expires', fit: 'line', align: 'end', from: 'medium', cell: (row) => <Time at={row.expiresAt} /> },
     { key: 'state', header: 'State', card: 'corner', cell: (row) => <State row={row} /> },
-    { key: 'revoke', header: '', align: 'end', card: 'plain', cell: (row) => (writes && !row.revokedAt ? <Button variant="subtle" color="red" size="compact-sm" aria-label={`Revoke ${row.name}`} onClick={() => { setRevoked(row); }}>Revoke</Button> : null) },
+    { key: 'revoke', header: 'Action', align: 'end', card: 'plain', cell: (row) => (writes && !row.revokedAt ? <Button variant="subtle" color="red" size="compact-sm" aria-label={`Revoke ${row.name}`} onClick={() => { setRevoked(row); }}>Revoke</Button> : null) },
   ];
 
   return (

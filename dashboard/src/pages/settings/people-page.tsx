@@ -65,7 +65,7 @@ export function PeoplePage() {
     { key: 'email', header: 'E-mail', cell: (row) => <span>{row.email}</span> },
     { key: 'role', header: 'Role', card: 'plain', cell: (row) => <span>{roleNames[row.role]}</span> },
     { key: 'expires', header: 'Good until', fit: 'line', cell: (row) => <Time at={row.expiresAt} /> },
-    { key: 'revoke', header: '', align: 'end', card: 'corner', cell: (row) => (writes ? <Button variant="subtle" color="red" size="compact-sm" onClick={() => { setRevoked(row); }}>Take back</Button> : null) },
+    { key: 'revoke', header: 'Action', align: 'end', card: 'corner', cell: (row) => (writes ? <Button variant="subtle" color="red" size="compact-sm" onClick={() => { setRevoked(row); }}>Take back</Button> : null) },
   ];
 
   if (error && !data) return <Panel><ErrorState error={error} onRetry={reload} /></Panel>;

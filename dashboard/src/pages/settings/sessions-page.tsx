@@ -56,7 +56,7 @@ export function SessionsPage() {
     { key: 'address', header: 'From', from: 'medium', card: 'plain', cell: (row) => <span className="mono">{row.address}</span> },
     { key: 'begun', header: 'Begun', fit: 'line', from: 'medium', cell: (row) => <Time at={row.createdAt} /> },
     { key: 'seen', header: 'Last used', fit: 'line', align: 'end', cell: (row) => <Time at={row.lastSeenAt} /> },
-    { key: 'end', header: '', align: 'end', card: 'corner', cell: (row) => (row.present ? null : <Button variant="default" size="compact-sm" onClick={() => { void ended(row.id); }}>End</Button>) },
+    { key: 'end', header: 'Action', align: 'end', card: 'corner', cell: (row) => (row.present ? null : <Button variant="default" size="compact-sm" onClick={() => { void ended(row.id); }}>End</Button>) },
   ];
 
   return (

@@ -31,7 +31,7 @@ export function SettingsLayout() {
   if (!asked && pathname === '/settings') return <Navigate to={seen[0]?.to ?? '/settings/sessions'} replace />;
   return (
     <>
-      <PageHeader title="Settings" lead="Who may use Baton for your company, how they get in, and where its pages are shown." />
+      <PageHeader title="Settings" tab={asked ? `${asked.label}, settings` : 'Settings'} lead="Who may use Baton for your company, how they get in, and where its pages are shown." />
       <nav className={classes.tabs} aria-label="Settings">
         {seen.map(({ to, label }) => <NavLink key={to} to={to} ref={to === pathname ? intoView : undefined} className={classes.tab}>{label}</NavLink>)}
       </nav>
