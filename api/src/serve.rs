@@ -16,7 +16,6 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use service::App;
-use service::billing;
 use service::intake::{uploads, worker as imports};
 use service::jobs;
 use tokio::net::{TcpListener, TcpStream};
@@ -79,14 +78,13 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Starts the import worker, the sweep of its files, the delivery worker, the job worker and the one that records due
-/// service-level clocks, and what closes billing periods that are due.
+/// service-level clocks.
 pub(crate) fn workers(app: &Arc<App>, stop: &CancellationToken) -> Result<JoinSet<()>, Failure> {
     let delivery = app.delivery_worker()?;
     let mut workers = JoinSet::new();
     let (for_delivery, for_jobs) = (stop.clone(), stop.clone());
     workers.spawn(imports::work(Arc::clone(app), stop.clone()));
     workers.spawn(uploads::work(Arc::clone(app), stop.clone()));
-    workers.spawn(billing::schedule::work(Arc::clone(app), stop.clone()));
     workers.spawn(service::sla::due::work(Arc::clone(app), stop.clone()));
     workers.spawn(async move { delivery.run(for_delivery).await });
     workers.spawn(jobs::Worker::new(Arc::clone(app)).run(for_jobs));

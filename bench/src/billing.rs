@@ -13,8 +13,9 @@ use domain::billing::{Action, Charged, Currency, Cycle, Period, PlanSpec, Rules,
 use domain::ids::{PartnerId, RatePlanId, TenantId};
 use serde::{Deserialize, Serialize};
 use service::access;
-use service::billing::catalog::{self, NewPartner};
-use service::billing::{overview, reports};
+use service::access::Actor;
+use service::billing::partners::{self, NewPartner};
+use service::billing::{closing, overview, plans, products, reports};
 use service::database::Mode;
 use sqlx::Row as _;
 use uuid::Uuid;
@@ -64,10 +65,10 @@ pub async fn close_part(data_dir: &Path) -> Outcome<()> {
     let app = world::open(data_dir).await?;
     let tenant = access::tenant(&app, ONE).await?;
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    let partner = catalog::partners(&tx).await?.pop().ok_or("no partner")?;
+    let partner = partners::partners(&tx).await?.pop().ok_or("no partner")?;
     drop(tx);
     let started = Instant::now();
-    let report = reports::close(&app, tenant, PartnerId(partner.id), period(), "bench").await?;
+    let report = closing::close(&app, tenant, PartnerId(partner.id), period(), Actor::Operator).await?;
     print_done(started.elapsed().as_secs_f64(), reports::figures(&report)?.totals)?;
     app.database.clone().close().await?;
     Ok(())
@@ -131,9 +132,9 @@ async fn books(world: &World, slug: &str, partners: u32) -> Outcome<TenantId> {
     let tenant = world.tenant(slug).await?;
     let spec = PlanSpec { overrides: Vec::new(), ..PlanSpec::standard(Currency::USD) };
     let from = period().start - TimeDelta::days(400);
-    let plan = catalog::create_plan(app, tenant, "plan".to_owned(), None, from, &spec, "bench").await?;
+    let plan = plans::create_plan(app, tenant, "plan".to_owned(), None, from, &spec, Actor::Operator).await?;
     for product in 0..PRODUCTS {
-        catalog::create_product(app, tenant, format!("P{product}"), None, None).await?;
+        products::create_product(app, tenant, format!("P{product}"), None, None, Actor::Operator).await?;
     }
     for partner in 0..partners {
         let new = NewPartner {
@@ -144,7 +145,7 @@ async fn books(world: &World, slug: &str, partners: u32) -> Outcome<TenantId> {
             time_zone: Some("UTC".to_owned()),
             closes_itself: false,
         };
-        catalog::create_partner(app, tenant, new).await?;
+        partners::create_partner(app, tenant, new, Actor::Operator).await?;
     }
     Ok(tenant)
 }

@@ -72,6 +72,12 @@ pub struct Model {
     /// Void reason.
     #[sea_orm(column_type = "Text", nullable)]
     pub void_reason: Option<String>,
+    /// The partner's name at the close; none of a report from before it was kept.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub partner_name: Option<String>,
+    /// The tenant's name at the close; none of a report from before it was kept.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub tenant_name: Option<String>,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

@@ -14,6 +14,7 @@ pub mod alert_notice;
 pub mod alert_rule;
 pub mod alert_setting;
 pub mod bill_line;
+pub mod billing_announcement;
 pub mod billing_report;
 pub mod billing_report_file;
 pub mod crm_change;
@@ -53,6 +54,7 @@ pub mod sla_policy;
 pub mod sla_policy_version;
 pub mod sla_setting;
 pub mod sla_slot;
+pub mod source_cost;
 pub mod suppression;
 pub mod tenant;
 

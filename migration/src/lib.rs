@@ -64,6 +64,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000010_flow.up.sql"),
                 include_str!("sql/000010_flow.down.sql"),
             ),
+            sql(
+                "m20261121_000011_billing2",
+                include_str!("sql/000011_billing2.up.sql"),
+                include_str!("sql/000011_billing2.down.sql"),
+            ),
         ]
     }
 }

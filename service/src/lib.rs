@@ -16,6 +16,7 @@ pub mod reconciliation;
 pub mod resealing;
 pub mod runtime;
 pub mod secrets;
+mod sheet;
 pub mod sla;
 pub mod storage;
 pub mod suppression;

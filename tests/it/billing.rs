@@ -7,24 +7,14 @@ use chrono::TimeDelta;
 use domain::billing::{Period, PlanSpec, Totals};
 use domain::ids::BillingReportId;
 use service::Error;
+use service::access::Actor;
 use service::billing::files::{self, Format};
 use service::billing::rating::{self, LineFilter};
-use service::billing::{catalog, ingest, lines, overview, reads, reports, schedule};
+use service::billing::{closing, difference, ingest, lines, overview, plans, reads, reports};
 use service::database::Mode;
 use sqlx::Row as _;
 use tests::TestApp;
-use tests::billing::{Books, books, ingest as record, october, partner, sample};
-
-const HEADER: &str = "key,email,product,lead_type,action_type,level,occurred_at\n";
-
-fn id(report: &entity::billing_report::Model) -> BillingReportId {
-    BillingReportId(report.id)
-}
-
-async fn close(test: &TestApp, books: Books, period: &str) -> entity::billing_report::Model {
-    let period: Period = period.parse().expect("a period");
-    reports::close(&test.app, books.tenant, books.partner, period, "test").await.expect("it closes")
-}
+use tests::billing::{Books, HEADER, books, close, id, ingest as record, october, partner, sample};
 
 async fn totals(test: &TestApp, books: Books, period: &str) -> Totals {
     let tx = test.app.begin(books.tenant, Mode::ReadOnly).await.expect("a transaction");
@@ -192,7 +182,8 @@ n1,ann@example.com,ABC,Event,Click,Low,2026-11-02T00:00:00Z
     );
     drop(tx);
     // Issued again, October does not take back what November has billed for it; nobody is over the cap.
-    let again = reports::reissue(&test.app, books.tenant, id(&october_report), "checked", "test").await;
+    let again =
+        closing::reissue(&test.app, books.tenant, id(&october_report), "checked", Actor::Operator).await;
     let again = again.expect("it is issued again");
     assert_eq!((again.version, again.billed, again.line_count), (2, 10_000, 20));
 }
@@ -207,19 +198,22 @@ async fn a_reissue_says_line_by_line_what_differs() {
     record(&test.app, books, &late).await;
     // A dearer plan was agreed on, in force since January.
     let tx = test.app.begin(books.tenant, Mode::ReadOnly).await.expect("a transaction");
-    let mut spec: PlanSpec = catalog::versions(&tx, books.plan).await.expect("versions").remove(0).spec;
+    let mut spec: PlanSpec = plans::versions(&tx, books.plan).await.expect("versions").remove(0).spec;
     drop(tx);
     spec.levels[2].price = "3.00".to_owned();
     let from = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).expect("a day");
-    catalog::add_version(&test.app, books.tenant, books.plan, from, &spec, "test").await.expect("a version");
-    let second =
-        reports::reissue(&test.app, books.tenant, id(&first), "another plan", "test").await.expect("issued");
+    plans::add_version(&test.app, books.tenant, books.plan, from, &spec, Actor::Operator)
+        .await
+        .expect("a version");
+    let second = closing::reissue(&test.app, books.tenant, id(&first), "another plan", Actor::Operator)
+        .await
+        .expect("issued");
     assert_eq!((second.version, second.plan_version, second.replaces), (2, 2, Some(first.id)));
 
     let tx = test.app.begin(books.tenant, Mode::ReadOnly).await.expect("a transaction");
     let former = reports::by_id(&tx, id(&first)).await.expect("the former");
     assert_eq!((former.state.as_str(), former.billed, former.plan_version), ("superseded", 10_000, 1));
-    let difference = reports::difference(&tx, id(&first), id(&second)).await.expect("a difference");
+    let difference = difference::between(&tx, id(&first), id(&second)).await.expect("a difference");
     // Low costs a dollar more twice; the cap takes it from the last line; Ann's ten dollars are new.
     assert_eq!((difference.amount(), difference.note(), difference.changed), (1_000, "debit", 4));
     let new = &difference.lines[0];
@@ -229,11 +223,12 @@ async fn a_reissue_says_line_by_line_what_differs() {
     );
     drop(tx);
     for late_comer in [id(&first), id(&first)] {
-        let refused = reports::reissue(&test.app, books.tenant, late_comer, "again", "test").await;
+        let refused = closing::reissue(&test.app, books.tenant, late_comer, "again", Actor::Operator).await;
         assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
     }
-    let voided =
-        reports::void(&test.app, books.tenant, id(&second), "a mistake", "test").await.expect("void");
+    let voided = closing::void(&test.app, books.tenant, id(&second), "a mistake", Actor::Operator)
+        .await
+        .expect("void");
     assert_eq!(voided.state, "void");
     assert_eq!(close(&test, books, "2026-10").await.version, 3);
 }
@@ -245,7 +240,7 @@ async fn a_period_closes_once_and_not_before_its_end() {
     sample(&test.app, books).await;
     let close = |period: &str| {
         let (app, period) = (test.app.clone(), period.parse::<Period>().expect("a period"));
-        async move { reports::close(&app, books.tenant, books.partner, period, "test").await }
+        async move { closing::close(&app, books.tenant, books.partner, period, Actor::Operator).await }
     };
     assert!(matches!(close("2026-11").await, Err(Error::Conflict(why)) if why.contains("not over")));
     assert!(matches!(close("2026-Q3").await, Err(Error::Invalid { .. })));
@@ -291,26 +286,18 @@ async fn a_close_that_breaks_off_leaves_nothing() {
         .execute(owner)
         .await
         .expect("a trigger");
-    let broken = reports::close(&test.app, books.tenant, books.partner, october(), "test").await;
+    let broken = closing::close(&test.app, books.tenant, books.partner, october(), Actor::Operator).await;
     assert!(matches!(broken, Err(Error::Internal { .. })), "{broken:?}");
     let tx = test.app.begin(books.tenant, Mode::ReadOnly).await.expect("a transaction");
     assert!(reports::list(&tx, None, None).await.expect("a list").is_empty());
     drop(tx);
+    let told: i64 = sqlx::query_scalar("SELECT count(*) FROM baton_jobs._private_jobs")
+        .fetch_one(owner)
+        .await
+        .expect("jobs");
+    assert_eq!(told, 0, "nobody is told of what is not there");
     sqlx::query("DROP TRIGGER break_off ON bill_line").execute(owner).await.expect("mended");
     assert_eq!(close(&test, books, "2026-10").await.version, 1);
-}
-
-#[tokio::test]
-async fn a_period_closes_by_itself_once_it_is_over() {
-    let test = TestApp::new().await;
-    let books = books(&test.app, test.tenant("acme").await).await;
-    sample(&test.app, books).await;
-    assert!(schedule::close_due(&test.app, books.tenant).await.expect("nothing is due").is_empty());
-    let change = catalog::PartnerChange { closes_itself: Some(true), ..Default::default() };
-    catalog::update_partner(&test.app, books.tenant, books.partner, change).await.expect("changed");
-    assert_eq!(schedule::tenants(&test.app).await.expect("tenants"), [books.tenant]);
-    assert_eq!(schedule::close_due(&test.app, books.tenant).await.expect("closed").len(), 1);
-    assert!(schedule::close_due(&test.app, books.tenant).await.expect("once").is_empty());
 }
 
 /// Many actions of many lead users and two partners: the figures are those of one SQL statement that says the rule by windows.

@@ -4,8 +4,9 @@ use chrono::TimeDelta;
 use domain::access::Role;
 use domain::ids::{BillingReportId, TenantId};
 use secrecy::ExposeSecret as _;
+use service::access::Actor;
 use service::billing::files::Format;
-use service::billing::{links, reports};
+use service::billing::{closing, links};
 use service::database::Mode;
 use tenants::{KeyKind, NewKey, NewPassword, NewUser};
 use tests::TestApp;
@@ -59,7 +60,8 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     let tenant = test.tenant("acme").await;
     let books = books(&test.app, tenant).await;
     sample(&test.app, books).await;
-    let report = reports::close(&test.app, tenant, books.partner, october(), "test").await.expect("closed");
+    let report =
+        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
     let id = BillingReportId(report.id);
     let (web, key) = (test.web(), key(&test, tenant).await);
     let address = format!("/reports/{id}/report.csv");
@@ -82,7 +84,7 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     assert_eq!(web.get(&address, &[mine, ("range", "bytes=999999-")]).await.status, 416);
     assert_eq!(web.get(&address, &[mine, ("if-none-match", &etag)]).await.status, 304);
 
-    let link = links::create(&test.app, tenant, id, Format::Csv, 60, "test").await.expect("a link");
+    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
     let shared = format!("{address}?link={}", link.secret.expose_secret());
     assert_eq!(web.get(&shared, &[]).await.body, whole.body);
     let other_file = shared.replace("report.csv", "report.pdf");
@@ -97,9 +99,11 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
 
     test.app.clock.advance(TimeDelta::minutes(60));
     assert_eq!(web.get(&shared, &[]).await.problem().0, 404, "it has expired");
-    let link = links::create(&test.app, tenant, id, Format::Csv, 60, "test").await.expect("a link");
+    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
     let shared = format!("{address}?link={}", link.secret.expose_secret());
-    links::revoke(&test.app, tenant, domain::ids::ReportLinkId(link.row.id)).await.expect("revoked");
+    links::revoke(&test.app, tenant, domain::ids::ReportLinkId(link.row.id), Actor::Operator)
+        .await
+        .expect("revoked");
     assert_eq!(web.get(&shared, &[]).await.problem().0, 404, "it is revoked");
 
     let rival = test.tenant("globex").await;
@@ -118,8 +122,9 @@ async fn a_partners_person_sees_its_own_billing_alone() {
     let other = tests::billing::partner(&test.app, tenant, books.plan, "contoso").await;
     sample(&test.app, books).await;
     sample(&test.app, tests::billing::Books { partner: other, ..books }).await;
-    let close =
-        async |partner| reports::close(&test.app, tenant, partner, october(), "test").await.expect("closed");
+    let close = async |partner| {
+        closing::close(&test.app, tenant, partner, october(), Actor::Operator).await.expect("closed")
+    };
     let (own, theirs) =
         (BillingReportId(close(books.partner).await.id), BillingReportId(close(other).await.id));
 
@@ -156,4 +161,69 @@ async fn a_partners_person_sees_its_own_billing_alone() {
         format!("mutation {{ voidBillingReport(report: \"{own}\", reason: \"x\") {{ error {{ code }} }} }}");
     let answer = web.graphql(&[mine], &voiding, serde_json::Value::Null).await.json();
     assert_eq!(answer["errors"][0]["extensions"]["code"], "FORBIDDEN", "{answer}");
+}
+
+/// Every read as CSV: of a report and of a draft, the same; a fault names its field.
+#[tokio::test]
+async fn every_read_is_had_as_csv() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let books = books(&test.app, tenant).await;
+    sample(&test.app, books).await;
+    let (web, key) = (test.web(), key(&test, tenant).await);
+    let mine = ("authorization", key.as_str());
+    let read = async |address: &str| {
+        let answer = web.get(&format!("/exports/billing/{address}"), &[mine]).await;
+        assert_eq!(answer.status, 200, "{address}: {}", answer.text());
+        answer.text().to_owned()
+    };
+    let parted = ["products", "lead-types", "lead-users", "days", "savings", "duplicates"];
+    let mut drafts = Vec::new();
+    for name in parted {
+        drafts.push(read(&format!("{name}.csv?partner=northwind&period=2026-10")).await);
+    }
+    let report =
+        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
+    let id = BillingReportId(report.id);
+    for (name, draft) in parted.iter().zip(&drafts) {
+        assert_eq!(&read(&format!("{name}.csv?report={id}")).await, draft, "{name}");
+    }
+    let head = "actions,gross,duplicates,over_cap,not_billable,billed,savings,currency\n";
+    assert!(drafts[0].starts_with(&format!("product,name,{head}ABC,ABC,")), "{}", drafts[0]);
+    assert_eq!(drafts[0].lines().count(), 12);
+    assert_eq!(
+        drafts[2],
+        format!("email,{head}user@example.com,20,194.00,90.00,4.00,0.00,100.00,94.00,USD\n")
+    );
+    assert_eq!(drafts[3].lines().count(), 32, "a row a day");
+    assert_eq!(
+        drafts[4],
+        "reason,actions,amount,currency\nduplicate,8,90.00,USD\nover the cap,1,4.00,USD\nall,9,94.00,USD\n"
+    );
+    assert!(drafts[5].lines().nth(1).is_some_and(|line| line.ends_with(",USD")), "{}", drafts[5]);
+    let partners = read("partners.csv?period=2026-10").await;
+    assert!(partners.contains("northwind,northwind,2026-10,1,20,194.00,"), "{partners}");
+    let trend = read("trend.csv?partner=northwind").await;
+    assert!(trend.lines().nth(1).is_some_and(|line| line.starts_with("2026-10,1,")), "{trend}");
+    let lead = format!("lead.csv?lead={}", domain::ids::LeadId(report.id));
+    assert_eq!(read(&lead).await.lines().count(), 1, "a lead without actions has a head");
+    for (address, status) in [
+        ("nothing.csv", 404),
+        ("products", 404),
+        ("products.csv", 400),
+        ("products.csv?partner=northwind&period=soon", 400),
+        ("products.csv?report=x", 400),
+        ("products.csv?what=1", 400),
+        ("products.csv?partner=nobody&period=2026-10", 404),
+        ("trend.csv", 400),
+        ("lead.csv", 400),
+    ] {
+        let answer = web.get(&format!("/exports/billing/{address}"), &[mine]).await;
+        assert_eq!(answer.problem().0, status, "{address}");
+    }
+    let rival = test.tenant("globex").await;
+    let theirs = self::key(&test, rival).await;
+    let address = format!("/exports/billing/products.csv?report={id}");
+    assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
+    assert_eq!(web.get(&address, &[]).await.problem().0, 401);
 }

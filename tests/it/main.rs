@@ -5,6 +5,8 @@ mod alerts;
 mod bad_input;
 mod billing;
 mod billing_http;
+mod billing_late;
+mod billing_told;
 mod confirming;
 mod delivery;
 mod destinations;

@@ -148,6 +148,8 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::sla_setting::Entity, &mut all);
     declared(entity::sla_slot::Entity, &mut all);
     declared(entity::bill_line::Entity, &mut all);
+    declared(entity::billing_announcement::Entity, &mut all);
+    declared(entity::source_cost::Entity, &mut all);
     declared(entity::billing_report::Entity, &mut all);
     declared(entity::billing_report_file::Entity, &mut all);
     declared(entity::lead_action::Entity, &mut all);

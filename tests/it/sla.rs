@@ -12,8 +12,8 @@ use service::sla::contact::{self, Contact};
 use service::sla::due::{self, Recorded};
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{self, Draft, NewPolicy, PolicyChange, PolicyRow};
-use service::sla::reads::{self, ClockFilter, ClockRow, Dimension, Question, Standing};
-use service::sla::{calendars, clocks, sources, what_if};
+use service::sla::reads::{self, ClockFilter, ClockPage, ClockRow, Dimension, Question, Standing};
+use service::sla::{calendars, pauses, sources, what_if};
 use tests::TestApp;
 use tests::data::{deliver, destination, import_file, submit};
 
@@ -178,7 +178,8 @@ async fn at_risk_comes_before_breached_and_the_lists_tell_them_apart() {
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let now = app.clock.now();
     let open = async |standing| {
-        let rows = reads::open(&tx, &filter("response"), standing, 50, now).await.expect("rows");
+        let rows =
+            reads::open(&tx, &filter("response"), standing, &ClockPage::first(50), now).await.expect("rows");
         rows.into_iter().map(|row| LeadId(row.lead_id)).collect::<Vec<_>>()
     };
     assert_eq!(open(None).await, [third]);
@@ -187,7 +188,8 @@ async fn at_risk_comes_before_breached_and_the_lists_tell_them_apart() {
     assert_eq!(open(Some(Standing::Running)).await, []);
     let counts = reads::now(&tx, &filter("response"), now).await.expect("counts");
     assert_eq!((counts.running, counts.at_risk, counts.overdue, counts.paused), (0, 1, 1, 0));
-    let breaches = reads::breaches(&tx, &filter("response"), around(app), 50).await.expect("rows");
+    let breaches =
+        reads::breaches(&tx, &filter("response"), around(app), &ClockPage::first(50)).await.expect("rows");
     assert_eq!(breaches.len(), 2, "the one that was contacted late is among them");
     let heat = reads::heat_map(&tx, &filter("response"), around(app)).await.expect("cells");
     assert_eq!((heat[0].weekday, heat[0].hour, heat[0].total, heat[0].missed), (5, 12, 3, 2));
@@ -226,14 +228,14 @@ async fn a_pause_takes_nothing_from_the_target_and_needs_a_known_reason() {
     let lead = lead(&test, tenant, 1).await;
     deliver(app).await;
     app.clock.advance(MINUTES(50));
-    clocks::set_paused(app, tenant, lead, "response", Some("holiday"), "user_x").await.expect_err("unknown");
+    pauses::set_paused(app, tenant, lead, "response", Some("holiday"), "user_x").await.expect_err("unknown");
     let pause = Some("customer asked");
-    clocks::set_paused(app, tenant, lead, "response", pause, "user_x").await.expect("paused");
+    pauses::set_paused(app, tenant, lead, "response", pause, "user_x").await.expect("paused");
     app.clock.advance(TimeDelta::hours(5));
     due::run_due(app).await.expect("a round");
-    clocks::set_paused(app, tenant, lead, "response", pause, "user_x").await.expect_err("paused already");
+    pauses::set_paused(app, tenant, lead, "response", pause, "user_x").await.expect_err("paused already");
     assert_eq!(clocks_of(app, tenant, lead).await[1].standing(app.clock.now()), Some(Standing::Paused));
-    clocks::set_paused(app, tenant, lead, "response", None, "user_x").await.expect("goes on");
+    pauses::set_paused(app, tenant, lead, "response", None, "user_x").await.expect("goes on");
     let resumed = &clocks_of(app, tenant, lead).await[1];
     assert_eq!(resumed.due_at, Some(app.clock.now() + MINUTES(10)));
     app.clock.advance(MINUTES(9));

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use domain::billing::Currency;
 use domain::ids::{BillingReportId, CalendarId, CaseId, DestinationId, ImportId, SlotId, SourceId, TenantId};
 use domain::sla::{CalendarSpec, WindowSpec};
 use entity::lead_source;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use service::access::Actor;
 use service::alerts::manage::{NewChannel, NewRule};
 use service::billing::files::Format;
 use service::billing::links;
@@ -21,6 +23,7 @@ use service::intake::submit::{self, Submission, Submitted};
 use service::reconciliation::curated;
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::run::{self, List, Request};
+use service::sla::costs;
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
 use service::{App, access, alerts, inbound, sla, suppression};
@@ -200,6 +203,9 @@ pub async fn everything(test: &TestApp, slug: &str) -> Everything {
     let tally = deliver(app).await;
     assert!(tally.delivered > 10 && tally.failed == 1, "{tally:?}");
     let report = bill(app, tenant).await;
+    let (usd, day) = (Currency::USD, "2026-01-01".parse().expect("a day"));
+    let cost = costs::set(app, tenant, source_id(&source), day, (usd, "2.50"), Actor::Operator).await;
+    cost.expect("a cost");
     reconciled(test, tenant, destination).await;
     let token = token(app, tenant, &source).await;
     watched(app, tenant, destination).await;
@@ -211,9 +217,9 @@ async fn bill(app: &Arc<App>, tenant: TenantId) -> BillingReportId {
     let books = crate::billing::books(app, tenant).await;
     crate::billing::sample(app, books).await;
     let period = crate::billing::october();
-    let closed = service::billing::reports::close(app, tenant, books.partner, period, "test").await;
+    let closed = service::billing::closing::close(app, tenant, books.partner, period, Actor::Operator).await;
     let report = BillingReportId(closed.expect("a report").id);
-    links::create(app, tenant, report, Format::Csv, 60, "test").await.expect("a link");
+    links::create(app, tenant, report, Format::Csv, 60, Actor::Operator).await.expect("a link");
     links::log(app, tenant, report, Format::Csv, "test").await.expect("a download");
     report
 }

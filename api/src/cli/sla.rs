@@ -9,7 +9,7 @@ use service::App;
 use service::access;
 use service::database::{Mode, TenantTx};
 use service::intake::sources;
-use service::sla::reads::{self, ClockFilter, ClockRow, Dimension, Figures, Question, Standing};
+use service::sla::reads::{self, ClockFilter, ClockPage, ClockRow, Dimension, Figures, Question, Standing};
 use service::sla::{escalation, policies};
 
 use super::context::Context;
@@ -303,13 +303,15 @@ async fn of_tenant(
         }
         Command::Open { which, overdue, limit } => {
             let standing = overdue.then_some(Standing::Overdue);
-            let rows = reads::open(&tx, &filter(&tx, &which).await?, standing, limit, now).await?;
+            let rows = reads::open(&tx, &filter(&tx, &which).await?, standing, &ClockPage::first(limit), now)
+                .await?;
             let rows: Vec<_> = rows.into_iter().map(|row| ClockShown::of(row, now)).collect();
             context.output.list(&rows)?;
         }
         Command::Breaches { which, span, limit } => {
             let period = span.period(now)?;
-            let rows = reads::breaches(&tx, &filter(&tx, &which).await?, period, limit).await?;
+            let rows =
+                reads::breaches(&tx, &filter(&tx, &which).await?, period, &ClockPage::first(limit)).await?;
             let rows: Vec<_> = rows.into_iter().map(|row| ClockShown::of(row, now)).collect();
             context.output.list(&rows)?;
         }

@@ -8,8 +8,9 @@ use chrono::{Datelike as _, Months, NaiveDate};
 use domain::billing::{Currency, Cycle, PlanSpec, SAMPLE_CSV};
 use domain::ids::{PartnerId, RatePlanId, TenantId};
 use service::App;
-use service::billing::catalog::{self, NewPartner};
-use service::billing::{ingest, reports};
+use service::access::Actor;
+use service::billing::partners::{self, NewPartner};
+use service::billing::{closing, ingest, plans, products};
 use service::database::Mode;
 
 use crate::cli::Failure;
@@ -22,7 +23,7 @@ const SAMPLE_MONTH: &str = "2026-10-";
 /// Makes everything once; a second start finds it.
 pub(super) async fn ensure(app: &Arc<App>, tenant: TenantId) -> Result<(), Failure> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    let known = catalog::plan_by_slug(&tx, PLAN).await;
+    let known = plans::plan_by_slug(&tx, PLAN).await;
     drop(tx);
     if known.is_ok() {
         return Ok(());
@@ -30,12 +31,19 @@ pub(super) async fn ensure(app: &Arc<App>, tenant: TenantId) -> Result<(), Failu
     let today = app.clock.now().date_naive();
     let last = Cycle::Month.of(today).before();
     for product in PRODUCTS {
-        catalog::create_product(app, tenant, product.to_owned(), None, None).await?;
+        products::create_product(app, tenant, product.to_owned(), None, None, Actor::Operator).await?;
     }
     let spec = PlanSpec::standard(Currency::USD);
     let from = NaiveDate::from_ymd_opt(last.start.year() - 1, 1, 1).unwrap_or(last.start - Months::new(12));
-    let plan =
-        catalog::create_plan(app, tenant, PLAN.to_owned(), Some("Standard".to_owned()), from, &spec, "demo");
+    let plan = plans::create_plan(
+        app,
+        tenant,
+        PLAN.to_owned(),
+        Some("Standard".to_owned()),
+        from,
+        &spec,
+        Actor::Operator,
+    );
     let plan = RatePlanId(plan.await?.id);
     let month = format!("{}-", &last.start.to_string()[..7]);
     // Of the sample's days every month has at least nineteen.
@@ -44,7 +52,7 @@ pub(super) async fn ensure(app: &Arc<App>, tenant: TenantId) -> Result<(), Failu
     ingest::ingest(app, tenant, northwind, Cursor::new(sample)).await?;
     let contoso = partner(app, tenant, plan, "contoso", "Contoso Media").await?;
     ingest::ingest(app, tenant, contoso, Cursor::new(busy_month(&month))).await?;
-    reports::close(app, tenant, northwind, last, "demo").await?;
+    closing::close(app, tenant, northwind, last, Actor::Operator).await?;
     Ok(())
 }
 
@@ -63,7 +71,7 @@ async fn partner(
         time_zone: Some("UTC".to_owned()),
         closes_itself: false,
     };
-    Ok(PartnerId(catalog::create_partner(app, tenant, new).await?.id))
+    Ok(PartnerId(partners::create_partner(app, tenant, new, Actor::Operator).await?.id))
 }
 
 /// Six hundred actions of forty people, the same each time.

@@ -142,7 +142,7 @@ impl AccessQueries {
                 let rights = rights(caller.role, &caller.scope);
                 Ok(Viewer { rights, ..Viewer::of_user(&user, tenant) })
             }
-            Actor::Key(_) | Actor::Operator => Ok(Viewer::of_program(caller, tenant)),
+            Actor::Key(_) | Actor::Operator | Actor::Schedule => Ok(Viewer::of_program(caller, tenant)),
         }
     }
 }

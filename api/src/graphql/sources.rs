@@ -278,7 +278,7 @@ async fn issue_token(operation: &Operation, source: SourceId, name: &str) -> Res
     };
     let created_by = match viewer.actor {
         Actor::User(user) => Some(user),
-        Actor::Key(_) | Actor::Operator => None,
+        Actor::Key(_) | Actor::Operator | Actor::Schedule => None,
     };
     let token = access::create_source_token(&operation.app, viewer.tenant, source, name, created_by).await?;
     Ok(token.expose_secret().to_owned())

@@ -14,7 +14,7 @@ use domain::access::Right;
 use domain::ids::PartnerId;
 use http::{HeaderMap, Method, StatusCode};
 use service::App;
-use service::billing::{catalog, ingest};
+use service::billing::{ingest, partners};
 use service::database::Mode;
 
 use super::problem::Problem;
@@ -30,7 +30,7 @@ pub async fn receive(
     let viewer = caller::viewer(&app, &Method::POST, &headers).await?;
     viewer.require(Right::BillingRecord)?;
     let tx = app.begin_for(&viewer, Mode::ReadOnly).await?;
-    let partner = catalog::partner_by_slug(&tx, &slug).await?;
+    let partner = partners::partner_by_slug(&tx, &slug).await?;
     drop(tx);
     let upload = upload::receive(&app, viewer.tenant, body.into_data_stream(), Vec::new()).await?;
     if upload.bytes == 0 {

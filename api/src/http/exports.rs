@@ -34,11 +34,15 @@ pub async fn failed_records(
     };
     let stream: std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, service::Error>> + Send>> =
         Box::pin(stream);
-    let disposition = format!("attachment; filename=\"{import}-refused.csv\"");
+    Ok(csv(&format!("{import}-refused.csv"), Body::from_stream(stream)))
+}
+
+/// A CSV file to be saved under that name.
+pub(super) fn csv(name: &str, body: impl Into<Body>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, Body::from_stream(stream)).into_response())
+    (headers, body.into()).into_response()
 }

@@ -9,6 +9,7 @@
 //! | `POST /ingest/actions/{partner}` | a file of billed actions ([`actions`]) |
 //! | `GET /reports/{report}/{file}` | a closed billing report's file ([`reports`]) |
 //! | `GET /exports/sla/{report}` | service levels as CSV ([`sla`]) |
+//! | `GET /exports/billing/{read}` | the reads of billing as CSV ([`billing`]) |
 //! | `/t/{tenant}/oauth/{provider}/…` | signing in with a provider ([`oauth`]) |
 //! | `/r/{link}` | a page inside a CRM's frame ([`frames`]) |
 //! | `POST /reconcile/{destination}` | a destination's list, to compare ([`reconcile`]) |
@@ -31,6 +32,7 @@ use tower_http::compression::CompressionLayer;
 
 pub mod actions;
 pub mod address;
+pub mod billing;
 pub mod caller;
 pub mod dashboard;
 pub mod exports;
@@ -82,6 +84,7 @@ pub fn router(app: Arc<App>, options: Options) -> Result<Router, InvalidSchema> 
         .route("/reconcile/{destination}", post(reconcile::receive).layer(DefaultBodyLimit::disable()))
         .route("/imports/{import}/failed.csv", get(exports::failed_records))
         .route("/exports/sla/{report}", get(sla::report))
+        .route("/exports/billing/{read}", get(billing::csv))
         .route("/t/{tenant}/.well-known/jwks.json", get(health::jwks))
         .route("/t/{tenant}/oauth/{provider}/start", get(oauth::start))
         .route("/t/{tenant}/oauth/{provider}/callback", get(oauth::callback))

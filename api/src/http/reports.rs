@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use service::App;
 use service::billing::files::{self, Format};
-use service::billing::{catalog, links, reports};
+use service::billing::{links, partners, reports};
 use service::database::Mode;
 
 use super::caller;
@@ -62,7 +62,7 @@ pub async fn download(
 async fn answer(app: &Arc<App>, fetch: &Fetch, headers: &HeaderMap) -> Result<Response, Problem> {
     let tx = app.begin(fetch.tenant, Mode::ReadOnly).await?;
     let report = reports::by_id(&tx, fetch.report).await?;
-    let partner = catalog::partner(&tx, PartnerId(report.partner_id)).await?;
+    let partner = partners::partner(&tx, PartnerId(report.partner_id)).await?;
     drop(tx);
     let file = files::ensure(app, fetch.tenant, fetch.report, fetch.format).await?;
     let bytes = u64::try_from(file.bytes).unwrap_or(0);

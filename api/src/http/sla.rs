@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::access::Right;
 use domain::ids::InvalidId;
 use domain::sla::{Bucket, Period};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method};
 use serde::Deserialize;
 use service::database::Mode;
 use service::sla::export;
 use service::sla::reads::{ClockFilter, Dimension, Question, Standing};
 use service::{App, Error};
 
-use super::caller;
 use super::problem::Problem;
+use super::{caller, exports};
 
 /// Lists are written with commas.
 #[derive(Debug, Default, Deserialize)]
@@ -127,10 +127,5 @@ pub async fn report(
         "teams.csv" => export::performance(&tx, &filter, period, true).await?,
         _ => return Err(Error::not_found("report", report).into()),
     };
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"sla-{report}\"")),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, body).into_response())
+    Ok(exports::csv(&format!("sla-{report}"), body))
 }

@@ -115,14 +115,16 @@ async fn help(world: &World) -> (String, String) {
 async fn billing(world: &World) -> Billing {
     use domain::billing::{Currency, PlanSpec};
     use domain::ids::{BillingReportId, PartnerId, RatePlanId, ReportLinkId};
-    use service::billing::catalog::{self, NewPartner};
+    use service::access::Actor;
     use service::billing::files::Format;
-    use service::billing::{links, reports};
+    use service::billing::partners::{self, NewPartner};
+    use service::billing::{closing, links, plans};
 
     let (app, tenant) = (&world.app, world.rival.id);
     let spec = PlanSpec::standard(Currency::USD);
     let from = "2026-01-01".parse().unwrap();
-    let plan = catalog::create_plan(app, tenant, "plan".to_owned(), None, from, &spec, "test").await.unwrap();
+    let plan =
+        plans::create_plan(app, tenant, "plan".to_owned(), None, from, &spec, Actor::Operator).await.unwrap();
     let plan = RatePlanId(plan.id);
     let new = NewPartner {
         slug: "partner".to_owned(),
@@ -132,10 +134,11 @@ async fn billing(world: &World) -> Billing {
         time_zone: None,
         closes_itself: false,
     };
-    let partner = PartnerId(catalog::create_partner(app, tenant, new).await.unwrap().id);
-    let report = reports::close(app, tenant, partner, "2026-10".parse().unwrap(), "test").await.unwrap();
+    let partner = PartnerId(partners::create_partner(app, tenant, new, Actor::Operator).await.unwrap().id);
+    let report =
+        closing::close(app, tenant, partner, "2026-10".parse().unwrap(), Actor::Operator).await.unwrap();
     let report = BillingReportId(report.id);
-    let link = links::create(app, tenant, report, Format::Csv, 60, "test").await.unwrap();
+    let link = links::create(app, tenant, report, Format::Csv, 60, Actor::Operator).await.unwrap();
     Billing {
         plan: plan.to_string(),
         partner: partner.to_string(),

@@ -74,6 +74,28 @@ impl Terms {
         })
     }
 
+    /// When a clock that starts then has run out, standing still during each pause; none when it has not before a pause that
+    /// lasts. Pauses are in the order of their time: from when, and until when, or without an end.
+    pub fn due_with(
+        &self,
+        starts_at: DateTime<Utc>,
+        pauses: &[(DateTime<Utc>, Option<DateTime<Utc>>)],
+    ) -> Result<Option<DateTime<Utc>>, NeverOpen> {
+        let (mut at, mut used) = (starts_at, TimeDelta::zero());
+        for (from, until) in pauses {
+            let due = self.resume(at, used)?.due_at;
+            if due <= *from {
+                return Ok(Some(due));
+            }
+            used += self.elapsed(at, *from);
+            match until {
+                Some(until) => at = *until,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(self.resume(at, used)?.due_at))
+    }
+
     /// The time that counts between two instants; none when the second is not the later one.
     pub fn elapsed(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> TimeDelta {
         match &self.calendar {
@@ -86,6 +108,28 @@ impl Terms {
         match &self.calendar {
             Some(calendar) => calendar.after(at, work),
             None => at.checked_add_signed(work.max(TimeDelta::zero())).ok_or(NeverOpen),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_moves_the_deadline_by_its_length_unless_it_comes_too_late() {
+        let at = |minute: i64| DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
+        let terms = Terms::new(TimeDelta::minutes(60), 80, None).unwrap();
+        for (pauses, due) in [
+            (&[][..], Some(60)),
+            (&[(10, Some(40))], Some(90)),
+            (&[(10, Some(40)), (50, Some(55))], Some(95)),
+            (&[(10, None)], None),
+            (&[(60, Some(70))], Some(60)),
+            (&[(70, None)], Some(60)),
+        ] {
+            let pauses: Vec<_> = pauses.iter().map(|(from, until)| (at(*from), until.map(at))).collect();
+            assert_eq!(terms.due_with(at(0), &pauses), Ok(due.map(at)), "{pauses:?}");
         }
     }
 }

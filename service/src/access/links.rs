@@ -154,7 +154,7 @@ pub async fn create(app: &App, viewer: &Viewer, wanted: Wanted) -> Result<Resour
         roles: wanted.roles,
         created_by: match viewer.actor {
             Actor::User(user) => Some(user),
-            Actor::Key(_) | Actor::Operator => None,
+            Actor::Key(_) | Actor::Operator | Actor::Schedule => None,
         },
         expires_at: wanted.expires_at,
     };

@@ -33,6 +33,8 @@ pub enum Actor {
     Key(ApiKeyId),
     /// The operator at a terminal.
     Operator,
+    /// Baton itself, at the time that was set for it.
+    Schedule,
 }
 
 impl std::fmt::Display for Actor {
@@ -41,6 +43,7 @@ impl std::fmt::Display for Actor {
             Self::User(user) => user.fmt(f),
             Self::Key(key) => key.fmt(f),
             Self::Operator => f.write_str("operator"),
+            Self::Schedule => f.write_str("schedule"),
         }
     }
 }
@@ -69,7 +72,7 @@ impl Viewer {
     pub fn user_id(&self) -> Option<UserId> {
         match self.actor {
             Actor::User(user) => Some(user),
-            Actor::Key(_) | Actor::Operator => None,
+            Actor::Key(_) | Actor::Operator | Actor::Schedule => None,
         }
     }
 

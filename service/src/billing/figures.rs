@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use domain::billing::{Group, Summary, Totals};
 use serde::{Deserialize, Serialize};
 
-use super::facts::{Book, Facts};
+use super::book::Book;
+use super::facts::Facts;
 
 /// Rows of a list that shows the largest.
 const LARGEST: usize = 20;

@@ -8,12 +8,14 @@ use entity::{Tenanted, report_download, report_link};
 use rand::Rng as _;
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use secrecy::SecretString;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::files::Format;
 use super::reports;
+use crate::access::{Actor, audit};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -40,7 +42,7 @@ pub async fn create(
     report: BillingReportId,
     format: Format,
     minutes: i64,
-    by: &str,
+    actor: Actor,
 ) -> Result<NewLink, Error> {
     if !(1..=MINUTES_MAX).contains(&minutes) {
         return Err(Error::invalid("minutes", format!("a link lives 1 to {MINUTES_MAX} minutes (90 days)")));
@@ -58,12 +60,14 @@ pub async fn create(
         format: Set(format.as_str().to_owned()),
         secret_hash: Set(Sha256::digest(secret).to_vec()),
         created_at: Set(now),
-        created_by: Set(by.to_owned()),
+        created_by: Set(actor.to_string()),
         expires_at: Set(now + TimeDelta::minutes(minutes)),
         revoked_at: Set(None),
     };
     let row = row.insert(&tx).await?;
     tx.commit().await?;
+    let detail = json!({ "report": report, "format": format.as_str(), "minutes": minutes });
+    audit(app, tenant, actor, "report_link.created", ReportLinkId(id), detail).await?;
     // Tenant and link are named, so that the right tenant's row is looked up; the secret proves them.
     let text = [tenant.uuid().as_bytes().as_slice(), id.as_bytes(), &secret].concat();
     Ok(NewLink { row, secret: URL_SAFE_NO_PAD.encode(text).into() })
@@ -103,7 +107,12 @@ pub async fn of_report(tx: &TenantTx, report: BillingReportId) -> Result<Vec<rep
 }
 
 /// Ends a link now.
-pub async fn revoke(app: &App, tenant: TenantId, id: ReportLinkId) -> Result<report_link::Model, Error> {
+pub async fn revoke(
+    app: &App,
+    tenant: TenantId,
+    id: ReportLinkId,
+    actor: Actor,
+) -> Result<report_link::Model, Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     sqlx::query(
         "UPDATE report_link SET revoked_at = coalesce(revoked_at, $3) WHERE tenant_id = $1 AND id = $2",
@@ -116,6 +125,7 @@ pub async fn revoke(app: &App, tenant: TenantId, id: ReportLinkId) -> Result<rep
     let query = report_link::Entity::of(tenant).filter(report_link::Column::Id.eq(id.uuid()));
     let row = query.one(&tx).await?.ok_or_else(|| Error::not_found("link", id))?;
     tx.commit().await?;
+    audit(app, tenant, actor, "report_link.revoked", id, json!({})).await?;
     Ok(row)
 }
 

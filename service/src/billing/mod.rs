@@ -1,14 +1,15 @@
 //! Billing: what partners pay for their leads' actions, and the reports that say so.
 //!
-//! * [`catalog`] – partners, products, rate plans and their versions.
+//! * [`partners`], [`products`], [`plans`] – who is billed, for what, by which rate plan and version.
 //! * [`record`] – actions in: one, a batch, a file ([`ingest`]).
-//! * [`facts`] – a period's actions out of the store, as numbers: one COPY, one pass.
+//! * [`book`], [`facts`] – a period's actions out of the store, as numbers: one COPY, one pass.
 //! * [`rating`] – a period rated: [`Figures`], lines, a page of lines. Nothing is stored: a draft is a read.
-//! * [`reports`] – closed reports: close, reissue, void, differences.
+//! * [`closing`] – close, reissue, void. [`reports`] – closed reports. [`difference`] – what differs between two.
+//! * [`announce`] – the partner is told of a report by mail.
 //! * [`lines`] – the lines of a closed report. [`files`] – CSV, JSON, XLSX and PDF made of them, in the object storage.
 //! * [`links`] – links to one file, and who fetched what.
-//! * [`overview`] – all partners of a period.
-//! * [`schedule`] – periods that close by themselves.
+//! * [`reads`], [`overview`] – by lead user, by period, all partners; [`export`] – every read as CSV.
+//! * [`schedule`] – periods that close by themselves, a job each.
 //!
 //! Invariants
 //! * Actions are appended and never changed; a closed report's lines and figures are never changed, which the database
@@ -24,19 +25,30 @@ use sqlx::PgConnection;
 
 use crate::error::Error;
 
-pub mod catalog;
+pub mod announce;
+pub mod book;
+mod check;
+pub mod closing;
+mod copy;
+pub mod difference;
+pub mod export;
 pub mod facts;
 mod figures;
 pub mod files;
 pub mod ingest;
+mod late;
 pub mod lines;
 pub mod links;
 pub mod overview;
+pub mod partners;
+pub mod plans;
+pub mod products;
 pub mod rating;
 pub mod reads;
 pub mod record;
 pub mod reports;
 pub mod schedule;
+mod stage;
 
 pub use figures::{Figures, Named, Repeated};
 

@@ -5,8 +5,7 @@ use domain::billing::{Currency, Period, Totals};
 use domain::ids::PartnerId;
 use entity::{billing_report, partner};
 
-use super::facts::{self, Book};
-use super::{catalog, rating, reports};
+use super::{partners, rating, reports};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -34,7 +33,7 @@ pub async fn partners(
     now: DateTime<Utc>,
 ) -> Result<Vec<PartnerPeriod>, Error> {
     let mut all = Vec::new();
-    for partner in catalog::partners(tx).await? {
+    for partner in partners::partners(tx).await? {
         all.push(one(tx, partner, period, now).await?);
     }
     Ok(all)
@@ -51,12 +50,12 @@ async fn one(
         .currency
         .parse()
         .map_err(|error| Error::internal(format!("reading partner.currency of {}", partner.id), error))?;
-    let over = period.bounds(catalog::zone(&partner)?).1 <= now;
+    let over = period.bounds(partners::zone(&partner)?).1 <= now;
     if let Some(report) = reports::live(tx, id, period).await? {
         let totals = reports::figures(&report)?.totals;
         return Ok(PartnerPeriod { partner, currency, report: Some(report), totals, over, problem: None });
     }
-    let (totals, problem) = match rated(tx, id, period).await {
+    let (totals, problem) = match rating::summed(tx, id, period, |_, summary| summary.totals).await {
         Ok(totals) => (totals, None),
         Err(problem @ (Error::Conflict(_) | Error::Invalid { .. })) => {
             (Totals::default(), Some(problem.to_string()))
@@ -64,11 +63,4 @@ async fn one(
         Err(error) => return Err(error),
     };
     Ok(PartnerPeriod { partner, currency, report: None, totals, over, problem })
-}
-
-async fn rated(tx: &TenantTx, partner: PartnerId, period: Period) -> Result<Totals, Error> {
-    let book = Book::open(tx, partner, period, None).await?;
-    let mut facts = facts::load(tx, &book, None).await?;
-    let rating = tokio::task::spawn_blocking(move || rating::run(&book, &mut facts, |_, _| {}).totals);
-    rating.await.map_err(|error| Error::internal("rating a period", error))
 }

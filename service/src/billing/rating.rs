@@ -6,9 +6,11 @@ use domain::ids::{LeadActionId, PartnerId};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::catalog::{self, PlanVersion};
-use super::facts::{self, Book, Facts};
+use super::book::{Book, Names};
+use super::facts::{self, Facts};
 use super::figures::Figures;
+use super::partners;
+use super::plans::{self, PlanVersion};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -94,7 +96,7 @@ impl Passing<'_> {
 /// What names the numbers of passing lines.
 pub(super) struct Labels<'a> {
     pub(super) book: &'a Book,
-    pub(super) names: &'a facts::Names,
+    pub(super) names: &'a Names,
 }
 
 impl Labels<'_> {
@@ -161,11 +163,21 @@ pub(super) fn run(
         each(&labels, &Passing { line, action, rated, rules: &book.rules, own_period: None, late });
     });
     for group in late {
-        rate_late(&group.rules, &group.settled, &mut group.actions, |action, rated| {
+        let mut actions = std::mem::take(&mut group.actions);
+        rate_late(&group.rules, &group.settled, &mut actions, |action, rated| {
             line += 1;
-            summary.add(action, &rated, None);
+            // Rated by the numbers of the plan that its period was closed with; summed and named by those of this one.
+            let named = group.named(action);
+            let fate = match rated.fate {
+                Fate::NotBillable(reason) => Fate::NotBillable(group.reason(reason, action)),
+                other => other,
+            };
+            summary.add(named, &Rated { fate, ..rated }, None);
             let own_period = Some(group.period);
-            each(&labels, &Passing { line, action, rated, rules: &group.rules, own_period, late: true });
+            each(
+                &labels,
+                &Passing { line, action: named, rated, rules: &group.rules, own_period, late: true },
+            );
         });
     }
     summary
@@ -213,9 +225,9 @@ pub async fn draft(
     let plan = match spec {
         None => None,
         Some(spec) => {
-            catalog::check_spec(tx, &spec).await?;
-            let partner = catalog::partner(tx, partner).await?;
-            let in_force = catalog::version_for(tx, domain::ids::RatePlanId(partner.plan_id), period).await?;
+            plans::check_spec(tx, &spec).await?;
+            let partner = partners::partner(tx, partner).await?;
+            let in_force = plans::version_for(tx, domain::ids::RatePlanId(partner.plan_id), period).await?;
             if spec.currency != in_force.spec.currency {
                 return Err(Error::invalid("spec.currency", "the plan in force is in another currency"));
             }
@@ -240,6 +252,22 @@ pub async fn draft(
         Draft { book, figures, page }
     });
     rated.await.map_err(|error| Error::internal("rating a period", error))
+}
+
+/// Rates a partner's period as it stands, for what it adds up to alone.
+pub async fn summed<T: Send + 'static>(
+    tx: &TenantTx,
+    partner: PartnerId,
+    period: Period,
+    of: impl FnOnce(&Book, &Summary) -> T + Send + 'static,
+) -> Result<T, Error> {
+    let book = Book::open(tx, partner, period, None).await?;
+    let mut facts = facts::load(tx, &book, None).await?;
+    let rating = tokio::task::spawn_blocking(move || {
+        let summary = run(&book, &mut facts, |_, _| {});
+        of(&book, &summary)
+    });
+    rating.await.map_err(|error| Error::internal("rating a period", error))
 }
 
 fn wanted(filter: &LineFilter, labels: &Labels<'_>, passing: &Passing<'_>) -> bool {

@@ -1,11 +1,13 @@
-//! Reads over closed reports: by lead user, and how a partner's periods went.
+//! By lead user, and how a partner's periods went.
+
+use std::cmp::Reverse;
 
 use domain::billing::{Group, Period, Totals};
 use domain::ids::{BillingReportId, PartnerId};
 use entity::billing_report;
 
 use super::figures::Figures;
-use super::{rating::PAGE_LINES_MAX, reports};
+use super::{rating, reports};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -14,13 +16,34 @@ pub const TREND_PERIODS_MAX: usize = 60;
 
 type UserRow = (String, i64, i64, i64, i64, i64, i64, i64, i64, i64);
 
-/// What a closed report says of each lead user, the highest gross first.
+/// What a partner's period says of each lead user so far, the highest gross first.
+pub async fn draft_lead_users(
+    tx: &TenantTx,
+    partner: PartnerId,
+    period: Period,
+) -> Result<Vec<Group>, Error> {
+    rating::summed(tx, partner, period, |book, summary| {
+        let mut groups: Vec<Group> = book
+            .users
+            .iter()
+            .zip(&summary.users)
+            .filter(|(_, totals)| totals.actions > 0)
+            .map(|((_, email), totals)| Group { name: email.clone(), totals: *totals })
+            .collect();
+        // They are in the order of their addresses, which a stable sort keeps among equals.
+        groups.sort_by_key(|group| Reverse(group.totals.gross));
+        groups
+    })
+    .await
+}
+
+/// What a closed report says of each lead user, the highest gross first. For a page at most
+/// [`rating::PAGE_LINES_MAX`] are asked for.
 pub async fn lead_users(
     tx: &TenantTx,
     report: BillingReportId,
     (offset, limit): (usize, usize),
 ) -> Result<Vec<Group>, Error> {
-    let limit = limit.min(PAGE_LINES_MAX);
     let rows: Vec<UserRow> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "SELECT u.email, count(*), count(*) FILTER (WHERE l.fate = 'duplicate'), count(*) FILTER (WHERE l.fate = 'over_cap'),
                 count(*) FILTER (WHERE l.fate = 'not_billable'), sum(l.price)::bigint, sum(l.billed)::bigint,
@@ -28,7 +51,7 @@ pub async fn lead_users(
                 coalesce(sum(l.price) FILTER (WHERE l.fate = 'not_billable'), 0)::bigint
          FROM bill_line l JOIN lead_user u ON u.tenant_id = l.tenant_id AND u.id = l.lead_user_id
          WHERE l.tenant_id = $1 AND l.report_id = $2
-         GROUP BY u.email ORDER BY 6 DESC, 1 LIMIT {limit} OFFSET {offset}"
+         GROUP BY u.email ORDER BY 6 DESC, u.email COLLATE \"C\" LIMIT {limit} OFFSET {offset}"
     )))
     .bind(tx.tenant().uuid())
     .bind(report.uuid())

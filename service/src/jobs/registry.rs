@@ -5,6 +5,7 @@ use graphile_worker::{Cron, CronBuilder, CronJobKeyMode, WorkerOptions};
 use super::{Job, Run, tidy};
 use crate::alerts::evaluate;
 use crate::alerts::send::SendNotice;
+use crate::billing::{announce, schedule};
 use crate::inbound::process::ProcessHook;
 use crate::reconciliation::{background, nightly};
 
@@ -19,8 +20,12 @@ pub(super) fn everything() -> WorkerOptions {
         .define_job::<Run<background::Reconcile>>()
         .define_job::<Run<nightly::Nightly>>()
         .define_job::<Run<nightly::Tick>>()
+        .define_job::<Run<announce::Announce>>()
+        .define_job::<Run<schedule::ClosePeriod>>()
+        .define_job::<Run<schedule::Tick>>()
         .with_cron(recurs(Cron::daily_at(3, 17).expect("a time of day"), tidy::Tidy {}))
         .with_cron(recurs(Cron::hourly_at(7).expect("a minute"), nightly::Tick {}))
+        .with_cron(recurs(Cron::every_n_minutes(15).expect("a step of minutes"), schedule::Tick {}))
         .with_cron(recurs(Cron::every_minute(), evaluate::Tick {}))
 }
 

@@ -8,37 +8,15 @@ use domain::ids::{LeadId, PolicyId, SourceId};
 use domain::sla::Period;
 use uuid::Uuid;
 
-use super::reads::{self, Adherence, ClockFilter, ClockRow, Dimension, Figures, Question, Standing};
-use super::sources;
+use super::reads::{
+    self, Adherence, ClockFilter, ClockPage, ClockRow, Dimension, Figures, Question, Standing,
+};
+use super::sources::{self, Worth};
 use crate::database::TenantTx;
 use crate::delivery::manage;
 use crate::error::Error;
-use crate::intake::export::neutral;
 use crate::intake::sources as lead_sources;
-
-/// Rows as text.
-struct Sheet(csv::Writer<Vec<u8>>);
-
-impl Sheet {
-    fn new(header: &[&str]) -> Result<Self, Error> {
-        let mut sheet = Self(csv::Writer::from_writer(Vec::new()));
-        sheet.0.write_record(header).map_err(failed)?;
-        Ok(sheet)
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
-    fn row(&mut self, cells: Vec<String>) -> Result<(), Error> {
-        self.0.write_record(cells.iter().map(|cell| neutral(cell).into_owned())).map_err(failed)
-    }
-
-    fn finish(self) -> Result<Vec<u8>, Error> {
-        self.0.into_inner().map_err(|error| Error::internal("writing CSV", error.to_string()))
-    }
-}
-
-fn failed(error: csv::Error) -> Error {
-    Error::internal("writing CSV", error)
-}
+use crate::sheet::Sheet;
 
 fn time(at: Option<DateTime<Utc>>) -> String {
     at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
@@ -179,12 +157,24 @@ pub async fn open(
     standing: Option<Standing>,
     now: DateTime<Utc>,
 ) -> Result<Vec<u8>, Error> {
-    clocks(tx, reads::open(tx, filter, standing, reads::EXPORT_MAX, now).await?).await
+    clocks(tx, reads::open(tx, filter, standing, &ClockPage::first(reads::EXPORT_MAX), now).await?).await
 }
 
 /// Clocks that ran out in the period.
 pub async fn breaches(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Result<Vec<u8>, Error> {
-    clocks(tx, reads::breaches(tx, filter, period, reads::EXPORT_MAX).await?).await
+    clocks(tx, reads::breaches(tx, filter, period, &ClockPage::first(reads::EXPORT_MAX)).await?).await
+}
+
+/// Amounts with their currencies in one cell, as in `12.50 USD`.
+fn amounts(worth: &[Worth], of: impl Fn(&Worth) -> Option<i64>) -> Result<String, Error> {
+    let mut all = Vec::new();
+    for one in worth {
+        if let Some(amount) = of(one) {
+            let currency = one.currency()?;
+            all.push(format!("{} {currency}", currency.show(amount)));
+        }
+    }
+    Ok(all.join("; "))
 }
 
 /// What each source brought; its reasons of refusal in one cell.
@@ -193,6 +183,10 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Err
     let mut reasons: HashMap<Uuid, Vec<String>> = HashMap::new();
     for one in sources::refusals(tx, period).await? {
         reasons.entry(one.source_id).or_default().push(format!("{} {}", one.code, one.count));
+    }
+    let mut worth: HashMap<Uuid, Vec<Worth>> = HashMap::new();
+    for one in sources::worth(tx, period, reads::zone(tx).await?).await? {
+        worth.entry(one.source_id).or_default().push(one);
     }
     let mut sheet = Sheet::new(&[
         "source",
@@ -203,6 +197,8 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Err
         "contacted",
         "sold",
         "refusals",
+        "cost",
+        "revenue",
     ])?;
     for row in sources::effectiveness(tx, period).await? {
         let name = names.get(&row.source_id.to_string()).cloned();
@@ -210,6 +206,9 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Err
         let counts = [row.received, row.accepted, row.refused, row.delivered, row.contacted, row.sold];
         cells.extend(counts.iter().map(ToString::to_string));
         cells.push(reasons.remove(&row.source_id).unwrap_or_default().join("; "));
+        let worth = worth.remove(&row.source_id).unwrap_or_default();
+        cells.push(amounts(&worth, |one| one.cost)?);
+        cells.push(amounts(&worth, |one| one.revenue)?);
         sheet.row(cells)?;
     }
     sheet.finish()

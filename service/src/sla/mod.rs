@@ -6,7 +6,7 @@
 //! records each at its true time, however late it comes. So a process that was down changes no result.
 //!
 //! * [`calendars`], [`policies`] – what is promised. A policy's versions are never changed; a clock keeps its own.
-//! * [`clocks`] – start, stop, pause.
+//! * [`clocks`] – start and stop. [`pauses`] – stand still, go on.
 //! * [`due`] – at risk, breached; the worker.
 //! * [`escalation`] – cases, help that can be booked.
 //! * [`reads`], [`sources`], [`what_if`], [`export`], [`parquet`] – what it came to.
@@ -16,12 +16,18 @@
 pub mod calendars;
 pub mod clocks;
 pub mod contact;
+pub mod costs;
 pub mod due;
 pub mod escalation;
 pub mod export;
+mod filter;
+mod lists;
+mod open;
 pub mod parquet;
+pub mod pauses;
 pub mod policies;
 pub mod reads;
 pub mod sources;
 mod steps;
+mod stopping;
 pub mod what_if;

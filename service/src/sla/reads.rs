@@ -5,43 +5,23 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use domain::ids::{DestinationId, SourceId};
 use domain::sla::{Bucket, Period};
-use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, QueryBuilder};
 use uuid::Uuid;
 
 use crate::database::TenantTx;
 use crate::error::Error;
 
+pub use super::filter::ClockFilter;
+use super::filter::{push_filter, push_sources};
+pub use super::lists::{
+    COUNTED_MAX, ClockPage, ClockRow, EXPORT_MAX, Now, Place, Standing, breaches, now, of_lead, open,
+};
+
 /// The most pieces of a period: a month of hours.
 pub const PIECES_MAX: usize = 800;
 /// The most rows of a list, and of its download.
 pub const LIST_MAX: usize = 100;
-/// Rows of a download.
-pub const EXPORT_MAX: usize = 100_000;
-/// Counting of open clocks ends here.
-pub const COUNTED_MAX: i64 = 100_000;
-
-/// Which clocks. Empty lists: all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClockFilter {
-    /// `processing`, `response`, or the tenant's own.
-    pub clock: String,
-    /// Of leads of these sources.
-    pub sources: Vec<SourceId>,
-    /// Of these lead types.
-    pub lead_types: Vec<String>,
-    /// Of these states.
-    pub states: Vec<String>,
-    /// Of these campaigns.
-    pub campaigns: Vec<String>,
-    /// Of these agents.
-    pub agents: Vec<String>,
-    /// Of these teams.
-    pub teams: Vec<String>,
-    /// Of leads that these destinations took.
-    pub destinations: Vec<DestinationId>,
-}
 
 /// What figures are told by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,25 +145,6 @@ pub struct Adherence {
     pub figures: Figures,
 }
 
-fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &ClockFilter) {
-    let texts = [
-        ("c.lead_type", &filter.lead_types),
-        ("c.state", &filter.states),
-        ("c.campaign", &filter.campaigns),
-        ("c.agent", &filter.agents),
-        ("c.team", &filter.teams),
-    ];
-    for (column, wanted) in texts {
-        if !wanted.is_empty() {
-            query.push(format!(" AND {column} = ANY(")).push_bind(wanted.clone()).push(")");
-        }
-    }
-    if !filter.destinations.is_empty() {
-        let ids: Vec<Uuid> = filter.destinations.iter().map(|id| id.uuid()).collect();
-        query.push(" AND c.destination_id = ANY(").push_bind(ids).push(")");
-    }
-}
-
 /// The sources asked for, or all of the tenant: with them, the index gives a range of time.
 async fn sources(
     connection: &mut PgConnection,
@@ -287,170 +248,6 @@ pub async fn heat_map(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Re
     Ok(query.build_query_as().fetch_all(&mut *connection).await?)
 }
 
-/// How an open clock stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Before its at-risk share.
-    Running,
-    /// Past it.
-    AtRisk,
-    /// Past its target.
-    Overdue,
-    /// Stands still for a reason.
-    Paused,
-}
-
-/// A clock as it is listed.
-#[derive(Clone, Debug, FromRow)]
-#[expect(missing_docs, reason = "the columns of table sla_clock, whose migration says what they mean")]
-pub struct ClockRow {
-    pub lead_id: Uuid,
-    pub clock: String,
-    pub policy_id: Uuid,
-    pub version: i32,
-    pub source_id: Uuid,
-    pub lead_type: Option<String>,
-    pub state: Option<String>,
-    pub campaign: Option<String>,
-    pub agent: Option<String>,
-    pub team: Option<String>,
-    pub started_at: DateTime<Utc>,
-    pub at_risk_at: Option<DateTime<Utc>>,
-    pub due_at: Option<DateTime<Utc>>,
-    pub paused_at: Option<DateTime<Utc>>,
-    pub pause_reason: Option<String>,
-    pub stopped_at: Option<DateTime<Utc>>,
-    pub elapsed_us: Option<i64>,
-    pub in_target: Option<bool>,
-    pub breached_at: Option<DateTime<Utc>>,
-    pub reason: Option<String>,
-}
-
-const ROW: &str = "c.lead_id, c.clock, c.policy_id, c.version, c.source_id, c.lead_type, c.state, c.campaign, c.agent, c.team,
-     c.started_at, c.at_risk_at, c.due_at, c.paused_at, c.pause_reason, c.stopped_at, c.elapsed_us, c.in_target, c.breached_at,
-     c.reason";
-
-impl ClockRow {
-    /// How it stands; none when it has stopped.
-    pub fn standing(&self, now: DateTime<Utc>) -> Option<Standing> {
-        if self.stopped_at.is_some() {
-            return None;
-        }
-        Some(match (self.due_at, self.at_risk_at) {
-            (None, _) => Standing::Paused,
-            (Some(due), _) if due <= now => Standing::Overdue,
-            (_, Some(at_risk)) if at_risk <= now => Standing::AtRisk,
-            _ => Standing::Running,
-        })
-    }
-}
-
-fn push_sources(query: &mut QueryBuilder<Postgres>, filter: &ClockFilter) {
-    if !filter.clock.is_empty() {
-        query.push(" AND c.clock = ").push_bind(filter.clock.clone());
-    }
-    if !filter.sources.is_empty() {
-        let ids: Vec<Uuid> = filter.sources.iter().map(|id| id.uuid()).collect();
-        query.push(" AND c.source_id = ANY(").push_bind(ids).push(")");
-    }
-    push_filter(query, filter);
-}
-
-/// Open clocks by the time that is left, the shortest first; a walk along the index of the open ones. Without a standing:
-/// those that still can be kept, at risk or not.
-pub async fn open(
-    tx: &TenantTx,
-    filter: &ClockFilter,
-    standing: Option<Standing>,
-    most: usize,
-    now: DateTime<Utc>,
-) -> Result<Vec<ClockRow>, Error> {
-    let mut query = QueryBuilder::new(format!(
-        "SELECT {ROW} FROM sla_clock c WHERE c.stopped_at IS NULL AND c.tenant_id = "
-    ));
-    query.push_bind(tx.tenant().uuid());
-    match standing {
-        None => query.push(" AND c.due_at > ").push_bind(now),
-        Some(Standing::Running) => query.push(" AND c.at_risk_at > ").push_bind(now),
-        Some(Standing::AtRisk) => {
-            query.push(" AND c.due_at > ").push_bind(now).push(" AND c.at_risk_at <= ").push_bind(now)
-        }
-        Some(Standing::Overdue) => query.push(" AND c.due_at <= ").push_bind(now),
-        Some(Standing::Paused) => query.push(" AND c.due_at IS NULL"),
-    };
-    push_sources(&mut query, filter);
-    query.push(format!(" ORDER BY c.due_at LIMIT {}", most.min(EXPORT_MAX)));
-    let mut connection = tx.lock().await;
-    Ok(query.build_query_as().fetch_all(&mut *connection).await?)
-}
-
-/// Clocks that ran out in the period, the latest first.
-pub async fn breaches(
-    tx: &TenantTx,
-    filter: &ClockFilter,
-    period: Period,
-    most: usize,
-) -> Result<Vec<ClockRow>, Error> {
-    let mut query = QueryBuilder::new(format!("SELECT {ROW} FROM sla_clock c WHERE c.tenant_id = "));
-    query.push_bind(tx.tenant().uuid()).push(" AND c.breached_at >= ").push_bind(period.from);
-    query.push(" AND c.breached_at < ").push_bind(period.until);
-    push_sources(&mut query, filter);
-    query.push(format!(" ORDER BY c.breached_at DESC, c.lead_id LIMIT {}", most.min(EXPORT_MAX)));
-    let mut connection = tx.lock().await;
-    Ok(query.build_query_as().fetch_all(&mut *connection).await?)
-}
-
-/// The clocks of a lead, in the order of their start.
-pub async fn of_lead(tx: &TenantTx, lead: Uuid) -> Result<Vec<ClockRow>, Error> {
-    let mut connection = tx.lock().await;
-    let sql = format!(
-        "SELECT {ROW} FROM sla_clock c WHERE c.tenant_id = $1 AND c.lead_id = $2 ORDER BY c.started_at, c.clock"
-    );
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(tx.tenant().uuid())
-        .bind(lead)
-        .fetch_all(&mut *connection)
-        .await?)
-}
-
-/// Open clocks by how they stand, each counted up to [`COUNTED_MAX`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow)]
-pub struct Now {
-    /// Running and not at risk.
-    pub running: i64,
-    /// At risk.
-    pub at_risk: i64,
-    /// Ran out, and still open.
-    pub overdue: i64,
-    /// Paused.
-    pub paused: i64,
-}
-
-/// How the open clocks stand now. At risk is told of the [`COUNTED_MAX`] that are due next.
-pub async fn now(tx: &TenantTx, filter: &ClockFilter, now: DateTime<Utc>) -> Result<Now, Error> {
-    let mut query = QueryBuilder::new(
-        "SELECT count(*) FILTER (WHERE kind = 1 AND NOT warned) AS running,
-        count(*) FILTER (WHERE kind = 1 AND warned) AS at_risk, count(*) FILTER (WHERE kind = 2) AS overdue,
-        count(*) FILTER (WHERE kind = 3) AS paused FROM (",
-    );
-    for (kind, which) in [(1, "c.due_at > "), (2, "c.due_at <= "), (3, "c.due_at IS NULL")] {
-        if kind > 1 {
-            query.push(" UNION ALL ");
-        }
-        query.push(format!("(SELECT {kind} AS kind, c.at_risk_at <= ")).push_bind(now);
-        query.push(" AS warned FROM sla_clock c WHERE c.stopped_at IS NULL AND c.tenant_id = ");
-        query.push_bind(tx.tenant().uuid()).push(" AND ").push(which);
-        if kind < 3 {
-            query.push_bind(now);
-        }
-        push_sources(&mut query, filter);
-        query.push(format!(" ORDER BY c.due_at LIMIT {COUNTED_MAX})"));
-    }
-    query.push(") open");
-    let mut connection = tx.lock().await;
-    Ok(query.build_query_as().fetch_one(&mut *connection).await?)
-}
-
 /// The values that clocks have had, for filters: each list bounded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, FromRow)]
 pub struct Choices {
@@ -485,4 +282,22 @@ pub async fn choices(tx: &TenantTx) -> Result<Choices, Error> {
     .bind(tx.tenant().uuid())
     .fetch_one(&mut *connection)
     .await?)
+}
+
+/// Why clocks ran out in the period, and how many for each reason, the most frequent first.
+pub async fn problems(
+    tx: &TenantTx,
+    filter: &ClockFilter,
+    period: Period,
+    most: usize,
+) -> Result<Vec<(Option<String>, i64)>, Error> {
+    let mut query = QueryBuilder::new(
+        "SELECT c.reason, count(*) FROM sla_clock c WHERE NOT c.in_target AND c.tenant_id = ",
+    );
+    query.push_bind(tx.tenant().uuid()).push(" AND c.breached_at >= ").push_bind(period.from);
+    query.push(" AND c.breached_at < ").push_bind(period.until);
+    push_sources(&mut query, filter);
+    query.push(format!(" GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {}", most.min(LIST_MAX)));
+    let mut connection = tx.lock().await;
+    Ok(query.build_query_as().fetch_all(&mut *connection).await?)
 }

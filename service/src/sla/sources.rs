@@ -1,5 +1,7 @@
-//! What each source is worth: received, refused, delivered, contacted, sold.
+//! What each source is worth: received, refused, delivered, contacted, sold; what it costs and brings.
 
+use chrono_tz::Tz;
+use domain::billing::Currency;
 use domain::sla::Period;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -25,6 +27,62 @@ pub struct Effectiveness {
     pub contacted: i64,
     /// Leads that became customers.
     pub sold: i64,
+}
+
+/// Amounts of a source in a currency. Minor units.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Worth {
+    /// The source.
+    pub source_id: Uuid,
+    /// ISO 4217.
+    pub currency: String,
+    /// What its new leads cost; none when no cost was said of it.
+    pub cost: Option<i64>,
+    /// What partners were billed for what they did, by reports that count; none when nothing was.
+    pub revenue: Option<i64>,
+}
+
+impl Worth {
+    /// The currency of the amounts.
+    pub fn currency(&self) -> Result<Currency, Error> {
+        self.currency.parse().map_err(|error| Error::internal("reading source_cost.currency", error))
+    }
+}
+
+/// Of the leads that were received in the period: what each source's cost (by the cost in force on the day of their receipt, in
+/// that zone), and what partners were billed for them. A source of which neither is known has no row.
+pub async fn worth(tx: &TenantTx, period: Period, zone: Tz) -> Result<Vec<Worth>, Error> {
+    let mut connection = tx.lock().await;
+    Ok(sqlx::query_as(
+        "WITH came AS MATERIALIZED (
+             SELECT l.id, l.source_id, (l.received_at AT TIME ZONE $4)::date AS day FROM lead l
+             WHERE l.tenant_id = $1 AND l.id >= $2 AND l.id < $3
+         ), days AS (
+             SELECT source_id, day, count(*) AS leads FROM came GROUP BY 1, 2
+         ), costs AS (
+             SELECT d.source_id, c.currency, sum(d.leads * c.per_lead)::bigint AS cost
+             FROM days d CROSS JOIN LATERAL (
+                 SELECT currency, per_lead FROM source_cost
+                 WHERE tenant_id = $1 AND source_id = d.source_id AND effective_from <= d.day
+                 ORDER BY effective_from DESC LIMIT 1) c
+             GROUP BY 1, 2
+         ), revenues AS (
+             SELECT c.source_id, r.currency, sum(l.billed)::bigint AS revenue
+             FROM came c
+             JOIN lead_action a ON a.tenant_id = $1 AND a.lead_id = c.id
+             JOIN billing_report r ON r.tenant_id = $1 AND r.partner_id = a.partner_id AND r.state = 'closed'
+             JOIN bill_line l ON l.tenant_id = $1 AND l.report_id = r.id AND l.action_id = a.id
+             GROUP BY 1, 2
+         )
+         SELECT source_id, currency, cost, revenue FROM costs FULL JOIN revenues USING (source_id, currency)
+         ORDER BY source_id, currency",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(first_id_of(period.from))
+    .bind(first_id_of(period.until))
+    .bind(zone.name())
+    .fetch_all(&mut *connection)
+    .await?)
 }
 
 /// Refused records of a source by reason; a record with several reasons counts for each.

@@ -1,8 +1,9 @@
-//! What other terms would have given: each clock of a period reckoned again.
-//!
-//! A clock is reckoned from when it started to when it stopped, without its pauses: their times are not kept by the clock.
+//! What other terms would have given: each clock of a period reckoned again, with the pauses that its journey tells of.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use domain::journey::Step;
 use domain::sla::{Conditions, Facts, Period, Terms};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -45,6 +46,8 @@ struct Past {
     campaign: Option<String>,
     started_at: DateTime<Utc>,
     stopped_at: Option<DateTime<Utc>>,
+    /// It stands still, or has.
+    was_paused: bool,
     in_target: Option<bool>,
     details: Option<serde_json::Value>,
 }
@@ -62,6 +65,7 @@ pub async fn compare(
     let mut seen = 0;
     loop {
         let batch = batch(tx, clock, !conditions.fields.is_empty(), period, last).await?;
+        let pauses = pauses(tx, clock, &batch).await?;
         for past in &batch {
             let facts = Facts {
                 source: past.source_id,
@@ -78,13 +82,13 @@ pub async fn compare(
                 continue;
             }
             let due = terms
-                .start(past.started_at)
-                .map_err(|error| Error::invalid("calendar", error.to_string()))?
-                .due_at;
-            let would = match past.stopped_at {
-                Some(stopped) => Some(stopped <= due),
-                None if due <= now => Some(false),
-                None => None,
+                .due_with(past.started_at, pauses.get(&past.lead_id).map_or(&[], Vec::as_slice))
+                .map_err(|error| Error::invalid("calendar", error.to_string()))?;
+            let would = match (past.stopped_at, due) {
+                (Some(stopped), Some(due)) => Some(stopped <= due),
+                (Some(_), None) => Some(true),
+                (None, Some(due)) if due <= now => Some(false),
+                (None, _) => None,
             };
             difference.add(past.in_target, would);
         }
@@ -126,8 +130,8 @@ async fn batch(
         ("NULL::jsonb AS details", "")
     };
     let sql = format!(
-        "SELECT c.lead_id, c.source_id, c.lead_type, c.state, c.channel, c.campaign, c.started_at, c.stopped_at, c.in_target,
-                {column}
+        "SELECT c.lead_id, c.source_id, c.lead_type, c.state, c.channel, c.campaign, c.started_at, c.stopped_at,
+                c.paused_at IS NOT NULL OR c.running_from <> c.started_at AS was_paused, c.in_target, {column}
          FROM sla_clock c {join}
          WHERE c.tenant_id = $1 AND c.clock = $2 AND c.started_at >= $3 AND c.started_at < $4 AND c.lead_id > $5
          ORDER BY c.lead_id LIMIT {BATCH}"
@@ -141,4 +145,36 @@ async fn batch(
         .bind(after)
         .fetch_all(&mut *connection)
         .await?)
+}
+
+type Pauses = Vec<(DateTime<Utc>, Option<DateTime<Utc>>)>;
+
+/// The pauses of those clocks by lead, in the order of their time.
+async fn pauses(tx: &TenantTx, clock: &str, batch: &[Past]) -> Result<HashMap<Uuid, Pauses>, Error> {
+    let mut pauses: HashMap<Uuid, Pauses> = HashMap::new();
+    let leads: Vec<Uuid> = batch.iter().filter(|past| past.was_paused).map(|past| past.lead_id).collect();
+    if leads.is_empty() {
+        return Ok(pauses);
+    }
+    let mut connection = tx.lock().await;
+    let events: Vec<(Uuid, String, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT lead_id, kind, at FROM lead_event
+         WHERE tenant_id = $1 AND lead_id = ANY($2) AND kind IN ($3, $4) AND data ->> 'clock' = $5 ORDER BY at, id",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(leads)
+    .bind(Step::Paused.as_str())
+    .bind(Step::Resumed.as_str())
+    .bind(clock)
+    .fetch_all(&mut *connection)
+    .await?;
+    for (lead, kind, at) in events {
+        let of_lead = pauses.entry(lead).or_default();
+        if kind == Step::Paused.as_str() {
+            of_lead.push((at, None));
+        } else if let Some((_, until @ None)) = of_lead.last_mut() {
+            *until = Some(at);
+        }
+    }
+    Ok(pauses)
 }

@@ -4,7 +4,7 @@ use async_graphql::{ID, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::ids::{PartnerId, ProductId, RatePlanId};
 use entity::{partner, product, rate_plan};
-use service::billing::catalog::{self, PlanVersion};
+use service::billing::plans::{self, PlanVersion};
 
 use crate::graphql::error::ApiError;
 use crate::graphql::operation::Reads;
@@ -105,7 +105,7 @@ impl RatePlan {
     /// The plan with its versions: plans are few.
     pub(super) async fn load(reads: &Reads, row: rate_plan::Model) -> Result<Self, ApiError> {
         let id = RatePlanId(row.id);
-        let versions = catalog::versions(reads, id).await?.into_iter().map(RatePlanVersion::from).collect();
+        let versions = plans::versions(reads, id).await?.into_iter().map(RatePlanVersion::from).collect();
         Ok(Self {
             id: ID(id.to_string()),
             slug: row.slug,

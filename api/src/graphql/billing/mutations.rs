@@ -1,18 +1,18 @@
 //! What is changed of billing. Expected outcomes are data of the payload.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, InputObject, Object, SimpleObject};
 use chrono::NaiveDate;
 use domain::ids::{BillingReportId, PartnerId, RatePlanId, ReportLinkId};
-use entity::billing_report;
+use entity::{billing_report, partner};
 use secrecy::ExposeSecret as _;
-use service::access;
-use service::billing::catalog::{self, NewPartner, PartnerChange};
-use service::billing::record::{self, RawAction, Recorded};
-use service::billing::{links, reports};
+use service::billing::partners::{self, NewPartner, PartnerChange};
+use service::billing::record::{self, RawAction};
+use service::billing::{announce, closing, links, plans, products, reports};
 use service::database::Mode;
 
 use super::catalog::{Partner, Product, RatePlan};
 use super::queries::with_partners;
+use super::recording::{ActionInput, RecordActionsPayload, RecordedAction};
 use super::report::{BillingReport, ReportLink};
 use super::types::{ReportFormat, period};
 use crate::graphql::error::{ApiError, UserError, expected};
@@ -83,73 +83,6 @@ struct RatePlanPayload {
     error: Option<UserError>,
 }
 
-/// An action as it is sent; every field is checked, and an entry's faults are its own.
-#[derive(InputObject)]
-struct ActionInput {
-    /// Names the action within its partner; without one its content does.
-    key: Option<String>,
-    email: Option<String>,
-    product: Option<String>,
-    lead_type: Option<String>,
-    action_type: Option<String>,
-    level: Option<String>,
-    /// RFC 3339, or a date and time of the partner's zone.
-    occurred_at: Option<String>,
-    lead: Option<ID>,
-}
-
-impl From<ActionInput> for RawAction {
-    fn from(input: ActionInput) -> Self {
-        Self {
-            key: input.key,
-            email: input.email,
-            product: input.product,
-            lead_type: input.lead_type,
-            action_type: input.action_type,
-            level: input.level,
-            occurred_at: input.occurred_at,
-            lead: input.lead.map(|id| id.0),
-        }
-    }
-}
-
-/// What became of an action.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-enum RecordOutcome {
-    /// It is stored.
-    Accepted,
-    /// It was stored before.
-    Repeated,
-    /// It is not stored.
-    Refused,
-}
-
-#[derive(SimpleObject)]
-struct RecordedAction {
-    outcome: RecordOutcome,
-    id: Option<ID>,
-    errors: Vec<UserError>,
-}
-
-impl From<Recorded> for RecordedAction {
-    fn from(recorded: Recorded) -> Self {
-        let (outcome, id, faults) = match recorded {
-            Recorded::New(id) => (RecordOutcome::Accepted, Some(ID(id.to_string())), Vec::new()),
-            Recorded::Repeated(id) => (RecordOutcome::Repeated, Some(ID(id.to_string())), Vec::new()),
-            Recorded::Refused(faults) => (RecordOutcome::Refused, None, faults),
-        };
-        let error = |fault: record::Fault| UserError::new(Some(fault.field), fault.code, fault.message);
-        Self { outcome, id, errors: faults.into_iter().map(error).collect() }
-    }
-}
-
-#[derive(Default, SimpleObject)]
-struct RecordActionsPayload {
-    /// In the order of the input.
-    actions: Vec<RecordedAction>,
-    error: Option<UserError>,
-}
-
 #[derive(Default, SimpleObject)]
 struct BillingReportPayload {
     report: Option<BillingReport>,
@@ -178,7 +111,7 @@ impl BillingMutations {
         input: CreatePartnerInput,
     ) -> Result<PartnerPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let viewer = operation.viewer()?;
         let new = NewPartner {
             slug: input.slug,
             name: input.name,
@@ -187,14 +120,8 @@ impl BillingMutations {
             time_zone: input.time_zone,
             closes_itself: input.closes_itself,
         };
-        let made = operation.change(catalog::create_partner(&operation.app, tenant, new)).await;
-        Ok(match expected(made)? {
-            Ok(row) => {
-                audit(operation, "partner.created", PartnerId(row.id)).await?;
-                PartnerPayload { partner: Some(row.into()), error: None }
-            }
-            Err(error) => PartnerPayload { partner: None, error: Some(error) },
-        })
+        let making = partners::create_partner(&operation.app, viewer.tenant, new, viewer.actor);
+        partner_payload(operation.change(making).await)
     }
 
     async fn update_partner(
@@ -203,22 +130,16 @@ impl BillingMutations {
         input: UpdatePartnerInput,
     ) -> Result<PartnerPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let viewer = operation.viewer()?;
         let change = PartnerChange {
             name: input.name,
             email: input.email,
             plan: input.rate_plan.map(|id| id.0),
             closes_itself: input.closes_itself,
         };
-        let updated =
-            operation.change(catalog::update_partner(&operation.app, tenant, input.id.0, change)).await;
-        Ok(match expected(updated)? {
-            Ok(row) => {
-                audit(operation, "partner.updated", PartnerId(row.id)).await?;
-                PartnerPayload { partner: Some(row.into()), error: None }
-            }
-            Err(error) => PartnerPayload { partner: None, error: Some(error) },
-        })
+        let updating =
+            partners::update_partner(&operation.app, viewer.tenant, input.id.0, change, viewer.actor);
+        partner_payload(operation.change(updating).await)
     }
 
     async fn create_product(
@@ -227,9 +148,10 @@ impl BillingMutations {
         input: CreateProductInput,
     ) -> Result<CreateProductPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let viewer = operation.viewer()?;
+        let CreateProductInput { slug, name, description } = input;
         let making =
-            catalog::create_product(&operation.app, tenant, input.slug, input.name, input.description);
+            products::create_product(&operation.app, viewer.tenant, slug, name, description, viewer.actor);
         Ok(match expected(operation.change(making).await)? {
             Ok(row) => CreateProductPayload { product: Some(row.into()), error: None },
             Err(error) => CreateProductPayload { product: None, error: Some(error) },
@@ -243,19 +165,14 @@ impl BillingMutations {
     ) -> Result<RatePlanPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let by = viewer.actor.to_string();
         let making = async {
-            let spec = catalog::read_spec(input.spec)?;
+            let spec = plans::read_spec(input.spec)?;
             let (slug, name, from) = (input.slug, input.name, input.effective_from);
-            catalog::create_plan(&operation.app, viewer.tenant, slug, name, from, &spec, &by).await
+            let made =
+                plans::create_plan(&operation.app, viewer.tenant, slug, name, from, &spec, viewer.actor);
+            Ok(RatePlanId(made.await?.id))
         };
-        match expected(operation.change(making).await)? {
-            Ok(row) => {
-                audit(operation, "rate_plan.created", RatePlanId(row.id)).await?;
-                plan_payload(operation, RatePlanId(row.id)).await
-            }
-            Err(error) => Ok(RatePlanPayload { rate_plan: None, error: Some(error) }),
-        }
+        plan_payload(operation, operation.change(making).await).await
     }
 
     /// A new version; closed reports keep theirs.
@@ -266,22 +183,16 @@ impl BillingMutations {
     ) -> Result<RatePlanPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let by = viewer.actor.to_string();
-        let plan = input.rate_plan.0;
+        let (plan, from) = (input.rate_plan.0, input.effective_from);
         let adding = async {
             let tx = operation.app.begin(viewer.tenant, Mode::ReadOnly).await?;
-            catalog::plan(&tx, plan).await?;
+            plans::plan(&tx, plan).await?;
             drop(tx);
-            let spec = catalog::read_spec(input.spec)?;
-            catalog::add_version(&operation.app, viewer.tenant, plan, input.effective_from, &spec, &by).await
+            let spec = plans::read_spec(input.spec)?;
+            plans::add_version(&operation.app, viewer.tenant, plan, from, &spec, viewer.actor).await?;
+            Ok(plan)
         };
-        match expected(operation.change(adding).await)? {
-            Ok(_) => {
-                audit(operation, "rate_plan.version_added", plan).await?;
-                plan_payload(operation, plan).await
-            }
-            Err(error) => Ok(RatePlanPayload { rate_plan: None, error: Some(error) }),
-        }
+        plan_payload(operation, operation.change(adding).await).await
     }
 
     /// Records actions of a partner, at most 5,000. A bad entry does not refuse the others, a repeated one changes nothing.
@@ -304,7 +215,7 @@ impl BillingMutations {
         })
     }
 
-    /// Closes a partner's period that is over. What the report says is never changed again.
+    /// Closes a partner's period that is over. What the report says is never changed again. The partner is told by mail.
     async fn close_billing_period(
         &self,
         context: &Context<'_>,
@@ -313,12 +224,12 @@ impl BillingMutations {
     ) -> Result<BillingReportPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let (period, by) = (self::period(&period)?, viewer.actor.to_string());
-        let closing = reports::close(&operation.app, viewer.tenant, partner.0, period, &by);
-        report_payload(operation, "billing_report.closed", operation.change(Box::pin(closing)).await).await
+        let period = self::period(&period)?;
+        let closing = closing::close(&operation.app, viewer.tenant, partner.0, period, viewer.actor);
+        report_payload(operation, operation.change(Box::pin(closing)).await).await
     }
 
-    /// Issues a report again with what is known now, as a new version.
+    /// Issues a report again with what is known now, as a new version. The partner is told by mail.
     async fn reissue_billing_report(
         &self,
         context: &Context<'_>,
@@ -327,9 +238,8 @@ impl BillingMutations {
     ) -> Result<BillingReportPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let by = viewer.actor.to_string();
-        let issuing = reports::reissue(&operation.app, viewer.tenant, report.0, &reason, &by);
-        report_payload(operation, "billing_report.reissued", operation.change(Box::pin(issuing)).await).await
+        let issuing = closing::reissue(&operation.app, viewer.tenant, report.0, &reason, viewer.actor);
+        report_payload(operation, operation.change(Box::pin(issuing)).await).await
     }
 
     /// Takes a report back; its period can be closed anew.
@@ -341,9 +251,24 @@ impl BillingMutations {
     ) -> Result<BillingReportPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let by = viewer.actor.to_string();
-        let voiding = reports::void(&operation.app, viewer.tenant, report.0, &reason, &by);
-        report_payload(operation, "billing_report.voided", operation.change(voiding).await).await
+        let voiding = closing::void(&operation.app, viewer.tenant, report.0, &reason, viewer.actor);
+        report_payload(operation, operation.change(voiding).await).await
+    }
+
+    /// Tells the partner of a report that counts once more, at the address that it has now.
+    async fn announce_billing_report(
+        &self,
+        context: &Context<'_>,
+        report: Id<BillingReportId>,
+    ) -> Result<BillingReportPayload, ApiError> {
+        let operation = operation(context)?;
+        let viewer = operation.viewer()?;
+        let telling = async {
+            announce::again(&operation.app, viewer.tenant, report.0, viewer.actor).await?;
+            let tx = operation.app.begin(viewer.tenant, Mode::ReadOnly).await?;
+            reports::by_id(&tx, report.0).await
+        };
+        report_payload(operation, operation.change(telling).await).await
     }
 
     /// A link to one file for whoever has it: it lives 1 minute to 90 days.
@@ -356,23 +281,20 @@ impl BillingMutations {
     ) -> Result<CreateReportLinkPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let by = viewer.actor.to_string();
         let format = service::billing::files::Format::from(format);
-        let making = links::create(&operation.app, viewer.tenant, report.0, format, minutes.into(), &by);
+        let making =
+            links::create(&operation.app, viewer.tenant, report.0, format, minutes.into(), viewer.actor);
         Ok(match expected(operation.change(making).await)? {
-            Ok(made) => {
-                audit(operation, "report_link.created", ReportLinkId(made.row.id)).await?;
-                CreateReportLinkPayload {
-                    url: Some(format!(
-                        "/reports/{}/report.{}?link={}",
-                        report.0,
-                        format.as_str(),
-                        made.secret.expose_secret()
-                    )),
-                    link: Some(ReportLink::of(made.row)?),
-                    error: None,
-                }
-            }
+            Ok(made) => CreateReportLinkPayload {
+                url: Some(format!(
+                    "/reports/{}/report.{}?link={}",
+                    report.0,
+                    format.as_str(),
+                    made.secret.expose_secret()
+                )),
+                link: Some(ReportLink::of(made.row)?),
+                error: None,
+            },
             Err(error) => CreateReportLinkPayload { error: Some(error), ..Default::default() },
         })
     }
@@ -383,44 +305,42 @@ impl BillingMutations {
         id: Id<ReportLinkId>,
     ) -> Result<RevokeReportLinkPayload, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
-        let revoked = operation.change(links::revoke(&operation.app, tenant, id.0)).await;
-        Ok(match expected(revoked)? {
-            Ok(row) => {
-                audit(operation, "report_link.revoked", id.0).await?;
-                RevokeReportLinkPayload { link: Some(ReportLink::of(row)?), error: None }
-            }
+        let viewer = operation.viewer()?;
+        let revoking = links::revoke(&operation.app, viewer.tenant, id.0, viewer.actor);
+        Ok(match expected(operation.change(revoking).await)? {
+            Ok(row) => RevokeReportLinkPayload { link: Some(ReportLink::of(row)?), error: None },
             Err(error) => RevokeReportLinkPayload { link: None, error: Some(error) },
         })
     }
 }
 
-/// Tells the audit log, after what it tells of is durable.
-async fn audit(
-    operation: &Operation,
-    action: &'static str,
-    subject: impl std::fmt::Display,
-) -> Result<(), ApiError> {
-    let viewer = operation.viewer()?;
-    let detail = serde_json::json!({});
-    access::audit(&operation.app, viewer.tenant, viewer.actor, action, subject, detail).await?;
-    Ok(())
+fn partner_payload(changed: Result<partner::Model, service::Error>) -> Result<PartnerPayload, ApiError> {
+    Ok(match expected(changed)? {
+        Ok(row) => PartnerPayload { partner: Some(row.into()), error: None },
+        Err(error) => PartnerPayload { partner: None, error: Some(error) },
+    })
 }
 
-async fn plan_payload(operation: &Operation, plan: RatePlanId) -> Result<RatePlanPayload, ApiError> {
-    let reads = operation.read().await?;
-    let row = catalog::plan(&reads, plan).await?;
-    Ok(RatePlanPayload { rate_plan: Some(RatePlan::load(&reads, row).await?), error: None })
+async fn plan_payload(
+    operation: &Operation,
+    changed: Result<RatePlanId, service::Error>,
+) -> Result<RatePlanPayload, ApiError> {
+    match expected(changed)? {
+        Ok(plan) => {
+            let reads = operation.read().await?;
+            let row = plans::plan(&reads, plan).await?;
+            Ok(RatePlanPayload { rate_plan: Some(RatePlan::load(&reads, row).await?), error: None })
+        }
+        Err(error) => Ok(RatePlanPayload { rate_plan: None, error: Some(error) }),
+    }
 }
 
 async fn report_payload(
     operation: &Operation,
-    action: &'static str,
     issued: Result<billing_report::Model, service::Error>,
 ) -> Result<BillingReportPayload, ApiError> {
     match expected(issued)? {
         Ok(row) => {
-            audit(operation, action, BillingReportId(row.id)).await?;
             let reads = operation.read().await?;
             let report = with_partners(&reads, vec![row]).await?.pop();
             Ok(BillingReportPayload { report, error: None })

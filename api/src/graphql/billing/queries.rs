@@ -7,12 +7,11 @@ use domain::billing::Period;
 use domain::ids::{BillingReportId, LeadId, PartnerId, RatePlanId};
 use entity::billing_report;
 use service::billing::rating::{self, LineFilter};
-use service::billing::{catalog, lines, overview, reads, reports};
+use service::billing::{difference, lines, overview, partners, plans, products, reads, reports};
 
 use super::catalog::{Partner, Product, RatePlan};
-use super::report::{
-    BillingDifference, BillingDraft, BillingReport, BillingWhatIf, PartnerPeriod, partner_of,
-};
+use super::difference::BillingDifference;
+use super::report::{BillingDraft, BillingReport, BillingWhatIf, PartnerPeriod, partner_of};
 use super::types::{
     BillLine, BillLineFilter, BillLinePage, BillingFigures, BillingTotals, money, period, window,
 };
@@ -32,7 +31,7 @@ pub(super) async fn with_partners(
         return Ok(Vec::new());
     }
     let partners: HashMap<uuid::Uuid, Partner> =
-        catalog::partners(reads).await?.into_iter().map(|row| (row.id, Partner::from(row))).collect();
+        partners::partners(reads).await?.into_iter().map(|row| (row.id, Partner::from(row))).collect();
     let report = |row: billing_report::Model| {
         let partner = partners.get(&row.partner_id).cloned();
         let partner =
@@ -46,23 +45,23 @@ pub(super) async fn with_partners(
 impl BillingQueries {
     async fn partners(&self, context: &Context<'_>) -> Result<Vec<Partner>, ApiError> {
         let reads = operation(context)?.read().await?;
-        Ok(catalog::partners(&reads).await?.into_iter().map(Partner::from).collect())
+        Ok(partners::partners(&reads).await?.into_iter().map(Partner::from).collect())
     }
 
     async fn partner(&self, context: &Context<'_>, id: Id<PartnerId>) -> Result<Option<Partner>, ApiError> {
         let reads = operation(context)?.read().await?;
-        Ok(found(catalog::partner(&reads, id.0).await)?.map(Partner::from))
+        Ok(found(partners::partner(&reads, id.0).await)?.map(Partner::from))
     }
 
     async fn products(&self, context: &Context<'_>) -> Result<Vec<Product>, ApiError> {
         let reads = operation(context)?.read().await?;
-        Ok(catalog::products(&reads).await?.into_iter().map(Product::from).collect())
+        Ok(products::products(&reads).await?.into_iter().map(Product::from).collect())
     }
 
     async fn rate_plans(&self, context: &Context<'_>) -> Result<Vec<RatePlan>, ApiError> {
         let reads = operation(context)?.read().await?;
         let mut plans = Vec::new();
-        for row in catalog::plans(&reads).await? {
+        for row in plans::plans(&reads).await? {
             plans.push(RatePlan::load(&reads, row).await?);
         }
         Ok(plans)
@@ -74,7 +73,7 @@ impl BillingQueries {
         id: Id<RatePlanId>,
     ) -> Result<Option<RatePlan>, ApiError> {
         let reads = operation(context)?.read().await?;
-        match found(catalog::plan(&reads, id.0).await)? {
+        match found(plans::plan(&reads, id.0).await)? {
             Some(row) => Ok(Some(RatePlan::load(&reads, row).await?)),
             None => Ok(None),
         }
@@ -131,8 +130,8 @@ impl BillingQueries {
     ) -> Result<BillingWhatIf, ApiError> {
         let period = self::period(&period)?;
         let reads = operation(context)?.read().await?;
-        catalog::partner(&reads, partner.0).await?;
-        let spec = catalog::read_spec(spec)?;
+        partners::partner(&reads, partner.0).await?;
+        let spec = plans::read_spec(spec)?;
         let now = rating::draft(&reads, partner.0, period, None, LineFilter::default(), (0, 0)).await?;
         let then =
             rating::draft(&reads, partner.0, period, Some(spec), LineFilter::default(), (0, 0)).await?;
@@ -177,7 +176,7 @@ impl BillingQueries {
         #[graphql(default = 12)] periods: i32,
     ) -> Result<Vec<BillingReport>, ApiError> {
         let reads = operation(context)?.read().await?;
-        let row = catalog::partner(&reads, partner.0).await?;
+        let row = partners::partner(&reads, partner.0).await?;
         let points = reads::trend(&reads, partner.0, usize::try_from(periods).unwrap_or(0)).await?;
         let partner = Partner::from(row);
         points.into_iter().map(|point| BillingReport::of(point.report, partner.clone())).collect()
@@ -192,8 +191,8 @@ impl BillingQueries {
         after: Id<BillingReportId>,
     ) -> Result<BillingDifference, ApiError> {
         let reads = operation(context)?.read().await?;
-        let difference = reports::difference(&reads, before.0, after.0).await?;
-        let partner = catalog::partner(&reads, partner_of(&difference.after)).await?;
+        let difference = difference::between(&reads, before.0, after.0).await?;
+        let partner = partners::partner(&reads, partner_of(&difference.after)).await?;
         BillingDifference::of(difference, &partner.into())
     }
 

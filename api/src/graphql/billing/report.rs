@@ -6,16 +6,14 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::billing::Currency;
 use domain::ids::{BillingReportId, PartnerId, RatePlanId, ReportLinkId};
-use entity::{billing_report, report_download, report_link};
+use entity::{billing_announcement, billing_report, report_download, report_link};
 use rust_decimal::Decimal;
 use service::billing::files::{self, Format};
-use service::billing::reports::{self, ChangedLine, Difference};
-use service::billing::{lines, links, reads};
+use service::billing::{announce, lines, links, reads, reports};
 
 use super::catalog::Partner;
 use super::types::{
-    BillLineFate, BillLineFilter, BillLinePage, BillingFigures, BillingGroup, BillingTotals, ReportFormat,
-    money, window,
+    BillLineFilter, BillLinePage, BillingFigures, BillingGroup, BillingTotals, ReportFormat, window,
 };
 use crate::graphql::error::{ApiError, stored};
 use crate::graphql::operation::operation;
@@ -197,6 +195,14 @@ impl BillingReport {
         Ok(files::FORMATS.into_iter().map(file).collect())
     }
 
+    /// Whether its partner was told of it by mail; null for a report from before that was done.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn announcement(&self, context: &Context<'_>) -> Result<Option<ReportAnnouncement>, ApiError> {
+        let reads = operation(context)?.read().await?;
+        let row = announce::of_report(&reads, self.report_id()).await?;
+        row.map(ReportAnnouncement::of).transpose()
+    }
+
     /// Links to its files, the newest first.
     #[graphql(complexity = "10 + child_complexity")]
     async fn links(&self, context: &Context<'_>) -> Result<Vec<ReportLink>, ApiError> {
@@ -211,6 +217,44 @@ impl BillingReport {
         let reads = operation(context)?.read().await?;
         let rows = links::downloads(&reads, self.report_id()).await?;
         rows.into_iter().map(ReportDownload::of).collect()
+    }
+}
+
+/// How far telling the partner has come.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum AnnouncementState {
+    /// It is sent soon, or tried again.
+    Pending,
+    /// The mail server took it.
+    Sent,
+    /// It will not be sent unless somebody asks for it.
+    Failed,
+}
+
+/// A mail that tells the partner of a report.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ReportAnnouncement {
+    email: String,
+    state: AnnouncementState,
+    /// Why it was not sent.
+    error: Option<String>,
+    sent_at: Option<DateTime<Utc>>,
+}
+
+impl ReportAnnouncement {
+    fn of(row: billing_announcement::Model) -> Result<Self, ApiError> {
+        let state = match row.state.as_str() {
+            "pending" => Some(AnnouncementState::Pending),
+            "sent" => Some(AnnouncementState::Sent),
+            "failed" => Some(AnnouncementState::Failed),
+            _ => None,
+        };
+        Ok(Self {
+            state: stored("billing_announcement.state", row.report_id, &row.state, state)?,
+            email: row.email,
+            error: row.error,
+            sent_at: row.sent_at,
+        })
     }
 }
 
@@ -306,73 +350,6 @@ pub struct PartnerPeriod {
     pub(super) over: bool,
     /// Why it cannot be rated.
     pub(super) problem: Option<String>,
-}
-
-/// What differs between two reports of a partner.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct BillingDifference {
-    before: BillingReport,
-    after: BillingReport,
-    /// DEBIT: the partner owes more; CREDIT: less.
-    note: BillingNote,
-    /// After less before.
-    amount: Decimal,
-    /// Lines that are not the same in both.
-    changed: i64,
-    /// The first 1,000 of them, by lead user and time.
-    lines: Vec<BillLineChange>,
-}
-
-/// What a difference is paid by.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-pub enum BillingNote {
-    None,
-    Debit,
-    Credit,
-}
-
-/// A line that is not the same in two reports; null where a report does not have the action.
-#[derive(Clone, Debug, SimpleObject)]
-pub struct BillLineChange {
-    action: ID,
-    email: String,
-    product: String,
-    occurred_at: DateTime<Utc>,
-    billed_before: Option<Decimal>,
-    billed_after: Option<Decimal>,
-    fate_before: Option<BillLineFate>,
-    fate_after: Option<BillLineFate>,
-}
-
-impl BillingDifference {
-    pub(super) fn of(difference: Difference, partner: &Partner) -> Result<Self, ApiError> {
-        let currency = reports::currency(&difference.after)?;
-        let note = match difference.note() {
-            "debit" => BillingNote::Debit,
-            "credit" => BillingNote::Credit,
-            _ => BillingNote::None,
-        };
-        let amount = money(currency, difference.amount());
-        let fate = |word: Option<String>| word.as_deref().and_then(BillLineFate::of);
-        let change = |line: ChangedLine| BillLineChange {
-            action: ID(line.action.to_string()),
-            email: line.email,
-            product: line.product,
-            occurred_at: line.occurred_at,
-            billed_before: line.billed_before.map(|amount| money(currency, amount)),
-            billed_after: line.billed_after.map(|amount| money(currency, amount)),
-            fate_before: fate(line.fate_before),
-            fate_after: fate(line.fate_after),
-        };
-        Ok(Self {
-            note,
-            amount,
-            changed: difference.changed,
-            lines: difference.lines.into_iter().map(change).collect(),
-            before: BillingReport::of(difference.before, partner.clone())?,
-            after: BillingReport::of(difference.after, partner.clone())?,
-        })
-    }
 }
 
 /// The partner of a report.

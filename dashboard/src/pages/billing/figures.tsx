@@ -1,7 +1,7 @@
 import { BarChart } from '@mantine/charts';
 import { Button } from '@mantine/core';
 import { IconDownload, IconReceipt } from '@tabler/icons-react';
-import { useMemo } from 'react';
+import { useMemo, type ReactNode } from 'react';
 import { ChartTable, Legend, type Series } from '../../components/chart';
 import { DataTable, type Column } from '../../components/data-table';
 import { Panel, panelClasses } from '../../components/panel';
@@ -10,7 +10,7 @@ import { graphql } from '../../gql';
 import type { BillingFigurePartsFragment, BillingTotalPartsFragment } from '../../gql/graphql';
 import { formatCount, plural } from '../../lib/format';
 import classes from './billing.module.css';
-import { formatMoney, saveText, toCsv } from './money';
+import { formatMoney } from './money';
 
 graphql(`
   fragment BillingTotalParts on BillingTotals {
@@ -35,27 +35,42 @@ graphql(`
 type Figures = BillingFigurePartsFragment;
 type Totals = BillingTotalPartsFragment;
 
+/** A closed report, or a partner's period as it stands. */
+type Of = Record<string, string>;
+
 interface Props {
   figures: Figures;
-  /** What the files that the browser saves are called by. */
-  name: string;
+  /** What the downloads are of. */
+  of: Of;
+}
+
+/** A read of it as CSV. */
+function Csv({ of, read, what }: { of: Of; read: string; what: string }) {
+  return (
+    <Button
+      component="a" href={`/exports/billing/${read}.csv?${new URLSearchParams(of).toString()}`} download variant="default" size="xs"
+      leftSection={<IconDownload size={14} aria-hidden="true" />} aria-label={`Download ${what} as CSV`}
+    >
+      CSV
+    </Button>
+  );
 }
 
 /** What a report adds up to: totals, why it saves, by day, product, lead type. */
-export function ReportFigures({ figures, name }: Props) {
+export function ReportFigures({ figures, of }: Props) {
   if (figures.totals.actions === 0) {
     return <Panel><EmptyState icon={IconReceipt} title="No action in this period" detail="Actions come in by the API, POST /ingest/actions or `baton billing import`." /></Panel>;
   }
   return (
     <>
       <Tiles figures={figures} />
-      <Days figures={figures} />
-      <Products figures={figures} name={name} />
+      <Days figures={figures} of={of} />
+      <Products figures={figures} of={of} />
       <div className={panelClasses.halves} style={{ marginTop: 16 }}>
-        <Groups title="Lead types" groups={figures.leadTypes} currency={figures.currency} />
-        <Groups title="Largest lead users" groups={figures.largest} currency={figures.currency} />
+        <Groups title="Lead types" groups={figures.leadTypes} currency={figures.currency} actions={<Csv of={of} read="lead-types" what="lead types" />} />
+        <Groups title="Largest lead users" groups={figures.largest} currency={figures.currency} actions={<Csv of={of} read="lead-users" what="all lead users" />} />
       </div>
-      <Savings figures={figures} />
+      <Savings figures={figures} of={of} />
     </>
   );
 }
@@ -87,7 +102,7 @@ const series = [
   { name: 'Over the cap', color: 'var(--wait-fill)' }, { name: 'Not billable', color: 'var(--calm-fill)' },
 ] as const satisfies Series;
 
-function Days({ figures }: { figures: Figures }) {
+function Days({ figures, of }: Props) {
   const { days, currency } = figures;
   const points = useMemo(() => days.map(({ name, totals }) => ({
     day: name, Billed: Number(totals.billed), Duplicates: Number(totals.duplicates),
@@ -95,7 +110,7 @@ function Days({ figures }: { figures: Figures }) {
   })), [days]);
   const show = (value: number) => formatMoney(String(value), currency);
   return (
-    <Panel title="By day" detail="What each day’s actions come to, and where it goes">
+    <Panel title="By day" detail="What each day’s actions come to, and where it goes" actions={<Csv of={of} read="days" what="days" />}>
       <div className={classes.chart}>
         <div aria-hidden="true">
           <BarChart
@@ -126,18 +141,12 @@ function moneyColumns<Row extends { totals: Totals }>(currency: string): Column<
   ];
 }
 
-function Products({ figures, name }: Props) {
+function Products({ figures, of }: Props) {
   const { currency } = figures;
-  function save() {
-    const rows = figures.products.map(({ slug, totals }) => [
-      slug, String(totals.actions), totals.gross, totals.duplicates, totals.overCap, totals.notBillable, totals.billed,
-    ]);
-    saveText(`${name}-products.csv`, toCsv([['product', 'actions', 'gross', 'duplicates', 'over_cap', 'not_billable', 'billed'], ...rows]));
-  }
   return (
     <Panel
       title="Products" flush
-      actions={<Button variant="default" size="xs" leftSection={<IconDownload size={14} aria-hidden="true" />} onClick={save}>CSV</Button>}
+      actions={<Csv of={of} read="products" what="products" />}
     >
       <DataTable<Product>
         caption="Subtotals by product" rows={figures.products} rowKey={({ slug }) => slug} empty={null}
@@ -152,9 +161,9 @@ function Products({ figures, name }: Props) {
 
 type Group = Figures['leadTypes'][number];
 
-function Groups({ title, groups, currency }: { title: string; groups: readonly Group[]; currency: string }) {
+function Groups({ title, groups, currency, actions }: { title: string; groups: readonly Group[]; currency: string; actions?: ReactNode }) {
   return (
-    <Panel title={title} flush>
+    <Panel title={title} flush actions={actions}>
       <DataTable<Group>
         caption={title} rows={groups} rowKey={({ name }) => name} empty={null}
         columns={[
@@ -170,12 +179,12 @@ function Groups({ title, groups, currency }: { title: string; groups: readonly G
 
 type Repeat = Figures['repeats'][number];
 
-function Savings({ figures }: { figures: Figures }) {
+function Savings({ figures, of }: Props) {
   const { currency, repeats, refusals } = figures;
   if (repeats.length === 0 && refusals.length === 0) return null;
   return (
     <div className={refusals.length > 0 ? panelClasses.halves : undefined} style={{ marginTop: 16 }}>
-      <Panel title="What is repeated most" detail="Repeats of the same lead user are not charged" flush>
+      <Panel title="What is repeated most" detail="Repeats of the same lead user are not charged" flush actions={<Csv of={of} read="duplicates" what="repeats" />}>
         <DataTable<Repeat>
           caption="Top reasons for duplicates" rows={repeats} rowKey={(one) => `${one.product} ${one.leadType} ${one.actionType} ${one.level}`}
           empty={<EmptyState icon={IconReceipt} title="Nothing is repeated" detail="No lead user did the same twice." />}
@@ -186,7 +195,7 @@ function Savings({ figures }: { figures: Figures }) {
           ]}
         />
       </Panel>
-      {refusals.length > 0 && <Groups title="Not billable, and why" groups={refusals} currency={currency} />}
+      {refusals.length > 0 && <Groups title="Not billable, and why" groups={refusals} currency={currency} actions={<Csv of={of} read="savings" what="savings by reason" />} />}
     </div>
   );
 }

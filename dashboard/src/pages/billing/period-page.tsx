@@ -82,7 +82,7 @@ export function PeriodPage() {
         </Alert>
       )}
       {error && !draft && <Panel><ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /></Panel>}
-      {draft && <ReportFigures figures={draft.figures} name={`${draft.partner.slug}-${period}`} />}
+      {draft && <ReportFigures figures={draft.figures} of={{ partner: draft.partner.slug, period }} />}
       {!error && (!draft || draft.figures.totals.actions > 0) && (
         <div style={{ marginTop: 16 }}>
           <ReportLines lines={draft?.lines.lines} total={draft?.lines.total} currency={draft?.figures.currency ?? 'USD'} choice={choice} onChoice={setChoice} />

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, Modal, Select, Stack, Textarea } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconAlertTriangle, IconDownload, IconLink, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { IconAlertTriangle, IconDownload, IconLink, IconMail, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
@@ -32,6 +32,7 @@ const BillingReportDocument = graphql(`
       files { format url bytes sha256 }
       links { id format createdAt expiresAt revokedAt }
       downloads { at format actor }
+      announcement { email state error sentAt }
     }
   }
 `);
@@ -70,12 +71,12 @@ function OneReport({ id }: { id: string }) {
         {admin && report?.state === 'CLOSED' && <Changes report={report} onVoid={() => { again({ requestPolicy: 'network-only' }); }} />}
       </PageHeader>
       {report?.voidReason && <Alert mb="md" variant="light" color="red" icon={<IconAlertTriangle aria-hidden="true" />}>Void: {report.voidReason}</Alert>}
-      {report && <ReportFigures figures={report.figures} name={`${report.partner.slug}-${report.period}-v${report.version}`} />}
+      {report && <ReportFigures figures={report.figures} of={{ report: report.id }} />}
       {report?.replaces && <ReportDifference before={report.replaces} after={report.id} />}
       {report && (
         <div className={panelClasses.halves} style={{ marginTop: 16 }}>
           <Files report={report} admin={admin} onChange={() => { again({ requestPolicy: 'network-only' }); }} />
-          <About report={report} />
+          <About report={report} admin={admin} onChange={() => { again({ requestPolicy: 'network-only' }); }} />
         </div>
       )}
       <div style={{ marginTop: 16 }}>
@@ -85,14 +86,39 @@ function OneReport({ id }: { id: string }) {
   );
 }
 
-function About({ report }: { report: Report }) {
+const AnnounceDocument = graphql(`
+  mutation AnnounceBillingReport($report: ID!) { announceBillingReport(report: $report) { report { id } error { field code message } } }
+`);
+
+/** What came of telling the partner, in words. */
+function told({ announcement }: Report) {
+  if (!announcement) return null;
+  const { state, email, sentAt, error } = announcement;
+  if (state === 'SENT') return <>{email}, <Time at={sentAt} /></>;
+  if (state === 'PENDING') return `${email}, soon${error ? ` (${error})` : ''}`;
+  return `${email}: not sent, ${error ?? 'nobody knows why'}`;
+}
+
+function About({ report, admin, onChange }: { report: Report; admin: boolean; onChange: () => void }) {
+  const [{ fetching }, announce] = useMutation(AnnounceDocument);
+  async function tell() {
+    if (!succeeded(await announce({ report: report.id }), (answer) => answer.announceBillingReport)) return;
+    notifyDone('The partner is told by mail.');
+    onChange();
+  }
   const actorName = useActorName();
   return (
-    <Panel title="About this report">
+    <Panel
+      title="About this report"
+      actions={admin && report.state === 'CLOSED' && (
+        <Button variant="default" size="xs" loading={fetching} leftSection={<IconMail size={14} aria-hidden="true" />} onClick={() => void tell()}>Tell the partner again</Button>
+      )}
+    >
       <Facts entries={[
         { label: 'Closed', value: <Time at={report.closedAt} /> },
         { label: 'By', value: actorName(report.closedBy) },
         { label: 'Days of', value: report.timeZone },
+        { label: 'Told by mail', value: told(report) },
         { label: 'Lines', value: formatCount(report.lineCount) },
         { label: 'Issued again because', value: report.reason },
         { label: 'Replaces', value: report.replaces && <Link to={`/billing/reports/${report.replaces}`}>the former version</Link> },

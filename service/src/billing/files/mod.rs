@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 
 use super::figures::Figures;
 use super::rating::Line;
-use super::{catalog, lines, reports};
+use super::{lines, partners, plans, reports};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -104,14 +104,14 @@ pub(super) struct Head {
 impl Head {
     async fn load(tx: &TenantTx, id: BillingReportId) -> Result<Self, Error> {
         let report = reports::by_id(tx, id).await?;
-        let partner = catalog::partner(tx, PartnerId(report.partner_id)).await?;
-        let plan = catalog::plan(tx, RatePlanId(report.plan_id)).await?;
+        let partner = partners::partner(tx, PartnerId(report.partner_id)).await?;
+        let plan = plans::plan(tx, RatePlanId(report.plan_id)).await?;
         let tenant = crate::access::own_tenant(tx).await?;
         Ok(Self {
             report: id,
-            partner_name: partner.name,
+            partner_name: report.partner_name.clone().unwrap_or(partner.name),
             partner_slug: partner.slug,
-            tenant_name: tenant.name,
+            tenant_name: report.tenant_name.clone().unwrap_or(tenant.name),
             period: reports::period(&report),
             time_zone: report.time_zone.clone(),
             version: report.version,
