@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-ver
 BATON := $(TARGET)/debug/baton
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/index.html dashboard/vite.config.ts dashboard/codegen.ts -type f -not -path '*/gql/*' 2>/dev/null)
 
-.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests schema dashboard-check browser-tests rill-test
+.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests schema dashboard-check browser-tests rill-test storage-test
 
 help:
 	@sed -n 's/^# \(.*\)/\1/p' Makefile | head -1
@@ -24,7 +24,7 @@ demo:
 
 test:
 	@scripts/install.sh rust compiler postgres node chromium
-	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests rill-test
+	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests rill-test storage-test
 	@echo 'Everything passed.'
 
 check: fmt
@@ -78,6 +78,10 @@ browser-tests: dashboard binary
 # The Rill project's models and measures over exported files, in DuckDB.
 rill-test: binary
 	scripts/rill-test.sh $(BATON)
+
+# Reports' files in a bucket, against a server that speaks S3.
+storage-test: binary
+	scripts/storage-test.sh $(BATON)
 
 clean:
 	cargo clean

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use object_store::ObjectStore;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
+use object_store::{ObjectStore, RetryConfig};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::Error;
+
+/// How long a request to a bucket is tried again.
+const RETRY_LIMIT: Duration = Duration::from_secs(20);
 
 /// Where files are kept.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +45,10 @@ pub fn open(settings: &Settings, data_dir: &Path) -> Result<Arc<dyn ObjectStore>
             .map_err(|error| Error::internal(format!("making the folder {}", folder.display()), error))?;
         return Ok(Arc::new(LocalFileSystem::new_with_prefix(folder).map_err(failed)?));
     };
-    let mut builder = AmazonS3Builder::new().with_bucket_name(&s3.bucket).with_region(&s3.region);
+    // Somebody waits for a file meanwhile; what could not be stored is stored when it is asked for.
+    let retry = RetryConfig { max_retries: 3, retry_timeout: RETRY_LIMIT, ..RetryConfig::default() };
+    let mut builder =
+        AmazonS3Builder::new().with_bucket_name(&s3.bucket).with_region(&s3.region).with_retry(retry);
     if let Some(endpoint) = &s3.endpoint {
         builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
     }

@@ -22,6 +22,7 @@ mod overlap;
 mod reconciling;
 mod schema;
 mod sla;
+mod sla_more;
 mod suspended;
 mod tracking;
 mod walk;

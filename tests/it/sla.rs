@@ -1,7 +1,7 @@
 //! Service levels from end to end: clocks start and stop with the journey, run out on time, and open help.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{BookingId, CalendarId, CaseId, LeadId, PolicyId, SlotId, TenantId};
+use domain::ids::{CalendarId, LeadId, PolicyId, TenantId};
 use domain::sla::{Bucket, CalendarSpec, Conditions, Period, WindowSpec};
 use serde_json::json;
 use service::App;
@@ -10,16 +10,15 @@ use service::delivery::testing::{FakeCrm, Step};
 use service::intake::leads::{EventRow, events};
 use service::sla::contact::{self, Contact};
 use service::sla::due::{self, Recorded};
-use service::sla::escalation::{self, Setting};
 use service::sla::policies::{self, Draft, NewPolicy, PolicyChange, PolicyRow};
 use service::sla::reads::{self, ClockFilter, ClockPage, ClockRow, Dimension, Question, Standing};
 use service::sla::{calendars, pauses, sources, what_if};
 use tests::TestApp;
 use tests::data::{deliver, destination, import_file, submit};
 
-const MINUTES: fn(i64) -> TimeDelta = TimeDelta::minutes;
+pub(super) const MINUTES: fn(i64) -> TimeDelta = TimeDelta::minutes;
 
-fn draft(minutes: i32, calendar: Option<CalendarId>) -> Draft {
+pub(super) fn draft(minutes: i32, calendar: Option<CalendarId>) -> Draft {
     Draft {
         conditions: Conditions::default(),
         target_s: minutes * 60,
@@ -29,7 +28,7 @@ fn draft(minutes: i32, calendar: Option<CalendarId>) -> Draft {
     }
 }
 
-async fn policy(app: &App, tenant: TenantId, clock: &str, draft: Draft) -> PolicyRow {
+pub(super) async fn policy(app: &App, tenant: TenantId, clock: &str, draft: Draft) -> PolicyRow {
     let new = NewPolicy {
         name: format!("{clock} {}", draft.target_s),
         clock: clock.to_owned(),
@@ -41,7 +40,7 @@ async fn policy(app: &App, tenant: TenantId, clock: &str, draft: Draft) -> Polic
     policies::create(app, tenant, new, "tests").await.expect("a policy")
 }
 
-async fn lead(test: &TestApp, tenant: TenantId, number: u32) -> LeadId {
+pub(super) async fn lead(test: &TestApp, tenant: TenantId, number: u32) -> LeadId {
     let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let source = service::intake::sources::by_slug(&tx, "leadsource").await.expect("the source");
     drop(tx);
@@ -49,37 +48,37 @@ async fn lead(test: &TestApp, tenant: TenantId, number: u32) -> LeadId {
     submit(&test.app, tenant, &source, &record).await.lead.expect("a lead")
 }
 
-async fn clocks_of(app: &App, tenant: TenantId, lead: LeadId) -> Vec<ClockRow> {
+pub(super) async fn clocks_of(app: &App, tenant: TenantId, lead: LeadId) -> Vec<ClockRow> {
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     reads::of_lead(&tx, lead.uuid()).await.expect("clocks")
 }
 
-async fn journey(app: &App, tenant: TenantId, lead: LeadId) -> Vec<EventRow> {
+pub(super) async fn journey(app: &App, tenant: TenantId, lead: LeadId) -> Vec<EventRow> {
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     events(&tx, lead).await.expect("events")
 }
 
-fn told(journey: &[EventRow], kind: &str) -> Vec<DateTime<Utc>> {
+pub(super) fn told(journey: &[EventRow], kind: &str) -> Vec<DateTime<Utc>> {
     journey.iter().filter(|event| event.kind == kind).map(|event| event.at).collect()
 }
 
-async fn contacted(app: &App, tenant: TenantId, lead: LeadId, at: Option<DateTime<Utc>>) -> bool {
+pub(super) async fn contacted(app: &App, tenant: TenantId, lead: LeadId, at: Option<DateTime<Utc>>) -> bool {
     let contact =
         Contact { lead, at, agent: Some("Grace".to_owned()), team: Some("West".to_owned()), note: None };
     contact::record(app, tenant, contact, "user_x").await.expect("recorded")
 }
 
-fn filter(clock: &str) -> ClockFilter {
+pub(super) fn filter(clock: &str) -> ClockFilter {
     ClockFilter { clock: clock.to_owned(), ..ClockFilter::default() }
 }
 
-fn around(app: &App) -> Period {
+pub(super) fn around(app: &App) -> Period {
     let now = app.clock.now();
     Period { from: now - TimeDelta::days(2), until: now + TimeDelta::days(2) }
 }
 
 /// A tenant with a source, a CRM that takes everything, and both clocks.
-async fn world(steps: Vec<Step>) -> (TestApp, TenantId, FakeCrm) {
+pub(super) async fn world(steps: Vec<Step>) -> (TestApp, TenantId, FakeCrm) {
     let test = TestApp::new().await;
     let tenant = test.tenant("acme").await;
     test.source(tenant, "leadsource").await;
@@ -308,75 +307,6 @@ async fn versions_are_kept_and_other_terms_can_be_tried() {
     let nobody = Conditions { states: vec!["UT".to_owned()], ..Conditions::default() };
     let none = what_if::compare(&tx, "response", (&nobody, &terms), around(app), now).await.expect("figures");
     assert_eq!(none.clocks, 0);
-}
-
-#[tokio::test]
-async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() {
-    let (test, tenant, _crm) = world(vec![]).await;
-    let app = &test.app;
-    let setting = Setting {
-        clock: "response".to_owned(),
-        threshold_percent: 90,
-        window_minutes: 600,
-        clocks_min: 2,
-        booking_url: None,
-    };
-    escalation::set(app, tenant, setting.clone()).await.expect("set");
-    let late = lead(&test, tenant, 1).await;
-    let also_late = lead(&test, tenant, 2).await;
-    deliver(app).await;
-    app.clock.advance(TimeDelta::hours(2));
-    due::run_due(app).await.expect("a round");
-    let open = async || {
-        let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
-        escalation::cases(&tx, true, 10).await.expect("cases")
-    };
-    let cases = open().await;
-    assert_eq!((cases.len(), cases[0].met, cases[0].missed), (1, 0, 2));
-    let mut leads: Vec<LeadId> = cases[0].lead_ids.iter().copied().map(LeadId).collect();
-    leads.sort_unstable();
-    assert_eq!(leads, [late, also_late]);
-    assert_eq!(told(&journey(app, tenant, late).await, "escalated").len(), 1);
-    due::run_due(app).await.expect("a round");
-    assert_eq!(open().await.len(), 1, "it is opened once");
-
-    let case = CaseId(cases[0].id);
-    let now = app.clock.now();
-    let slot = escalation::add_slot(app, tenant, now + TimeDelta::hours(1), now + TimeDelta::hours(2)).await;
-    let slot = SlotId(slot.expect("a slot").id);
-    let booked = escalation::book(app, tenant, case, Some(slot), None, "user_x").await.expect("booked");
-    assert_eq!(booked.state, "confirmed");
-    escalation::book(app, tenant, case, Some(slot), None, "user_y").await.expect_err("it is taken");
-    let wish = escalation::book(app, tenant, case, None, Some("Fridays".to_owned()), "user_y")
-        .await
-        .expect("a wish");
-    let moved = async |state: &str| {
-        escalation::move_booking(app, tenant, BookingId(wish.id), state, None, "operator").await
-    };
-    moved("done").await.expect_err("it is not confirmed yet");
-    moved("confirmed").await.expect("confirmed");
-    moved("done").await.expect("done");
-    moved("cancelled").await.expect_err("it is done");
-    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
-    let history = escalation::booking_events(&tx, &[wish.id]).await.expect("history");
-    assert_eq!(
-        history.iter().map(|event| event.state.as_str()).collect::<Vec<_>>(),
-        ["requested", "confirmed", "done"]
-    );
-    assert!(escalation::free_slots(&tx, now).await.expect("slots").is_empty());
-    drop(tx);
-    assert_eq!(told(&journey(app, tenant, late).await, "booked").len(), 2);
-
-    // The window moves on and new leads are answered at once.
-    app.clock.advance(TimeDelta::hours(9));
-    for number in 3..6 {
-        let quick = lead(&test, tenant, number).await;
-        deliver(app).await;
-        assert!(contacted(app, tenant, quick, None).await);
-    }
-    due::run_due(app).await.expect("a round");
-    assert!(open().await.is_empty(), "adherence has recovered");
-    escalation::book(app, tenant, case, None, None, "user_x").await.expect_err("the case is closed");
 }
 
 /// The first policy that is about a lead counts; clocks of one's own run between any two events; who has no policy has no clock.

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use domain::sla::Conditions;
 use serde_json::json;
-use service::billing::{catalog, schedule};
+use service::access::Actor;
+use service::billing::{partners, schedule};
 use service::delivery::testing::FakeCrm;
 use service::sla::policies::{self, Draft, NewPolicy};
 use service::{access, alerts, jobs, sla};
@@ -40,8 +41,8 @@ async fn deliveries_clocks_periods_and_alerts_wait_for_the_tenant() {
     };
     policies::create(app, tenant, policy, "tests").await.expect("a policy");
     let books = books(app, tenant).await;
-    let change = catalog::PartnerChange { closes_itself: Some(true), ..Default::default() };
-    catalog::update_partner(app, tenant, books.partner, change).await.expect("changed");
+    let change = partners::PartnerChange { closes_itself: Some(true), ..Default::default() };
+    partners::update_partner(app, tenant, books.partner, change, Actor::Operator).await.expect("changed");
     let rule = alerts::manage::NewRule {
         name: "failed".to_owned(),
         kind: domain::alerts::Kind::FailedLeads,

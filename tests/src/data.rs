@@ -23,9 +23,9 @@ use service::intake::submit::{self, Submission, Submitted};
 use service::reconciliation::curated;
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::run::{self, List, Request};
-use service::sla::costs;
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
+use service::sla::{bookings, costs};
 use service::{App, access, alerts, inbound, sla, suppression};
 use sha2::{Digest, Sha256};
 
@@ -177,8 +177,8 @@ async fn service_levels(app: &App, tenant: TenantId) {
     .expect("a case");
     tx.commit().await.expect("committed");
     let hour = chrono::TimeDelta::hours(1);
-    let slot = escalation::add_slot(app, tenant, now + hour, now + hour * 2).await.expect("a slot");
-    escalation::book(app, tenant, case, Some(SlotId(slot.id)), None, "tests").await.expect("a booking");
+    let slot = bookings::add_slot(app, tenant, now + hour, now + hour * 2).await.expect("a slot");
+    bookings::book(app, tenant, case, Some(SlotId(slot.id)), None, "tests").await.expect("a booking");
 }
 
 /// A tenant with rows in every table: an imported file with refused records, a lead that came by itself under an

@@ -10,7 +10,7 @@ use service::access;
 use service::database::{Mode, TenantTx};
 use service::intake::sources;
 use service::sla::reads::{self, ClockFilter, ClockPage, ClockRow, Dimension, Figures, Question, Standing};
-use service::sla::{escalation, policies};
+use service::sla::{bookings, escalation, policies};
 
 use super::context::Context;
 use super::{Done, Failure, Output, Row};
@@ -342,7 +342,7 @@ async fn of_tenant(
 async fn cases(tx: &TenantTx, tenant: &str, only_open: bool) -> Result<Vec<CaseShown>, Failure> {
     let rows = escalation::cases(tx, only_open, 100).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let bookings = escalation::bookings(tx, &ids).await?;
+    let bookings = bookings::bookings(tx, &ids).await?;
     let shown = |row: escalation::CaseRow| CaseShown {
         tenant: tenant.to_owned(),
         id: CaseId(row.id).to_string(),

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::Subcommand;
+use domain::billing::Currency;
 use domain::ids::SourceId;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use service::access;
+use service::access::{self, Actor};
 use service::database::Mode;
 use service::intake::sources::{self, NewSource};
+use service::sla::costs;
 
 use super::context::Context;
 use super::{Done, Failure, Output, Row};
@@ -32,6 +34,22 @@ pub(crate) enum Command {
     },
     /// Show all sources.
     List,
+    /// Say what each new lead of a source costs from a day on.
+    Cost {
+        /// The source.
+        slug: String,
+        /// As in 2.50.
+        #[arg(long, value_name = "AMOUNT")]
+        per_lead: String,
+        /// ISO 4217.
+        #[arg(long, default_value = "USD")]
+        currency: Currency,
+        /// The first day, in the tenant's time zone.
+        #[arg(long, value_name = "DAY")]
+        from: NaiveDate,
+    },
+    /// Show what the leads of sources cost.
+    Costs,
     /// Make a token for POST /ingest/{source}; it is shown once.
     Token {
         /// The source.
@@ -54,6 +72,31 @@ struct SourceRow {
 
 impl Row for SourceRow {
     const COLUMNS: &'static [&'static str] = &["slug", "name", "kind", "enabled", "id", "created_at"];
+}
+
+#[derive(Serialize)]
+struct CostRow {
+    source: String,
+    from: NaiveDate,
+    per_lead: String,
+    currency: String,
+}
+
+impl Row for CostRow {
+    const COLUMNS: &'static [&'static str] = &["source", "from", "per_lead", "currency"];
+}
+
+impl CostRow {
+    fn of(row: entity::source_cost::Model, named: &[entity::lead_source::Model]) -> Self {
+        let source = named.iter().find(|source| source.id == row.source_id);
+        let show = |currency: Currency| currency.show(row.per_lead);
+        Self {
+            source: source.map_or_else(String::new, |source| source.slug.clone()),
+            from: row.effective_from,
+            per_lead: row.currency.parse().map_or_else(|_| row.per_lead.to_string(), show),
+            currency: row.currency,
+        }
+    }
 }
 
 impl From<entity::lead_source::Model> for SourceRow {
@@ -93,6 +136,22 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
                     let rows = sources::list(&tx).await?;
                     drop(tx);
                     context.output.list(&rows.into_iter().map(SourceRow::from).collect::<Vec<_>>())?;
+                }
+                Command::Cost { slug, per_lead, currency, from } => {
+                    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+                    let source = sources::by_slug(&tx, &slug).await?;
+                    drop(tx);
+                    let (id, cost) = (SourceId(source.id), (currency, per_lead.as_str()));
+                    let row = costs::set(&app, tenant, id, from, cost, Actor::Operator).await?;
+                    context.output.one(&CostRow::of(row, &[source]))?;
+                }
+                Command::Costs => {
+                    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+                    let named = sources::list(&tx).await?;
+                    let rows = costs::list(&tx, None).await?;
+                    drop(tx);
+                    let rows: Vec<_> = rows.into_iter().map(|row| CostRow::of(row, &named)).collect();
+                    context.output.list(&rows)?;
                 }
                 Command::Token { slug, name } => {
                     let tx = app.begin(tenant, Mode::ReadOnly).await?;

@@ -93,7 +93,7 @@ async fn ids(world: &World) -> Ids {
 async fn help(world: &World) -> (String, String) {
     use domain::ids::{BookingId, CaseId};
     use service::database::Mode;
-    use service::sla::escalation;
+    use service::sla::bookings;
 
     let case = CaseId(world.app.ids.next(world.app.clock.now()));
     let mut tx = world.app.begin(world.rival.id, Mode::ReadWrite).await.unwrap();
@@ -108,7 +108,7 @@ async fn help(world: &World) -> (String, String) {
     .await
     .unwrap();
     tx.commit().await.unwrap();
-    let booking = escalation::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
+    let booking = bookings::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
     (case.to_string(), BookingId(booking.id).to_string())
 }
 

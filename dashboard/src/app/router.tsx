@@ -41,6 +41,7 @@ export const router = createBrowserRouter([
               { path: 'billing/partners/:id', lazy: async () => ({ Component: (await import('../pages/billing/period-page')).PeriodPage }) },
               { path: 'billing/reports/:id', lazy: async () => ({ Component: (await import('../pages/billing/report-page')).ReportPage }) },
               { path: 'sla', lazy: async () => ({ Component: (await import('../pages/sla/board-page')).BoardPage }) },
+              { path: 'sla/executive', lazy: async () => ({ Component: (await import('../pages/sla/executive-page')).ExecutivePage }) },
               { path: 'sla/policies', lazy: async () => ({ Component: (await import('../pages/sla/policies-page')).PoliciesPage }) },
               { path: 'sla/calendars', lazy: async () => ({ Component: (await import('../pages/sla/calendars-page')).CalendarsPage }) },
               { path: 'sla/cases', lazy: async () => ({ Component: (await import('../pages/sla/cases-page')).CasesPage }) },

@@ -90,6 +90,10 @@ pub struct Announce {
 impl Job for Announce {
     const NAME: &'static str = "billing_announcement";
 
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.tenant)
+    }
+
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         let tx = app.begin(self.tenant, Mode::ReadOnly).await?;
         // Told already, or the tenant is gone.

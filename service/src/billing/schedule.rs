@@ -28,13 +28,12 @@ impl Job for Tick {
     /// The next quarter of an hour brings another.
     const ATTEMPTS_MAX: i16 = 1;
 
+    fn tenant(&self) -> Option<TenantId> {
+        None
+    }
+
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
-        let tenants: Vec<uuid::Uuid> = sqlx::query_scalar(
-            "SELECT id FROM tenants_with_closing_partners() AS closing (id) WHERE id NOT IN (SELECT suspended_tenants())",
-        )
-        .fetch_all(&app.database.app)
-        .await?;
-        for tenant in tenants.into_iter().map(TenantId) {
+        for tenant in tenants(&app).await? {
             // What one tenant lacks holds up no other.
             if let Err(error) = queue_due(&app, tenant).await {
                 tracing::warn!(tenant.id = %tenant, error = &error as &dyn std::error::Error, "periods that are due could not be queued");
@@ -42,6 +41,16 @@ impl Job for Tick {
         }
         Ok(())
     }
+}
+
+/// The tenants, not suspended, that have partners whose periods close by themselves.
+pub async fn tenants(app: &App) -> Result<Vec<TenantId>, Error> {
+    let ids: Vec<uuid::Uuid> = sqlx::query_scalar(
+        "SELECT id FROM tenants_with_closing_partners() AS closing (id) WHERE id NOT IN (SELECT suspended_tenants())",
+    )
+    .fetch_all(&app.database.app)
+    .await?;
+    Ok(ids.into_iter().map(TenantId).collect())
 }
 
 async fn queue_due(app: &App, tenant: TenantId) -> Result<(), Error> {
@@ -114,6 +123,10 @@ impl Job for ClosePeriod {
     const NAME: &'static str = "billing_close";
     /// The tick queues it anew while it is due.
     const ATTEMPTS_MAX: i16 = 5;
+
+    fn tenant(&self) -> Option<TenantId> {
+        Some(self.tenant)
+    }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         let period = Period { start: self.start, end: self.end };

@@ -1,7 +1,7 @@
 //! First contact, as a person or a program says it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{LeadId, TenantId};
+use domain::ids::{LeadId, TenantId, UserId};
 use domain::journey::Step;
 use domain::sla::Event;
 
@@ -24,6 +24,18 @@ pub struct Contact {
     pub team: Option<String>,
     /// What came of it, without personal data.
     pub note: Option<String>,
+}
+
+/// A person of the tenant as figures name it: its name, and the first of its teams by name.
+pub async fn person(
+    app: &App,
+    tenant: TenantId,
+    user: UserId,
+) -> Result<(Option<String>, Option<String>), Error> {
+    let store = app.tenants.open(tenant).await?;
+    let name = store.user(user).await?.map(|user| user.name);
+    let team = store.teams().await?.into_iter().find(|team| team.members.contains(&user));
+    Ok((name, team.map(|team| team.name)))
 }
 
 /// Records the first contact and stops the clocks that wait for it. Only the first one counts: a later one is answered with

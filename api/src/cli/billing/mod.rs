@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Subcommand, ValueEnum};
 use domain::billing::{Period, PlanSpec};
 use domain::ids::{BillingReportId, LeadId, PartnerId, TenantId};
@@ -11,7 +12,7 @@ use entity::partner;
 use secrecy::ExposeSecret as _;
 use service::App;
 use service::access::Actor;
-use service::billing::export::{self, Of, Read};
+use service::billing::export::{self, Of, READS, Read};
 use service::billing::files::Format;
 use service::billing::{announce, closing, ingest, links, overview, partners, reports};
 use service::database::Mode;
@@ -104,9 +105,10 @@ pub(crate) enum Command {
     },
     /// Write a read to standard output, as CSV.
     Export {
-        /// What is told.
-        #[arg(value_enum)]
-        read: ReadName,
+        /// What is told: of a report, or of a partner's period as it stands, the first six; of a period; of a partner; of a
+        /// lead.
+        #[arg(value_parser = read_name())]
+        read: Read,
         /// Of that closed report; else of a partner's period.
         #[arg(long)]
         report: Option<BillingReportId>,
@@ -164,43 +166,10 @@ impl From<FileFormat> for Format {
     }
 }
 
-/// What `export` tells.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum ReadName {
-    /// By product, of a report or a partner's period.
-    Products,
-    /// By lead type, of the same.
-    LeadTypes,
-    /// By lead user, of the same.
-    LeadUsers,
-    /// By day, of the same.
-    Days,
-    /// What is not paid, by reason, of the same.
-    Savings,
-    /// What was repeated, of the same.
-    Duplicates,
-    /// All partners of a period.
-    Partners,
-    /// A partner's closed periods.
-    Trend,
-    /// The actions of a lead.
-    Lead,
-}
-
-impl From<ReadName> for Read {
-    fn from(name: ReadName) -> Self {
-        match name {
-            ReadName::Products => Self::Products,
-            ReadName::LeadTypes => Self::LeadTypes,
-            ReadName::LeadUsers => Self::LeadUsers,
-            ReadName::Days => Self::Days,
-            ReadName::Savings => Self::Savings,
-            ReadName::Duplicates => Self::Duplicates,
-            ReadName::Partners => Self::Partners,
-            ReadName::Trend => Self::Trend,
-            ReadName::Lead => Self::Lead,
-        }
-    }
+/// The name of a read.
+fn read_name() -> impl TypedValueParser<Value = Read> {
+    PossibleValuesParser::new(READS.map(Read::as_str))
+        .try_map(|name| Read::parse(&name).ok_or("no such read"))
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Failure> {
@@ -266,7 +235,7 @@ async fn dispatch(
         Command::Export { read, report, partner, period, lead } => {
             let tx = app.begin(tenant, Mode::ReadOnly).await?;
             let of = Of { report, partner, period, lead };
-            Output::bytes(&export::csv(&tx, read.into(), &of, app.clock.now()).await?)?;
+            Output::bytes(&export::csv(&tx, read, &of, app.clock.now()).await?)?;
         }
         Command::Diff { before, after } => written::compare(output, app, tenant, before, after).await?,
         Command::Verify { report } => return written::verify(output, app, tenant, report).await,

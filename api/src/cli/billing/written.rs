@@ -1,11 +1,14 @@
 //! Reports: as figures, as files, compared, verified.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use domain::billing::Period;
 use domain::ids::{BillingReportId, PartnerId, TenantId};
 use entity::{billing_report, partner};
+use futures_util::TryStreamExt as _;
 use service::App;
 use service::billing::difference::{self, ChangedLine};
 use service::billing::files::{self, Format};
@@ -77,14 +80,22 @@ pub(super) async fn write_file(
         service::Error::Conflict(format!("{period} is not closed: only a closed report has files").into())
     })?;
     let file = files::ensure(app, tenant, BillingReportId(report.id), format).await?;
-    let bytes = files::read(app, &file).await?;
-    match to {
-        Some(path) => {
-            let attempted = format!("writing {}", path.display());
-            std::fs::write(path, bytes).map_err(|error| Failure::failed(attempted, error))
+    let mut pieces = files::open(app, &file, 0..u64::try_from(file.bytes).unwrap_or(0)).await?;
+    let failed = |error| Failure::failed("reading the file from the object storage", error);
+    let Some(path) = to else {
+        while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+            Output::bytes(&piece)?;
         }
-        None => Output::bytes(&bytes),
+        return Ok(());
+    };
+    // The file is complete or not there.
+    let unfinished = path.with_extension("unfinished");
+    let attempted = |error| Failure::failed(format!("writing {}", path.display()), error);
+    let mut out = File::create(&unfinished).map_err(attempted)?;
+    while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+        out.write_all(&piece).map_err(attempted)?;
     }
+    out.sync_all().and_then(|()| std::fs::rename(&unfinished, &path)).map_err(attempted)
 }
 
 pub(super) async fn compare(

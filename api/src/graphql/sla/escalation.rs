@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::{BookingId, CaseId, LeadId, SlotId};
-use service::sla::escalation::{self, BookingEventRow, BookingRow, CaseRow, Setting, SlotRow};
+use service::sla::bookings::{self, BookingEventRow, BookingRow, SlotRow};
+use service::sla::escalation::{self, CaseRow, Setting};
 use uuid::Uuid;
 
 use super::super::error::{ApiError, UserError, expected, stored};
@@ -185,10 +186,10 @@ impl EscalationQueries {
         let reads = operation(context)?.read().await?;
         let rows = escalation::cases(&reads, only_open, 50).await?;
         let cases: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let bookings = escalation::bookings(&reads, &cases).await?;
+        let bookings = bookings::bookings(&reads, &cases).await?;
         let ids: Vec<Uuid> = bookings.iter().map(|row| row.id).collect();
         let mut history: HashMap<Uuid, Vec<BookingEventRow>> = HashMap::new();
-        for event in escalation::booking_events(&reads, &ids).await? {
+        for event in bookings::booking_events(&reads, &ids).await? {
             history.entry(event.booking_id).or_default().push(event);
         }
         let mut of_case: HashMap<Uuid, Vec<SlaBooking>> = HashMap::new();
@@ -211,7 +212,7 @@ impl EscalationQueries {
     /// Slots that begin later and that nobody has, the next first.
     async fn sla_slots(&self, context: &Context<'_>) -> Result<Vec<SlaSlot>, ApiError> {
         let reads = operation(context)?.read().await?;
-        Ok(escalation::free_slots(&reads, reads.now).await?.into_iter().map(Into::into).collect())
+        Ok(bookings::free_slots(&reads, reads.now).await?.into_iter().map(Into::into).collect())
     }
 }
 
@@ -276,7 +277,7 @@ impl EscalationMutations {
     ) -> Result<SlaSlotPayload, ApiError> {
         let operation = operation(context)?;
         let tenant = operation.viewer()?.tenant;
-        let added = operation.change(escalation::add_slot(&operation.app, tenant, starts_at, ends_at)).await;
+        let added = operation.change(bookings::add_slot(&operation.app, tenant, starts_at, ends_at)).await;
         Ok(match expected(added)? {
             Ok(slot) => SlaSlotPayload { slot: Some(slot.into()), error: None },
             Err(error) => SlaSlotPayload { slot: None, error: Some(error) },
@@ -295,7 +296,7 @@ impl EscalationMutations {
         let viewer = operation.viewer()?;
         let actor = viewer.actor.to_string();
         let slot = slot.map(|slot| slot.0);
-        let booked = escalation::book(&operation.app, viewer.tenant, case.0, slot, note, &actor);
+        let booked = bookings::book(&operation.app, viewer.tenant, case.0, slot, note, &actor);
         booking_payload(expected(operation.change(booked).await)?)
     }
 
@@ -311,7 +312,7 @@ impl EscalationMutations {
         let viewer = operation.viewer()?;
         let actor = viewer.actor.to_string();
         let (app, tenant) = (&operation.app, viewer.tenant);
-        let moved = escalation::move_booking(app, tenant, id.0, state.word(), note.as_deref(), &actor);
+        let moved = bookings::move_booking(app, tenant, id.0, state.word(), note.as_deref(), &actor);
         booking_payload(expected(operation.change(moved).await)?)
     }
 }

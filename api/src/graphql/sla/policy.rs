@@ -277,7 +277,7 @@ pub struct RecordContactInput {
     pub(super) lead_id: Id<LeadId>,
     /// When; now unless it is told later.
     pub(super) at: Option<DateTime<Utc>>,
-    /// Who did; the caller when absent.
+    /// Who did; the caller, and its team, when absent.
     pub(super) agent: Option<String>,
     pub(super) team: Option<String>,
     /// What came of it, without personal data.

@@ -4,6 +4,7 @@ use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use domain::ids::{CalendarId, LeadId, PolicyId};
 use entity::sla_calendar;
+use service::access::Actor;
 use service::sla::contact::{self, Contact};
 use service::sla::policies::{self, NewPolicy, PolicyChange, PolicyRow};
 use service::sla::what_if::{self, Difference};
@@ -247,13 +248,14 @@ impl PromiseMutations {
     ) -> Result<RecordContactPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let contact = Contact {
-            lead: input.lead_id.0,
-            at: input.at,
-            agent: input.agent,
-            team: input.team,
-            note: input.note,
+        let (agent, team) = match (input.agent, viewer.actor) {
+            (None, Actor::User(user)) => {
+                let (name, team) = contact::person(&operation.app, viewer.tenant, user).await?;
+                (name, input.team.or(team))
+            }
+            (agent, _) => (agent, input.team),
         };
+        let contact = Contact { lead: input.lead_id.0, at: input.at, agent, team, note: input.note };
         let actor = viewer.actor.to_string();
         let recorded =
             operation.change(contact::record(&operation.app, viewer.tenant, contact, &actor)).await;

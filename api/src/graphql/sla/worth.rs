@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::billing::Currency;
+use domain::billing::{Currency, InvalidCurrency};
 use domain::ids::SourceId;
 use entity::source_cost;
 use rust_decimal::Decimal;
-use service::sla::reads::{self};
-use service::sla::{costs, sources};
+use service::sla::{costs, reads, sources};
 use uuid::Uuid;
 
 use super::super::error::{ApiError, UserError, expected};
@@ -63,10 +62,9 @@ pub struct SourceCost {
 
 impl SourceCost {
     fn of(row: source_cost::Model) -> Result<Self, ApiError> {
-        let currency: Currency = row
-            .currency
-            .parse()
-            .map_err(|error| ApiError::internal("reading source_cost.currency", error.to_string()))?;
+        let currency: Currency = row.currency.parse().map_err(|error: InvalidCurrency| {
+            ApiError::internal("reading source_cost.currency", error.to_string())
+        })?;
         Ok(Self {
             source: ID(SourceId(row.source_id).to_string()),
             effective_from: row.effective_from,
@@ -240,10 +238,10 @@ impl WorthMutations {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
         let setting = async {
-            let currency: Currency =
-                input.currency.parse().map_err(|error: domain::billing::InvalidCurrency| {
-                    service::Error::invalid("currency", error.to_string())
-                })?;
+            let currency: Currency = input
+                .currency
+                .parse()
+                .map_err(|error: InvalidCurrency| service::Error::invalid("currency", error.to_string()))?;
             let (source, from) = (input.source.0, input.effective_from);
             costs::set(&operation.app, viewer.tenant, source, from, (currency, &input.per_lead), viewer.actor)
                 .await

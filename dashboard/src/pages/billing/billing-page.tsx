@@ -14,7 +14,7 @@ import { Status } from '../../components/status';
 import { graphql } from '../../gql';
 import type { BillingOverviewQuery } from '../../gql/graphql';
 import { formatCount } from '../../lib/format';
-import { formatMoney, periodName, recentMonths, saveText, toCsv } from './money';
+import { formatMoney, periodName, recentMonths } from './money';
 
 const BillingOverviewDocument = graphql(`
   query BillingOverview($period: String!) {
@@ -60,13 +60,6 @@ export function BillingPage() {
   const rows = data?.billingOverview;
   const months = recentMonths(24);
 
-  function save() {
-    const body = (rows ?? []).map(({ partner, currency, totals, report }) => [
-      partner.slug, period, report ? 'closed' : 'draft', String(totals.actions), totals.gross, totals.duplicates, totals.overCap, totals.notBillable, totals.billed, currency,
-    ]);
-    saveText(`billing-${period}.csv`, toCsv([['partner', 'period', 'state', 'actions', 'gross', 'duplicates', 'over_cap', 'not_billable', 'billed', 'currency'], ...body]));
-  }
-
   return (
     <>
       <PageHeader title="Billing" lead={partner ? 'What you pay for your lead users’ actions, every cent with its line.' : 'What each partner pays for its lead users’ actions, every cent with its line.'}>
@@ -79,7 +72,7 @@ export function BillingPage() {
       </PageHeader>
       <Panel
         title={periodName(period)} flush
-        actions={<Button variant="default" size="xs" disabled={!rows?.length} leftSection={<IconDownload size={14} aria-hidden="true" />} onClick={save}>CSV</Button>}
+        actions={<Button component="a" href={`/exports/billing/partners.csv?period=${period}`} download variant="default" size="xs" leftSection={<IconDownload size={14} aria-hidden="true" />}>CSV</Button>}
       >
         {error && !data ? <ErrorState error={error} onRetry={() => { again({ requestPolicy: 'network-only' }); }} /> : (
           <DataTable

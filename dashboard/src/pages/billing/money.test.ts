@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatMoney, periodName, recentMonths, toCsv } from './money';
+import { formatMoney, periodName, recentMonths } from './money';
 
 test('amounts are shown in their currency', () => {
   expect(formatMoney('1234.50', 'USD')).toBe('$1,234.50');
@@ -12,8 +12,4 @@ test('months go back over the year', () => {
   expect(recentMonths(3, new Date('2026-01-31T23:00:00Z'))).toEqual(['2026-01', '2025-12', '2025-11']);
   expect(periodName('2026-10')).toBe('October 2026');
   expect(periodName('2026-Q4')).toBe('2026-Q4');
-});
-
-test('a spreadsheet runs nothing of a CSV', () => {
-  expect(toCsv([['a,b', '=1+1', '-4.00', 'say "x"']])).toBe('"a,b",\'=1+1,-4.00,"say ""x"""\r\n');
 });

@@ -27,24 +27,3 @@ const monthName = new Intl.DateTimeFormat('en-US', { month: 'long', year: 'numer
 export function periodName(period: string): string {
   return /^\d{4}-\d{2}$/.test(period) ? monthName.format(new Date(`${period}-01T00:00:00Z`)) : period;
 }
-
-const textColumn = /[",\r\n]/;
-
-/** A table as CSV; what a spreadsheet would run as a formula is made text. */
-export function toCsv(rows: readonly (readonly string[])[]): string {
-  const cell = (text: string) => {
-    const safe = /^[=+\-@\t\r\n]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-    return textColumn.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return rows.map((row) => `${row.map(cell).join(',')}\r\n`).join('');
-}
-
-/** Saves a text as a file of the browser's. */
-export function saveText(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
-}

@@ -93,6 +93,7 @@ export function BoardPage() {
     <>
       <PageHeader title="Service levels" lead="How fast leads are handed over and answered, who is about to be late, and where time is lost.">
         <Group gap="xs" className={classes.noPrint}>
+          <Button component={Link} to={`/sla/executive?span=${board.span}`} variant="default">Executive view</Button>
           <Button component={Link} to="/sla/policies" variant="default">Policies</Button>
           <Button component={Link} to="/sla/calendars" variant="default">Calendars</Button>
           <Button component={Link} to="/sla/cases" variant="default">Cases</Button>

@@ -55,6 +55,7 @@ export const SlaSourcesDocument = graphql(`
   query SlaSources($since: DateTime!) {
     slaSources(since: $since) {
       source { id name } received accepted refused delivered contacted sold refusals { code count }
+      costs { currency amount } revenues { currency amount }
     }
   }
 `);
@@ -77,4 +78,22 @@ export const SlaChangesDocument = graphql(`
   subscription SlaChanges($filter: SlaFilter) {
     slaChanges(filter: $filter) { at running atRisk overdue paused openCases }
   }
+`);
+
+export const SlaExecutiveDocument = graphql(`
+  query SlaExecutive($since: DateTime!, $before: DateTime!) {
+    processing: slaAdherence(since: $since, filter: { clock: "processing" }) { total { share total p50Seconds } before { share total } }
+    response: slaAdherence(since: $since, filter: { clock: "response" }) { total { share total p50Seconds } before { share total } }
+    now: slaSources(since: $since) { received accepted sold costs { currency amount } revenues { currency amount } }
+    then: slaSources(since: $before, until: $since) { received accepted sold costs { currency amount } revenues { currency amount } }
+    slaProblems(since: $since, filter: { clock: "" }) { reason clocks }
+  }
+`);
+
+export const SourceCostsDocument = graphql(`
+  query SourceCosts { sources { id name } sourceCosts { source effectiveFrom perLead { currency amount } } }
+`);
+
+export const SetSourceCostDocument = graphql(`
+  mutation SetSourceCost($input: SetSourceCostInput!) { setSourceCost(input: $input) { cost { source } error { field code message } } }
 `);

@@ -1,11 +1,11 @@
 import { LineChart } from '@mantine/charts';
-import { Skeleton } from '@mantine/core';
+import { Button, Skeleton } from '@mantine/core';
 import { IconChartBar, IconClockHour4, IconMoodSmile } from '@tabler/icons-react';
 import type { CombinedError } from '@urql/core';
 import { useEffect, useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useQuery, useSubscription } from 'urql';
-import { useZone } from '../../app/session';
+import { useMay, useZone } from '../../app/session';
 import { ChartTable } from '../../components/chart';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { Panel } from '../../components/panel';
@@ -19,8 +19,9 @@ import {
   SlaBreachesDocument, SlaByDocument, SlaChangesDocument, SlaHeatDocument, SlaOpenDocument, SlaSourcesDocument, SlaTotalsDocument, SlaTrendDocument,
 } from './data';
 import { spans, type Board } from './filter';
+import { SourceCosts } from './source-costs';
 import classes from './sla.module.css';
-import { lasting, percent, standings, toneOf, weekdays } from './words';
+import { lasting, money, percent, standings, toneOf, weekdays } from './words';
 
 /** Skeleton, error or content of a panel that asks one question. */
 export function Answer<Data>({ data, error, again, height, children }: {
@@ -43,7 +44,7 @@ export function useNow(board: Board) {
 
 type Now = ReturnType<typeof useNow>;
 
-function Tile({ label, value, detail, tone }: { label: string; value: string; detail?: string; tone: Tone }) {
+export function Tile({ label, value, detail, tone }: { label: string; value: string; detail?: string; tone: Tone }) {
   return (
     <div className={classes.tile} data-tone={tone}>
       <span className={classes.tileLabel}>{label}</span>
@@ -54,7 +55,7 @@ function Tile({ label, value, detail, tone }: { label: string; value: string; de
 }
 
 /** In words: how a share compares with the period before. */
-function change(now: number | null | undefined, before: number | null | undefined): string {
+export function change(now: number | null | undefined, before: number | null | undefined): string {
   if (now === null || now === undefined || before === null || before === undefined) return 'nothing to compare with';
   const points = (now - before) * 100;
   if (Math.abs(points) < 0.05) return 'as in the period before';
@@ -295,15 +296,28 @@ const sourceColumns: readonly Column<SourceRow>[] = [
   { key: 'delivered', header: 'Delivered', align: 'end', cell: (row) => formatShare(row.delivered, row.accepted) },
   { key: 'contacted', header: 'Contacted', align: 'end', cell: (row) => formatShare(row.contacted, row.accepted) },
   { key: 'sold', header: 'Sold', align: 'end', cell: (row) => formatShare(row.sold, row.accepted) },
+  { key: 'cost', header: 'Cost', align: 'end', fit: 'line', cell: (row) => money(row.costs) },
+  { key: 'revenue', header: 'Revenue', align: 'end', fit: 'line', cell: (row) => money(row.revenues) },
 ];
 
-export function SourceTable({ board }: { board: Board }) {
+export function SourceTable({ board }: { board: Pick<Board, 'since' | 'download'> }) {
+  const admin = useMay('sla:write');
+  const [costs, setCosts] = useState(false);
   const [{ data, error }, again] = useQuery({ query: SlaSourcesDocument, variables: { since: board.since } });
   return (
-    <Panel title="Source effectiveness" detail="Of what was received in the span" flush actions={<Csv href={board.download('sources')} what="source effectiveness" />}>
+    <Panel
+      title="Source effectiveness" detail="Of what was received in the span; revenue is what partners were billed for these leads" flush
+      actions={(
+        <>
+          {admin && <Button className={classes.noPrint} variant="default" size="xs" onClick={() => { setCosts(true); }}>Costs</Button>}
+          <Csv href={board.download('sources')} what="source effectiveness" />
+        </>
+      )}
+    >
       <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={180}>
         {({ slaSources }) => <DataTable caption="Source effectiveness" columns={sourceColumns} rows={slaSources} rowKey={(row) => row.source?.id ?? ''} empty={<Nothing />} />}
       </Answer>
+      {costs && <SourceCosts onClose={() => { setCosts(false); }} onDone={() => { again({ requestPolicy: 'network-only' }); }} />}
     </Panel>
   );
 }

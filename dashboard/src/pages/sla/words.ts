@@ -1,6 +1,7 @@
 import type { Look, Tone } from '../../components/status';
 import type { SlaBookingState, SlaStanding } from '../../gql/graphql';
 import { formatDuration, humanise } from '../../lib/format';
+import { formatMoney } from '../billing/money';
 
 
 /** From a share in target to the word that colours repeat. */
@@ -57,4 +58,26 @@ export function weekHours(windows: readonly Hours[]): string {
     else runs.push({ first: day, last: day, hours });
   });
   return runs.filter(({ hours }) => hours !== '').map(({ first, last, hours }) => `${first === last ? first : `${first}–${last}`} ${hours}`).join(' · ');
+}
+
+interface Money { currency: string; amount: string }
+
+/** Amounts of several sources as sums, a currency each. */
+export function sums(all: readonly (readonly Money[])[]): Money[] {
+  const by = new Map<string, number>();
+  for (const { currency, amount } of all.flat()) by.set(currency, (by.get(currency) ?? 0) + Number(amount));
+  return [...by].map(([currency, amount]) => ({ currency, amount: String(amount) }));
+}
+
+/** Amounts as people read them; a dash when nothing is known. */
+export function money(amounts: readonly Money[]): string {
+  return amounts.map(({ currency, amount }) => formatMoney(amount, currency)).join(' + ') || '–';
+}
+
+/** How much more or less, in percent of the period before. */
+export function growth(now: number, before: number): string {
+  if (before === 0) return now === 0 ? 'as in the period before' : 'nothing in the period before';
+  const percent = ((now - before) / before) * 100;
+  if (Math.abs(percent) < 0.05) return 'as in the period before';
+  return `${percent > 0 ? '+' : '−'}${Math.abs(percent).toFixed(1)} % on the period before`;
 }
