@@ -153,8 +153,8 @@ async fn lists_of_clocks_go_on_where_a_page_ended() {
         reads::breaches(&tx, &filter("response"), around(app), &ClockPage::first(3)).await.expect("rows");
     let last = first.last().expect("rows");
     let after = Some(Place { at: last.breached_at, lead: last.lead_id, clock: last.clock.clone() });
-    let rest = reads::breaches(&tx, &filter("response"), around(app), &ClockPage { rows: 3, after });
-    let rest = rest.await.expect("rows");
+    let next = ClockPage { rows: 3, after };
+    let rest = reads::breaches(&tx, &filter("response"), around(app), &next).await.expect("rows");
     assert_eq!((first.len(), rest.len()), (3, 2));
     assert!(rest.iter().all(|row| first.iter().all(|other| other.lead_id != row.lead_id)));
 }
