@@ -24,8 +24,8 @@ const total = (rows: Sources, of: (row: Sources[number]) => number) => rows.redu
 function moneyGrowth(now: Sources, before: Sources, of: (row: Sources[number]) => Sources[number]['costs']): string {
   const [today, then] = [sums(now.map(of)), sums(before.map(of))];
   const [one, other] = [today[0], then[0]];
-  if (today.length !== 1 || then.length !== 1 || !one || !other || one.currency !== other.currency) return 'nothing to compare with';
-  return growth(Number(one.amount), Number(other.amount));
+  const comparable = today.length === 1 && then.length === 1 && one?.currency === other?.currency;
+  return comparable ? growth(Number(one?.amount), Number(other?.amount)) : 'nothing to compare with';
 }
 
 /** Against its target, when there is one. */
