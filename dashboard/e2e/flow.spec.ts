@@ -12,7 +12,7 @@ function signed(secret: string, id: string, body: string): Record<string, string
 
 test('a destination is let report, its report is read as it came and processed again', async ({ page, request, baseURL }) => {
   const stamp = Date.now();
-  await signIn(page, '/reports');
+  await signIn(page, '/inbound');
   await expect(page.getByRole('heading', { name: 'Reports', level: 1 })).toBeVisible();
   await page.getByRole('button', { name: 'Who reports' }).click();
   const drawer = page.getByRole('dialog', { name: 'Who reports' });
@@ -37,7 +37,7 @@ test('a destination is let report, its report is read as it came and processed a
   const answer = await request.post(`${baseURL}${path}`, { headers: signed(secret, `msg_${stamp}`, body), data: body });
   expect(answer.status()).toBe(202);
   await expect(async () => {
-    await page.goto('/reports?state=FAILED');
+    await page.goto('/inbound?state=FAILED');
     await expect(page.getByRole('row').nth(1)).toContainText('names no lead', { timeout: 1000 });
   }).toPass();
   await page.getByRole('row').nth(1).getByRole('button').click();

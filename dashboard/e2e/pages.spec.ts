@@ -12,7 +12,7 @@ interface Finding {
 }
 
 const paths = [
-  '/leads', '/imports', '/imports/refused', '/deliveries', '/deliveries/responses', '/failed', '/reports', '/suppression', '/alerts', '/sources', '/destinations',
+  '/leads', '/imports', '/imports/refused', '/deliveries', '/deliveries/responses', '/failed', '/inbound', '/suppression', '/alerts', '/sources', '/destinations',
   '/sla', '/sla/compact', '/sla/policies', '/sla/calendars', '/sla/cases', '/reconciliation', '/billing', '/billing/plans',
   '/settings/people', '/settings/teams', '/settings/roles', '/settings/sign-in', '/settings/links', '/settings/embedding', '/settings/keys', '/settings/sessions', '/settings/audit',
 ];

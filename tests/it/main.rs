@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod analytics;
 mod bad_input;
 mod billing;
 mod billing_http;

@@ -24,7 +24,9 @@ use tests::fixture_noon;
 
 use crate::workers::{Worker, open};
 
-const LEADS: usize = 60;
+const LEADS: usize = 65;
+/// Ways in which it treats a lead.
+const KINDS: usize = 13;
 
 /// What the CRM holds, and how it treats the first request for each lead.
 #[derive(Default)]
@@ -70,7 +72,7 @@ impl Crm {
         let store = || *locked(&self.copies).entry(id.clone()).or_default() += 1;
         let taken = || Step::body(201, json!({ "data": { "id": format!("p-{id}") } }).to_string());
         let silence = || if self.hurried.load(Ordering::Relaxed) { Step::Cut } else { Step::Hang };
-        if number % 12 == 11 {
+        if number % KINDS == 11 {
             return Step::body(200, r#"{"ok":false,"message":"The phone is not valid."}"#);
         }
         if nth > 1 {
@@ -81,7 +83,7 @@ impl Crm {
             store();
             step
         };
-        match number % 12 {
+        match number % KINDS {
             0 => after(taken()),
             1 => Step::status(500),
             2 => after(Step::status(500)),
@@ -92,6 +94,12 @@ impl Crm {
             7 => after(Step::Cut),
             8 => after(Step::CutInBody { status: 201 }),
             9 => after(Step::Endless { status: 201 }),
+            // A drop now and then for ever, and later a cut connection.
+            10 => after(if self.hurried.load(Ordering::Relaxed) {
+                Step::Cut
+            } else {
+                Step::Drip { status: 201 }
+            }),
             _ => after(Step::status(503)),
         }
     }
@@ -193,10 +201,10 @@ async fn every_misbehaviour_and_every_kill_leave_each_lead_there_exactly_once() 
     for (lead, (state, remote)) in &deliveries {
         let there = copies.get(lead).copied().unwrap_or(0);
         let number: usize = lead.trim_start_matches("LS-").parse().expect("a number");
-        let wanted = if number % 12 == 11 { ("failed", 0) } else { ("delivered", 1) };
+        let wanted = if number % KINDS == 11 { ("failed", 0) } else { ("delivered", 1) };
         assert_eq!((state.as_str(), there), wanted, "{lead}");
         // Where the answer broke off, its id was lost; everywhere else it is known.
-        if wanted.1 == 1 && !matches!(number % 12, 8 | 9) {
+        if wanted.1 == 1 && !matches!(number % KINDS, 8..=10) {
             assert_eq!(remote.as_deref(), Some(format!("p-{lead}").as_str()), "{lead}");
         }
     }

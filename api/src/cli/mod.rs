@@ -266,4 +266,20 @@ mod tests {
     fn the_commands_are_well_formed() {
         super::Cli::command().debug_assert();
     }
+
+    /// An argument that comes by the environment is no key of the configuration, which refuses what it does not know.
+    #[test]
+    fn arguments_of_the_environment_are_no_keys() {
+        fn named(command: &clap::Command, found: &mut Vec<String>) {
+            let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+            found.extend(own.filter_map(|name| Some(name.strip_prefix("BATON_")?.to_lowercase())));
+            command.get_subcommands().for_each(|below| named(below, found));
+        }
+        let mut found = Vec::new();
+        named(&super::Cli::command(), &mut found);
+        assert!(found.iter().any(|name| name == "api_token"), "{found:?}");
+        for name in found {
+            assert!(crate::config::ARGUMENTS.contains(&name.as_str()), "BATON_{}", name.to_uppercase());
+        }
+    }
 }

@@ -32,8 +32,18 @@ pub use storage::Storage;
 /// The documented defaults, as a file.
 pub const DEFAULT_TOML: &str = include_str!("config.default.toml");
 
-/// Arguments that may come by the environment and are no keys; the command line reads them.
-const ARGUMENTS: [&str; 5] = ["config", "tenant", "output", "data_dir", "verbose"];
+/// Arguments that may come by the environment and are no keys; the command line reads them, and a test compares.
+pub(crate) const ARGUMENTS: [&str; 9] = [
+    "alert_target",
+    "api_token",
+    "config",
+    "data_dir",
+    "destination_url",
+    "hook_secret",
+    "output",
+    "tenant",
+    "verbose",
+];
 
 /// Everything that the operator sets.
 #[derive(Clone, Debug, Deserialize)]

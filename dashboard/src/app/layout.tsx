@@ -25,7 +25,7 @@ const pages: readonly { to: string; label: string; icon: Icon; right: string }[]
   { to: '/imports', label: 'Imports', icon: IconFileImport, right: 'imports:read' },
   { to: '/deliveries', label: 'Deliveries', icon: IconSend, right: 'deliveries:read' },
   { to: '/failed', label: 'Failed leads', icon: IconAlertTriangle, right: 'tracking:read' },
-  { to: '/reports', label: 'Reports', icon: IconMessageReport, right: 'tracking:read' },
+  { to: '/inbound', label: 'Reports', icon: IconMessageReport, right: 'tracking:read' },
   { to: '/suppression', label: 'Do not contact', icon: IconPhoneOff, right: 'tracking:read' },
   { to: '/alerts', label: 'Alerts', icon: IconBell, right: 'alerts:read' },
   { to: '/sla', label: 'Service levels', icon: IconGauge, right: 'sla:read' },

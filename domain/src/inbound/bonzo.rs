@@ -1,5 +1,6 @@
 //! Bonzo's event hooks: `{event, prospect, additional, resource}`. No signature, time or id of the message: the code is all.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::words::Words;
@@ -44,11 +45,22 @@ pub(super) struct Prospect {
     pub step: Option<Step>,
     /// Its status, as it is written.
     pub status: Option<String>,
-    /// The last contact; none: the API does not say, some none: there was none.
-    pub contact: Option<Option<chrono::DateTime<chrono::Utc>>>,
+    /// The last time that somebody was in touch.
+    pub contact: Contact,
     /// Whether its person wants no more contact; none: the API does not say.
     pub opted_out: Option<bool>,
     pub links: Links,
+}
+
+/// What is said of somebody being in touch.
+#[derive(Clone, Copy)]
+pub(super) enum Contact {
+    /// Nothing.
+    Unsaid,
+    /// There was no contact.
+    Never,
+    /// The last one.
+    Last(DateTime<Utc>),
 }
 
 pub(super) fn prospect(value: &Value, words: Words<'_>) -> Prospect {
@@ -62,7 +74,10 @@ pub(super) fn prospect(value: &Value, words: Words<'_>) -> Prospect {
         about: about(value, &["id"]),
         step: said.steps.first().copied(),
         status,
-        contact: value.get("last_contact").map(|at| time(Some(at))),
+        contact: match value.get("last_contact") {
+            None => Contact::Unsaid,
+            Some(at) => time(Some(at)).map_or(Contact::Never, Contact::Last),
+        },
         opted_out: if said.opted_out { Some(true) } else { dnc },
         links: links::read(value),
     }

@@ -4,15 +4,17 @@
 //! person; that its status is as far as was said; that its person wants no more contact. Where the record is silent about one of these, its
 //! being there is all that can be asked. A record that has gone further bears out the steps before. Of sold and lost, only the same.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::bonzo::{self, Prospect};
+use super::bonzo::{self, Contact, Prospect};
 use super::words::Words;
 use super::{Report, StatusMap};
 use crate::journey::Step;
 
 /// What the record says of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 pub enum Confirmed {
     /// It bears this out: what is left of the report, and names the lead in its own terms.
     Report(Report),
@@ -58,11 +60,7 @@ pub fn confirm(report: &Report, record: Option<&Value>, map: &StatusMap) -> Conf
 }
 
 /// When it happened, or what the record says instead.
-fn borne_out(
-    step: Step,
-    report: &Report,
-    prospect: &Prospect,
-) -> Result<Option<chrono::DateTime<chrono::Utc>>, String> {
+fn borne_out(step: Step, report: &Report, prospect: &Prospect) -> Result<Option<DateTime<Utc>>, String> {
     let status = || match &prospect.status {
         Some(status) => format!("its status is {}", super::said(&[status])),
         None => "it has no status".to_owned(),
@@ -76,10 +74,9 @@ fn borne_out(
         Step::Submitted => Ok(report.at),
         Step::Contacted => match prospect.contact {
             // Its own last contact is the latest that there can have been.
-            Some(Some(last)) => Ok(Some(report.at.map_or(last, |at| at.min(last)))),
-            Some(None) if by_status(step) => Ok(report.at),
-            Some(None) => Err("nobody was in touch".to_owned()),
-            None => Ok(report.at),
+            Contact::Last(last) => Ok(Some(report.at.map_or(last, |at| at.min(last)))),
+            Contact::Never if !by_status(step) => Err("nobody was in touch".to_owned()),
+            Contact::Never | Contact::Unsaid => Ok(report.at),
         },
         step if prospect.status.is_none() || by_status(step) => Ok(report.at),
         _ => Err(status()),
@@ -101,6 +98,7 @@ mod tests {
         read(Kind::Bonzo, &body, &StatusMap::default()).expect("a report")
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is made where it is given")]
     fn held_against(report: &Report, record: Value) -> Confirmed {
         confirm(report, Some(&record), &StatusMap::default())
     }

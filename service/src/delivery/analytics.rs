@@ -4,12 +4,10 @@
 //! of attempts.
 
 use chrono::{DateTime, Utc};
-use domain::ids::DestinationId;
 use sqlx::FromRow;
-use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
-use super::reads::Period;
+use super::reads::{Period, rows};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -151,19 +149,4 @@ pub async fn troubles(tx: &TenantTx, period: Period) -> Result<Vec<Trouble>, Err
          GROUP BY 1, 2, 3, 4 ORDER BY count(*) DESC, max(started_at) DESC LIMIT {TROUBLES_MAX}"
     );
     rows(tx, period, sql).await
-}
-
-/// The rows of a statement over [`ATTEMPTS`].
-async fn rows<T>(tx: &TenantTx, period: Period, sql: String) -> Result<Vec<T>, Error>
-where
-    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
-{
-    let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(tx.tenant().uuid())
-        .bind(period.since)
-        .bind(period.until)
-        .bind(period.destination.map(DestinationId::uuid))
-        .fetch_all(&mut *connection)
-        .await?)
 }

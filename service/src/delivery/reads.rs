@@ -265,8 +265,16 @@ pub async fn count_by_http_status(tx: &TenantTx, period: Period) -> Result<Vec<S
         "SELECT a.http_status, CASE WHEN a.http_status IS NULL THEN a.error_kind END AS error_kind, count(*) AS count
          {OF_PERIOD} GROUP BY 1, 2 ORDER BY count(*) DESC, 1"
     );
+    rows(tx, period, sql).await
+}
+
+/// The rows of a statement over the attempts of a period: `$1` the tenant, `$2` from, `$3` until, `$4` the destination or null.
+pub(super) async fn rows<T>(tx: &TenantTx, period: Period, sql: String) -> Result<Vec<T>, Error>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
     let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+    Ok(sqlx::query_as(AssertSqlSafe(sql))
         .bind(tx.tenant().uuid())
         .bind(period.since)
         .bind(period.until)
