@@ -68,6 +68,7 @@ struct Checked {
 }
 
 /// What a report comes to.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum End {
     /// Its effect is to be given.
     Effect(Checked),
@@ -186,7 +187,7 @@ async fn settle(
                         apply(app, tx.connection(), place, &checked.report).await?;
                 }
                 None if age < WAITS => later = Some("its lead has not come yet".to_owned()),
-                None => written.result = "no lead matches the report".to_owned(),
+                None => "no lead matches the report".clone_into(&mut written.result),
             }
         }
     }

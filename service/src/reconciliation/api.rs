@@ -169,12 +169,12 @@ impl Api {
 
     /// The record that has one of these keys, strongest first.
     pub async fn find(&self, mapping: &Mapping, wanted: &Wanted) -> Result<Option<Record>, Error> {
-        if let Some(id) = &wanted.remote_id {
-            if let Some(prospect) = self.prospect(id).await? {
-                let found = read(mapping, &prospect);
-                if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
-                    return Ok(found);
-                }
+        if let Some(id) = &wanted.remote_id
+            && let Some(prospect) = self.prospect(id).await?
+        {
+            let found = read(mapping, &prospect);
+            if found.as_ref().is_some_and(|record| record.remote_id.as_ref() == Some(id)) {
+                return Ok(found);
             }
         }
         for (key, text) in wanted.searches() {

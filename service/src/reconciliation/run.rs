@@ -118,7 +118,7 @@ pub(super) async fn carry_out(
     request: &Request,
 ) -> Result<Report, Error> {
     let progress = Progress::default();
-    let comparing = compare(app, tenant, id, request, &progress);
+    let comparing = Box::pin(compare(app, tenant, id, request, &progress));
     let ended = if request.dry_run {
         comparing.await
     } else {
