@@ -184,9 +184,9 @@ async fn copy(world: &World, from: &Path, rows: i64) -> Outcome<f64> {
     Ok(seconds)
 }
 
-/// Empties what an import fills; sources and imports stay.
+/// Empties what an import fills, with all that refers to leads; sources and imports stay.
 async fn empty(world: &World) -> Outcome<()> {
-    sqlx::raw_sql("TRUNCATE lead, lead_event, failed_record, delivery, delivery_attempt")
+    sqlx::raw_sql("TRUNCATE lead, failed_record CASCADE")
         .execute(world.owner()?)
         .await?;
     Ok(())

@@ -69,6 +69,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000011_billing2.up.sql"),
                 include_str!("sql/000011_billing2.down.sql"),
             ),
+            sql(
+                "m20261121_000012_statistics",
+                include_str!("sql/000012_statistics.up.sql"),
+                include_str!("sql/000012_statistics.down.sql"),
+            ),
         ]
     }
 }

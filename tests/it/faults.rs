@@ -28,6 +28,7 @@ use tests::fixture_noon;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::program::Program;
 use crate::workers::{MINUTES_BETWEEN_STARTS, Worker, open};
 
 /// For whatever is waited for.
@@ -218,7 +219,7 @@ where
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(owner).await.expect("rows")
 }
 
-/// When a worker is killed, some time after it.
+/// When the program is killed, some time after it.
 enum Moment {
     /// It has started: the file is being looked through.
     Started,
@@ -228,7 +229,8 @@ enum Moment {
     Arrived(usize),
 }
 
-/// Ten kills at random moments, from before the first record is read to shortly before the last one is delivered.
+/// Ten kills of the program at random moments, from before the first record is read to shortly before the last one is
+/// delivered; its Postgres goes with it each time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_kills_lose_and_double_nothing() {
     let mut scene = Scene::new(50_000).await;
@@ -239,24 +241,27 @@ async fn ten_kills_lose_and_double_nothing() {
     later.sort_unstable();
     let later = later.into_iter().map(|leads| Moment::Arrived(usize::try_from(leads).expect("small")));
     let merging = std::iter::repeat_with(|| Moment::Merging).take(5);
-    let all = u32::try_from(scene.expected.records).expect("small").div_ceil(BATCH);
+    let all = i64::from(u32::try_from(scene.expected.records).expect("small").div_ceil(BATCH));
     let mut half_imported = 0;
-    for (start, moment) in (0_i64..).zip([Moment::Started].into_iter().chain(merging).chain(later)) {
-        let mut worker = Worker::start(scene.folder.path(), start).await;
+    for (start, moment) in [Moment::Started].into_iter().chain(merging).chain(later).enumerate() {
+        let mut program = Program::start(scene.folder.path()).await;
         match moment {
             Moment::Started => {}
-            Moment::Merging => worker.has_done_a_batch().await,
+            Moment::Merging => {
+                let first = program.far().await.batches;
+                program.is(|far| far.batches > first).await;
+            }
             Moment::Arrived(leads) => scene.receiver.has(leads).await,
         }
         let after = Duration::from_millis(below(600));
-        let batches = worker.kill(after).await;
+        let far = program.kill(after).await;
         let arrived = *scene.receiver.unique.borrow();
-        println!("kill {start} after {after:?}: {batches} batches, {arrived} leads had arrived");
-        half_imported += usize::from((1..all).contains(&batches));
+        println!("kill {start} after {after:?}: {far:?}, {arrived} leads had arrived");
+        half_imported += usize::from((1..all).contains(&far.batches));
     }
     assert!(half_imported >= 4, "{half_imported} kills met an import that was half done");
-    let mut last = Worker::start(scene.folder.path(), 10).await;
-    last.says("idle").await;
+    let mut last = Program::start(scene.folder.path()).await;
+    last.is(|far| far.imports == 0 && far.pending == 0).await;
     last.end().await;
     let twice = scene.settle().await;
     println!("{twice} leads came twice, each under one id");

@@ -20,6 +20,7 @@ mod intake;
 mod isolation;
 mod mischief;
 mod overlap;
+mod program;
 mod reconciling;
 mod schema;
 mod sla;

@@ -141,28 +141,6 @@ impl Worker {
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("it never said `{word}`"));
     }
 
-    /// Waits until another batch of the import is done than were done when it started.
-    pub async fn has_done_a_batch(&mut self) {
-        self.tells_batches().await;
-        let first = self.batches;
-        while self.batches == first {
-            self.tells_batches().await;
-        }
-    }
-
-    async fn tells_batches(&mut self) {
-        let telling = async {
-            while let Some(line) = self.output.next_line().await.expect("its output") {
-                if let Some(count) = line.strip_prefix("batches ") {
-                    self.batches = count.parse().expect("a number");
-                    return;
-                }
-            }
-            panic!("the worker ended in the middle of the import");
-        };
-        tokio::time::timeout(PATIENCE, telling).await.expect("the import goes on");
-    }
-
     /// Puts its clock forward.
     pub async fn advance(&mut self, minutes: i64) {
         let input = self.input.as_mut().expect("its input");

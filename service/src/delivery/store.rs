@@ -121,6 +121,13 @@ pub(super) async fn due_destinations(
     Ok(due)
 }
 
+/// Has the tables analysed that have outgrown the planner's knowledge of them, which is what keeps the statements here on their
+/// keys in a young database. Cheap when there is none.
+pub(super) async fn analyze_outgrown(pool: &PgPool) -> Result<(), Error> {
+    sqlx::query("SELECT analyze_outgrown()").execute(pool).await?;
+    Ok(())
+}
+
 /// Claims due deliveries of a tenant, up to a number for each destination, oldest first, with what their payloads need.
 ///
 /// One statement. Rows that another worker is claiming are passed over, so two workers never wait for

@@ -28,6 +28,8 @@ const COMMITS: usize = 2;
 /// Deliveries claimed for a destination, as a multiple of the requests that may be on their way to it: while those of
 /// one claim are answered, the next claim is made.
 const CLAIMED_AHEAD: usize = 4;
+/// Between two looks for tables that have outgrown their statistics, while there is work.
+const STATISTICS: Duration = Duration::from_secs(1);
 /// First and longest pause when the database is away.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -173,6 +175,7 @@ impl Worker {
     async fn claim_loop(&self, run: &Arc<Run>) {
         let mut back_off = BACK_OFF.0;
         let mut last = None;
+        let mut looked_at = None;
         while !run.stop.is_cancelled() {
             // Armed before looking, so that a wake-up between looking and waiting is not lost.
             let woken = self.wake.0.notified();
@@ -180,6 +183,10 @@ impl Worker {
             let pause = match self.claim_round(run, &mut last).await {
                 Ok(Round::Claimed) => {
                     back_off = BACK_OFF.0;
+                    if looked_at.is_none_or(|at: Instant| at.elapsed() > STATISTICS) {
+                        looked_at = Some(Instant::now());
+                        tokio::spawn(keep_statistics(Arc::clone(&self.engine)));
+                    }
                     continue;
                 }
                 Ok(Round::Full) => {
@@ -377,6 +384,15 @@ async fn commit(engine: &Engine, give_up: &CancellationToken, tenant: TenantId, 
         }
     }
     drop(places);
+}
+
+async fn keep_statistics(engine: Arc<Engine>) {
+    if let Err(error) = store::analyze_outgrown(&engine.pool).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the tables' statistics could not be renewed"
+        );
+    }
 }
 
 async fn sleep_or(stop: &CancellationToken, pause: Duration) {
