@@ -2,6 +2,7 @@
 
 mod access;
 mod alerts;
+mod audited;
 mod bad_input;
 mod billing;
 mod billing_http;
@@ -16,9 +17,11 @@ mod inbound;
 mod intake;
 mod isolation;
 mod mischief;
+mod neighbours;
 mod overlap;
 mod reconciling;
 mod schema;
+mod sealing;
 mod sla;
 mod suspended;
 mod tracking;
