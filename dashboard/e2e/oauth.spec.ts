@@ -1,5 +1,5 @@
 import { expect, test, type Browser, type Page } from '@playwright/test';
-import { client, startIdentityProvider, type Running } from './servers';
+import { client, startIdentityProvider, startPlainProvider, type Running } from './servers';
 import { person, signIn } from './session';
 
 const base = process.env.BATON_URL ?? 'http://127.0.0.1:8080';
@@ -124,4 +124,51 @@ test('who declines at the provider is told so', async ({ browser }) => {
     await page.getByRole('link', { name: 'Cancel' }).click();
     await expect(page.getByRole('alert')).toContainText('was cancelled');
   });
+});
+
+test('people sign in with a plain OAuth 2.0 provider, whose endpoints are entered by hand', async ({ page: admin, browser }) => {
+  const plainSlug = `plain-${Date.now()}`;
+  const plainName = `Plain ${plainSlug}`;
+  const plain = await startPlainProvider(`${base}/t/${person.tenant}/oauth/${plainSlug}/callback`);
+  try {
+    await signIn(admin, '/settings/sign-in');
+    await admin.getByRole('button', { name: 'New provider' }).click();
+    const form = admin.getByRole('dialog', { name: 'New provider' });
+    await form.getByRole('textbox', { name: 'Kind' }).click();
+    await admin.getByRole('option', { name: /OAuth 2\.0/ }).click();
+    await form.getByLabel(/^Name/).fill(plainName);
+    await form.getByLabel('Short name').fill(plainSlug);
+    await form.getByLabel('Issuer').fill(plain.url);
+    await form.getByLabel('Client id').fill(client.id);
+    await form.getByLabel('Client secret').fill(client.secret);
+    await form.getByLabel('Authorization address').fill(`${plain.url}/auth`);
+    await form.getByLabel('Token address').fill(`${plain.url}/token`);
+    await form.getByLabel('User-info address').fill(`${plain.url}/me`);
+    await form.getByLabel('Domains that may join').first().fill('example.com');
+    await form.getByLabel('Domains that may join').first().press('Enter');
+    await form.getByRole('button', { name: 'Create the provider' }).click();
+    await expect(admin.getByRole('dialog', { name: plainName })).toBeVisible();
+
+    const enter = async (page: Page, login: string) => {
+      await page.goto(`/sign-in?tenant=${person.tenant}`);
+      await page.getByRole('link', { name: `Continue with ${plainName}` }).click();
+      await page.getByPlaceholder('Enter any login').fill(login);
+      await page.getByPlaceholder('and password').fill('anything');
+      await page.getByRole('button', { name: 'Sign-in' }).click();
+      await page.getByRole('button', { name: 'Continue' }).click();
+    };
+    await inFreshBrowser(browser, async (page) => {
+      await enter(page, 'linus@example.com');
+      await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
+      await expect(page.getByText('Grace Hopper')).toBeVisible();
+    });
+    await inFreshBrowser(browser, async (page) => {
+      await enter(page, 'unverified-plain@example.com');
+      await expect(page.getByRole('alert')).toContainText('has not verified your e-mail address');
+    });
+    expect(plain.asked).toContain('/me');
+    expect(plain.asked.filter((path) => path.startsWith('/.well-known/') || path === '/jwks')).toEqual([]);
+  } finally {
+    await plain.close();
+  }
 });

@@ -28,8 +28,30 @@ export const client = { id: 'baton', secret: 'a secret of this client' };
 
 /** A certified OpenID provider. Whoever signs in has the address that is typed; `unverified…` is not vouched for. */
 export function startIdentityProvider(redirectUrl: string): Promise<Running> {
-  return listen('127.0.0.1', (issuer) => new Provider(issuer, {
-    clients: [{ client_id: client.id, client_secret: client.secret, redirect_uris: [redirectUrl], response_types: ['code'], grant_types: ['authorization_code'] }],
+  return listen('127.0.0.1', (issuer) => provider(issuer, redirectUrl, 'client_secret_basic').callback());
+}
+
+/** The same as plain OAuth 2.0: nothing is told of itself, so its endpoints must be entered by hand, and who the person is says user-info alone. */
+export function startPlainProvider(redirectUrl: string): Promise<Running & { asked: string[] }> {
+  const asked: string[] = [];
+  const running = listen('127.0.0.1', (issuer) => {
+    const handle = provider(issuer, redirectUrl, 'client_secret_post').callback();
+    return (request, response) => {
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      asked.push(path);
+      if (path.startsWith('/.well-known/') || path === '/jwks') {
+        response.writeHead(404).end();
+        return;
+      }
+      handle(request, response);
+    };
+  });
+  return running.then((started) => ({ ...started, asked }));
+}
+
+function provider(issuer: string, redirectUrl: string, authentication: string): Provider {
+  return new Provider(issuer, {
+    clients: [{ client_id: client.id, client_secret: client.secret, token_endpoint_auth_method: authentication, redirect_uris: [redirectUrl], response_types: ['code'], grant_types: ['authorization_code'] }],
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
     pkce: { required: () => true },
     cookies: { keys: ['keys of this test'] },
@@ -37,5 +59,5 @@ export function startIdentityProvider(redirectUrl: string): Promise<Running> {
       accountId,
       claims: () => ({ sub: accountId, email: accountId, email_verified: !accountId.startsWith('unverified'), name: 'Grace Hopper' }),
     }),
-  }).callback());
+  });
 }

@@ -168,7 +168,7 @@ impl Bench {
         let id = || self.ids.next(now);
         let place = Place { tenant: TenantId(id()), source: id(), destination: DestinationId(id()) };
         let tenant = place.tenant.uuid();
-        let context = Context { tenant: place.tenant, destination: place.destination, purpose: Purpose::Url };
+        let context = Context::of_row(place.tenant, place.destination.uuid(), Purpose::Url);
         let mut tx = self.begin(place.tenant).await?;
         sqlx::query("INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, 'A tenant', $3)")
             .bind(tenant)

@@ -1,5 +1,6 @@
 //! What every operation works with: clock, ids, database, tenants, secrets, wake-ups.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use domain::ids::TenantId;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
 use sqlx::PgPool;
-use tenants::{StoreOptions, TokenSettings, Tokens};
+use tenants::{Place, ServerOptions, StoreOptions, TokenSettings, Tokens};
 use tokio::sync::{Notify, watch};
 
 use crate::access::Viewer;
@@ -20,7 +21,7 @@ use crate::intake::run::FileRules;
 use crate::jobs;
 use crate::mail::{self, Mailer};
 use crate::runtime::{Clock, Ids};
-use crate::secrets::Secrets;
+use crate::secrets::{self, Secrets};
 use crate::storage;
 
 /// Baton's parts, made once a process.
@@ -82,6 +83,12 @@ pub struct Settings {
     pub row_security_of: Option<TenantId>,
     /// Where files of billing reports are kept.
     pub storage: storage::Settings,
+    /// The key that seals what must be read back.
+    pub secrets: secrets::Settings,
+    /// The libSQL server that keeps the tenants' databases; none: files below the data folder.
+    pub tenants_server: Option<ServerOptions>,
+    /// How many of the tenants' databases a process keeps open.
+    pub tenants_open_max: NonZeroUsize,
 }
 
 impl Settings {
@@ -102,6 +109,9 @@ impl Settings {
             #[cfg(feature = "testing")]
             row_security_of: None,
             storage: storage::Settings::default(),
+            secrets: secrets::Settings::default(),
+            tenants_server: None,
+            tenants_open_max: tenants::DEFAULT_OPEN_DATABASES_MAX,
         }
     }
 }
@@ -182,7 +192,7 @@ impl App {
         if database.owner.is_some() {
             migrate(&database).await?;
         }
-        let secrets = Secrets::load_or_create(&settings.data_dir)
+        let secrets = Secrets::load(&settings.secrets, &settings.data_dir)
             .map_err(|error| Error::internal("opening the key that seals secrets", error))?;
         Self::with(database, settings, secrets, clock, ids)
     }
@@ -196,11 +206,16 @@ impl App {
         ids: Ids,
     ) -> Result<Self, Error> {
         let (store_clock, store_ids) = (clock.clone(), ids.clone());
-        let tenants = tenants::Store::new(StoreOptions::new(
-            settings.data_dir.join("tenants"),
-            move || store_clock.now(),
-            move |now| store_ids.next(now),
-        ))?;
+        let place = match &settings.tenants_server {
+            Some(server) => Place::Server(server.clone()),
+            None => Place::Folder(settings.data_dir.join("tenants")),
+        };
+        let tenants = tenants::Store::new(StoreOptions {
+            place,
+            clock: Arc::new(move || store_clock.now()),
+            new_id: Arc::new(move |now| store_ids.next(now)),
+            open_databases_max: settings.tenants_open_max,
+        })?;
         let tokens = Tokens::new(TokenSettings {
             issuer: settings.issuer.clone(),
             audience: "baton".to_owned(),

@@ -1,12 +1,13 @@
-//! Seals every stored value anew after the key was rotated, tenant by tenant.
+//! Seals every stored value anew after the key was changed, tenant by tenant: in the shared Postgres, and in the tenants'
+//! own databases (providers' secrets, proofs of frames).
 //!
 //! Each tenant is one transaction, rows are locked while they are sealed, and values that are current already are left:
 //! interrupted, it goes on where it was. [`SEALED_COLUMNS`] names every sealed column; a test compares it with the catalogue.
 
-use domain::ids::{DestinationId, TenantId};
+use domain::ids::TenantId;
 use sqlx::AssertSqlSafe;
 
-use crate::access::{links, list_tenants, oauth};
+use crate::access::{embedding, list_tenants, oauth};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -73,7 +74,7 @@ pub async fn reseal(app: &App) -> Result<Resealed, Error> {
             done.values += reseal_column(app, TenantId(tenant.id), column).await?;
         }
         done.values += oauth::providers::reseal(app, TenantId(tenant.id)).await?;
-        done.values += links::reseal(app, TenantId(tenant.id)).await?;
+        done.values += embedding::reseal(app, TenantId(tenant.id)).await?;
     }
     Ok(done)
 }
@@ -90,6 +91,10 @@ pub async fn forget_older_keys(app: &App) -> Result<Resealed, Error> {
         let text =
             format!("{left} values of tenants' databases are sealed with an older key: set them anew first");
         return Err(Error::Conflict(text.into()));
+    }
+    // Keys of the configuration are taken out of it by whoever put them there.
+    if app.secrets.are_configured() {
+        return Ok(done);
     }
     app.secrets.forget_older().map_err(|error| Error::internal("forgetting older keys", error))?;
     Ok(done)
@@ -109,7 +114,7 @@ async fn reseal_column(
         sqlx::query_as(AssertSqlSafe(sql)).bind(tenant.uuid()).fetch_all(tx.connection()).await?;
     let mut count = 0;
     for (row, sealed) in rows.into_iter().filter(|(_, sealed)| !app.secrets.is_current(sealed)) {
-        let context = Context { tenant, destination: DestinationId(row), purpose };
+        let context = Context::of_row(tenant, row, purpose);
         let plain = app.secrets.open(context, &sealed).map_err(unsealable)?;
         let anew = app.secrets.seal(context, secrecy::ExposeSecret::expose_secret(&plain));
         let sql = format!("UPDATE {table} SET {column} = $3 WHERE tenant_id = $1 AND {id} = $2");

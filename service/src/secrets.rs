@@ -21,9 +21,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::ids::{DestinationId, TenantId};
+use domain::ids::TenantId;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 const FORMAT: u8 = 1;
 const KEY_BYTES: usize = 32;
@@ -52,8 +53,11 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
-    /// Only keys that stand in a file can be rotated by command.
-    #[error("the keys are configured, not in a file: configure the new one with the old one behind it")]
+    /// Only keys that stand in a file can be made and forgotten by command.
+    #[error(
+        "the keys stand in the configuration: set secrets.key to the new one and put the old one into \
+         secrets.older_keys, then run this again"
+    )]
     Configured,
     /// The value was sealed with a key that is not configured.
     #[error("sealed with a key that is not configured; add the old key to the configuration")]
@@ -63,13 +67,24 @@ pub enum Error {
     Tampered,
 }
 
+/// Where the key comes from. The first that is set counts; none: `secret.key` of the data folder.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// 32 bytes in base64.
+    pub key: Option<SecretString>,
+    /// Keys that only open what they have once sealed.
+    pub older_keys: Vec<SecretString>,
+    /// A file of keys, one a line, the one that seals first; made when it is not there.
+    pub key_file: Option<PathBuf>,
+}
+
 /// What a sealed value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
     /// The tenant.
     pub tenant: TenantId,
-    /// The destination.
-    pub destination: DestinationId,
+    /// The row: a destination, an alert channel, a provider; which of them follows from the purpose.
+    pub row: Uuid,
     /// Which of its secrets.
     pub purpose: Purpose,
 }
@@ -100,9 +115,9 @@ pub enum Purpose {
 }
 
 impl Context {
-    /// Of another row than a destination's; its kind follows from the purpose.
-    pub fn of_row(tenant: TenantId, row: uuid::Uuid, purpose: Purpose) -> Self {
-        Self { tenant, destination: DestinationId(row), purpose }
+    /// A secret of that row.
+    pub fn of_row(tenant: TenantId, row: Uuid, purpose: Purpose) -> Self {
+        Self { tenant, row, purpose }
     }
 
     fn bytes(self) -> Vec<u8> {
@@ -118,7 +133,7 @@ impl Context {
             Purpose::AlertTarget => (b"alert_channel.target", ""),
             Purpose::AlertSigning => (b"alert_channel.signing", ""),
         };
-        let (tenant, row) = (self.tenant.uuid(), self.destination.uuid());
+        let (tenant, row) = (self.tenant.uuid(), self.row);
         [tenant.as_bytes().as_slice(), row.as_bytes(), purpose, of.as_bytes()].concat()
     }
 }
@@ -149,21 +164,31 @@ impl Secrets {
         Ok(Self { keys: RwLock::new(keys), file: None })
     }
 
+    /// From where the settings say.
+    pub fn load(settings: &Settings, data_dir: &Path) -> Result<Self, Error> {
+        match (&settings.key, &settings.key_file) {
+            (Some(key), _) => Self::from_base64(key, &settings.older_keys),
+            (None, Some(path)) => Self::of_file(path),
+            (None, None) => Self::load_or_create(data_dir),
+        }
+    }
+
     /// From `secret.key` in the data folder, made with mode 0600 when it is not there.
     ///
     /// Two processes that start at once end up with one key: the file is made complete under another
     /// name, and only one of two links to the final name succeeds.
     pub fn load_or_create(data_dir: &Path) -> Result<Self, Error> {
-        let path = data_dir.join(FILE_NAME);
-        let at = |source| Error::File { path: path.clone(), source };
-        match fs::metadata(&path) {
+        Self::of_file(&data_dir.join(FILE_NAME))
+    }
+
+    fn of_file(path: &Path) -> Result<Self, Error> {
+        let at = |source| Error::File { path: path.to_owned(), source };
+        match fs::metadata(path) {
             Ok(_) => {}
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
-                create(data_dir, &path).map_err(at)?;
-            }
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => create(path).map_err(at)?,
             Err(other) => return Err(at(other)),
         }
-        Ok(Self { keys: RwLock::new(read(&path)?), file: Some(path) })
+        Ok(Self { keys: RwLock::new(read(path)?), file: Some(path.to_owned()) })
     }
 
     /// Puts a new key in front of the file's: from now on it seals. The older ones still open.
@@ -184,6 +209,11 @@ impl Secrets {
         let current = text.expose_secret().lines().next().unwrap_or_default();
         replace(path, &format!("{current}\n")).map_err(at)?;
         self.reload(path)
+    }
+
+    /// Whether the keys stand in the configuration: then the operator changes them there, not a command.
+    pub fn are_configured(&self) -> bool {
+        self.file.is_none()
     }
 
     /// How many keys there are: one, unless a rotation is under way.
@@ -303,12 +333,14 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder)?.sync_all()
 }
 
-fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
-    fs::create_dir_all(data_dir)?;
-    let unfinished = data_dir.join(format!("{FILE_NAME}.{}", std::process::id()));
+fn create(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let unfinished = path.with_extension(format!("key.new.{}", std::process::id()));
     let made = (|| {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
@@ -316,7 +348,7 @@ fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
         file.sync_all()?;
         match fs::hard_link(&unfinished, path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => fs::File::open(data_dir)?.sync_all(),
+            _ => fs::File::open(folder)?.sync_all(),
         }
     })();
     fs::remove_file(&unfinished)?;
@@ -328,7 +360,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
 
@@ -337,11 +368,7 @@ mod tests {
     }
 
     fn context(tenant: u128, destination: u128, purpose: Purpose) -> Context {
-        Context {
-            tenant: TenantId(Uuid::from_u128(tenant)),
-            destination: DestinationId(Uuid::from_u128(destination)),
-            purpose,
-        }
+        Context { tenant: TenantId(Uuid::from_u128(tenant)), row: Uuid::from_u128(destination), purpose }
     }
 
     #[test]

@@ -4,9 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::ids::TenantId;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectStore, RetryConfig};
+use object_store::path::Path as StorePath;
+use object_store::{ObjectMeta, ObjectStore, RetryConfig};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::Error;
@@ -56,4 +60,24 @@ pub fn open(settings: &Settings, data_dir: &Path) -> Result<Arc<dyn ObjectStore>
         builder = builder.with_access_key_id(id).with_secret_access_key(secret.expose_secret());
     }
     Ok(Arc::new(builder.build().map_err(failed)?))
+}
+
+/// What stands below a tenant's id: all of its files.
+pub fn list(store: &dyn ObjectStore, tenant: TenantId) -> BoxStream<'static, Result<ObjectMeta, Error>> {
+    store.list(Some(&StorePath::from(tenant.uuid().to_string()))).map_err(unavailable).boxed()
+}
+
+/// Removes all files of a tenant; says how many those were.
+pub async fn remove(store: &dyn ObjectStore, tenant: TenantId) -> Result<u64, Error> {
+    let prefix = StorePath::from(tenant.uuid().to_string());
+    let locations = store.list(Some(&prefix)).map_ok(|meta| meta.location).boxed();
+    store
+        .delete_stream(locations)
+        .map_err(unavailable)
+        .try_fold(0, |count, _| async move { Ok(count + 1) })
+        .await
+}
+
+fn unavailable(error: object_store::Error) -> Error {
+    Error::Unavailable { what: "the object storage", source: Box::new(error) }
 }

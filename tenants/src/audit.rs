@@ -5,12 +5,12 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::AuditId;
-use libsql::{Row, params};
+use libsql::params;
 use sha2::{Digest, Sha256};
 
+use crate::database::{Row, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::user::millisecond;
 use crate::{Error, Tenant};
 

@@ -3,9 +3,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use libsql::{Row, Value};
+use libsql::Value;
 use serde_json::{Map, Value as Json, json};
 
+use crate::database::Row;
 use crate::error::Fault;
 use crate::{Error, Tenant};
 

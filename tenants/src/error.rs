@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use domain::ids::{ApiKeyId, InvitationId, SessionId, TeamId, TenantId, UserId};
 
+pub use crate::database::hrana::ServerError;
+
 /// Why something of a tenant could not be read, changed or proven.
 ///
 /// The text says what was attempted and never repeats its source; it carries ids only.
@@ -43,6 +45,42 @@ pub enum Error {
         attempt: &'static str,
         /// What the database says.
         source: libsql::Error,
+    },
+    /// The server that keeps the database refused, or could not be understood.
+    #[error("could not {attempt} in the database of {tenant}")]
+    Server {
+        /// Whose database it is.
+        tenant: TenantId,
+        /// What was attempted, as in `read a user`.
+        attempt: &'static str,
+        /// What the server says.
+        source: ServerError,
+    },
+    /// The server that keeps the database cannot be reached now, or has given the work up.
+    #[error("could not {attempt} in the database of {tenant}: its server does not answer")]
+    ServerUnreachable {
+        /// Whose database it is.
+        tenant: TenantId,
+        /// What was attempted.
+        attempt: &'static str,
+        /// Why.
+        source: ServerError,
+    },
+    /// The server keeps no database for a new tenant, and Baton may not make one there.
+    #[error(
+        "the server has no database `{}`: make an empty one there and run this again with --id {tenant}, or set \
+         tenants.admin_url so that Baton makes it",
+        tenant.uuid()
+    )]
+    DatabaseNotPrepared {
+        /// The tenant that should have been created.
+        tenant: TenantId,
+    },
+    /// The client for a server's databases could not be made.
+    #[error("could not prepare requests to the server of the tenants' databases")]
+    Client {
+        /// Why.
+        source: reqwest::Error,
     },
     /// A file or folder could not be made or read.
     #[error("could not {attempt} {}", path.display())]
@@ -279,7 +317,14 @@ impl From<TokenFault> for Error {
 #[derive(Debug)]
 pub(crate) enum Fault {
     Database(libsql::Error),
+    Server(ServerError),
     Refused(Error),
+}
+
+impl From<ServerError> for Fault {
+    fn from(error: ServerError) -> Self {
+        Self::Server(error)
+    }
 }
 
 impl From<libsql::Error> for Fault {
@@ -298,6 +343,11 @@ impl Fault {
     pub(crate) fn within(self, tenant: TenantId, attempt: &'static str) -> Error {
         match self {
             Self::Database(source) => Error::Database { tenant, attempt, source },
+            Self::Server(error) if error.is_missing() => Error::DatabaseMissing { tenant },
+            Self::Server(source @ (ServerError::Unreachable(_) | ServerError::StreamEnded)) => {
+                Error::ServerUnreachable { tenant, attempt, source }
+            }
+            Self::Server(source) => Error::Server { tenant, attempt, source },
             Self::Refused(error) => error,
         }
     }

@@ -11,13 +11,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::ProviderId;
-use libsql::{Row, params};
+use libsql::params;
 use secrecy::SecretString;
 
 use crate::credential::sha256;
+use crate::database::{Row, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::{Error, Tenant, random};
 
 /// The cookie that proves the browser when it comes back.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::access::Role;
 use domain::ids::{InvitationId, PartnerId, UserId};
-use libsql::{Row, Transaction, params};
+use libsql::params;
 use secrecy::SecretString;
 
 use crate::credential::{Credential, CredentialKind};
+use crate::database::{Row, Transaction, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::user::{self, check_role, checked_name, millisecond};
 use crate::{Email, Error, NewPassword, Store, Tenant, User};
 
@@ -161,29 +161,37 @@ impl Store {
             Error::DatabaseMissing { .. } => Error::InvalidInvitation,
             other => other,
         })?;
+        let sql = format!(
+            "SELECT {COLUMNS}, secret_hash FROM invitation WHERE id = ?1 AND {OPEN} AND expires_at > ?2"
+        );
+        let id = InvitationId(credential.id);
+        let values = move || params![id.to_string(), now.timestamp_millis()];
+        // A password costs much to hash: nobody makes us do that with made-up invitations.
+        let found = tenant.read_first("read an invitation", &sql, values(), read_with_secret).await?;
+        proven(found, &credential)?;
         let name = checked_name(name)?;
         let password = tenant.passwords().prepare(NewPassword::Chosen(password)).await?;
-        let id = InvitationId(credential.id);
         let user = UserId(tenant.new_id(now));
         let made = tenant
             .write("accept an invitation", async move |transaction| {
-                let sql = format!(
-                    "SELECT {COLUMNS}, secret_hash FROM invitation WHERE id = ?1 AND {OPEN} AND expires_at > ?2"
-                );
-                let values = params![id.to_string(), now.timestamp_millis()];
-                let decode = |row: &Row| {
-                    Ok((read_invitation(row)?, Columns::of("invitation", row).hash(7, "secret_hash")?))
-                };
-                let found = select(transaction, &sql, values, decode).await?;
-                let (invitation, hash) = found.into_iter().next().ok_or(Error::InvalidInvitation)?;
-                if !credential.matches(&hash) {
-                    return Err(Error::InvalidInvitation.into());
-                }
+                // Asked again: somebody else may have accepted it, or taken it back, meanwhile.
+                let found = select(transaction, &sql, values(), read_with_secret).await?.into_iter().next();
+                let invitation = proven(found, &credential)?;
                 accept(transaction, invitation, user, name, password.hash, now).await
             })
             .await?;
         Ok((tenant, made))
     }
+}
+
+/// The invitation that the credential proves.
+fn proven(found: Option<(Invitation, [u8; 32])>, credential: &Credential) -> Result<Invitation, Error> {
+    let (invitation, hash) = found.ok_or(Error::InvalidInvitation)?;
+    if credential.matches(&hash) { Ok(invitation) } else { Err(Error::InvalidInvitation) }
+}
+
+fn read_with_secret(row: &Row) -> Result<(Invitation, [u8; 32]), Fault> {
+    Ok((read_invitation(row)?, Columns::of("invitation", row).hash(7, "secret_hash")?))
 }
 
 async fn accept(

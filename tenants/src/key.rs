@@ -7,10 +7,11 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::access::Role;
 use domain::ids::{ApiKeyId, UserId};
-use libsql::{Row, params};
+use libsql::params;
 use secrecy::SecretString;
 
 use crate::credential::{Credential, CredentialKind};
+use crate::database::Row;
 use crate::error::Fault;
 use crate::row::Columns;
 use crate::user::{checked_name, millisecond};
@@ -190,6 +191,17 @@ impl Tenant {
             Ok(())
         })
         .await
+    }
+}
+
+impl Tenant {
+    /// Whether a key that was proven before is neither revoked nor expired.
+    pub async fn key_lives(&self, id: ApiKeyId, now: DateTime<Utc>) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM access_key WHERE id = ?1 AND revoked_at IS NULL \
+                   AND (expires_at IS NULL OR expires_at > ?2)";
+        let values = params![id.to_string(), now.timestamp_millis()];
+        let found = self.read_first("look for a key", sql, values, |row| Ok(row.get::<i64>(0)?)).await?;
+        Ok(found.is_some())
     }
 }
 

@@ -1,8 +1,8 @@
 //! What belongs to one tenant alone, in one libSQL database a tenant: users, passwords, API keys, source tokens,
 //! signing keys, sessions, teams, invitations and the audit log.
 //!
-//! A [`Store`] holds the folder of these databases and keeps the most recently used ones open; a [`Tenant`] is one
-//! open database. Every credential names its tenant, so that the right database is opened, and is then proven by that
+//! A [`Store`] holds these databases, files of a folder or databases of a libSQL server ([`Place`]), and keeps the most
+//! recently used ones open; a [`Tenant`] is one open database. Every credential names its tenant, so that the right database is opened, and is then proven by that
 //! database alone: another tenant's key cannot speak for it.
 //!
 //! * [`Tenant::sign_in`] – e-mail and password, throttled, the same time for an unknown person.
@@ -19,17 +19,19 @@
 //! * Whoever steals a database's file cannot sign in with it: passwords are argon2id, every other credential is
 //!   stored as SHA-256 of 256 random bits. The signing key is the exception, hence the file's mode 0600.
 //! * No secret, and nothing that a person typed, is in an error's text or in a log line.
-//! * Reads are microseconds and run where they are asked for; what may wait for a disk or a lock does so off the
+//! * Reads (of files) are microseconds and run where they are asked for; what may wait for a disk or a lock does so off the
 //!   async threads, in one transaction.
 //!
 //! Deliberately absent: what a role may do (`service::access`), cookies' headers and HTTP statuses (`api`).
 
 mod audit;
 mod credential;
+mod database;
 mod dump;
 mod email;
 mod error;
 mod flow;
+mod frame;
 mod invitation;
 mod key;
 mod link;
@@ -51,15 +53,15 @@ mod token;
 mod user;
 
 pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
+pub use database::server::ServerOptions;
 pub use domain::access::{Role, Scope};
 pub use email::Email;
-pub use error::{Error, TokenFault};
+pub use error::{Error, ServerError, TokenFault};
 pub use flow::{FLOW_COOKIE_NAME, FLOW_LIFETIME, Flow, StartedFlow};
+pub use frame::{FRAME_CODE_LIFETIME, FrameProof, FrameProofKind};
 pub use invitation::{INVITATION_LIFETIME, Invitation, NewInvitation};
 pub use key::{AccessKey, CreatedKey, KEY_TOUCH_INTERVAL, KeyKind, NewKey};
-pub use link::{
-    FRAME_CODE_LIFETIME, FrameProof, FrameProofKind, LinkAddress, NewLink, RESOURCE_LINKS_MAX, ResourceLink,
-};
+pub use link::{LinkAddress, NewLink, RESOURCE_LINKS_MAX, ResourceLink};
 pub use password::{NewPassword, PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN};
 pub use person::Person;
 pub use provider::{NewProvider, Provider, ProviderChange, ProviderKind};
@@ -70,9 +72,9 @@ pub use session::{
 };
 pub use sign_in::{SIGN_IN_ATTEMPTS_MAX, SIGN_IN_ATTEMPTS_PER_ADDRESS_MAX, SIGN_IN_WINDOW};
 pub use signing::SigningKey;
-pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, NewId, Store, StoreOptions};
+pub use store::{Clock, DEFAULT_OPEN_DATABASES_MAX, NewId, Place, Store, StoreOptions};
 pub use team::{TEAM_MEMBERS_MAX, TEAMS_MAX, Team, TeamChange};
-pub use tenant::{SUSPENDED_REFRESH_S, Tenant};
+pub use tenant::Tenant;
 pub use token::{
     AccessToken, CLOCK_SKEW, Claims, Subject, TOKEN_LIFETIME_MAX, TokenSettings, Tokens, Verified,
 };

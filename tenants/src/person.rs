@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::{ProviderId, UserId};
-use libsql::{Transaction, params};
+use libsql::params;
 
+use crate::database::{Transaction, select};
 use crate::error::Fault;
 use crate::provider::Provider;
-use crate::tenant::select;
 use crate::user::{USER_COLUMNS, checked_name, insert, millisecond, read_user};
 use crate::{Email, Error, Tenant, User};
 

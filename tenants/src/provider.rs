@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use domain::ids::ProviderId;
-use libsql::{Row, params};
+use libsql::params;
 
+use crate::database::Row;
 use crate::error::Fault;
 use crate::row::Columns;
 use crate::user::{checked_name, millisecond};

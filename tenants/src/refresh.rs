@@ -6,14 +6,14 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::{RefreshTokenId, SessionId, TenantId};
-use libsql::{Row, Transaction, params};
+use libsql::params;
 use secrecy::SecretString;
 
 use crate::credential::{Credential, CredentialKind};
+use crate::database::{Row, Transaction, select};
 use crate::error::Fault;
 use crate::row::Columns;
 use crate::session::SessionLimits;
-use crate::tenant::select;
 use crate::user::{USER_COLUMNS, millisecond, read_user_at};
 use crate::{Error, Store, Tenant, User};
 

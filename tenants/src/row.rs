@@ -3,9 +3,10 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use libsql::{Row, Value};
+use libsql::Value;
 
 use crate::Error;
+use crate::database::Row;
 use crate::error::Fault;
 
 /// One row of a table whose first selected column is its id.

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{SessionId, UserId};
-use libsql::{Row, Transaction, params};
+use libsql::params;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::credential::{Credential, CredentialKind};
+use crate::database::{Row, Transaction, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::user::{USER_COLUMNS, millisecond, read_user_at};
 use crate::{Error, Store, Tenant, User};
 
@@ -59,6 +59,8 @@ pub struct Session {
     pub last_seen_at: DateTime<Utc>,
     /// When it ends, whatever happens.
     pub expires_at: DateTime<Utc>,
+    /// Of a session inside a CRM's frame: the pages of the links that were opened with it, which say what it may do.
+    pub frame_pages: Option<Vec<String>>,
     csrf: SecretString,
 }
 
@@ -177,6 +179,7 @@ impl Tenant {
             created_at: now,
             last_seen_at: now,
             expires_at: millisecond(expires_at),
+            frame_pages: None,
             csrf,
         };
         Ok(StartedSession { session, cookie: credential.text() })
@@ -225,9 +228,17 @@ impl Tenant {
             let sql =
                 "UPDATE session SET revoked_at = ?3 WHERE user_id = ?1 AND id <> ?2 AND revoked_at IS NULL";
             let save = save.map(|id| id.to_string()).unwrap_or_default();
-            Ok(transaction.execute(sql, params![user.to_string(), save, now.timestamp_millis()]).await?)
+            transaction.execute(sql, params![user.to_string(), save, now.timestamp_millis()]).await
         })
         .await
+    }
+
+    /// Whether a session that was proven before has not been ended since.
+    pub async fn session_lives(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM session WHERE id = ?1 AND revoked_at IS NULL AND expires_at > ?2";
+        let values = params![id.to_string(), now.timestamp_millis()];
+        let found = self.read_first("look for a session", sql, values, |row| Ok(row.get::<i64>(0)?)).await?;
+        Ok(found.is_some())
     }
 
     async fn touch_session(&self, id: SessionId, now: DateTime<Utc>) -> Result<(), Error> {
@@ -258,7 +269,9 @@ impl Store {
         })?;
         let sql = format!(
             "SELECT session.id, session.created_at, session.last_seen_at, session.expires_at, session.revoked_at, \
-             session.secret_hash, {USER_COLUMNS} FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?1"
+             session.secret_hash, (SELECT group_concat(resource_link.page, ' ') FROM frame_session \
+             JOIN resource_link ON resource_link.id = frame_session.link_id \
+             WHERE frame_session.session_id = session.id) AS pages, {USER_COLUMNS} FROM session JOIN user ON user.id = session.user_id WHERE session.id = ?1"
         );
         let row = tenant
             .read_first("read a session", &sql, [SessionId(credential.id).to_string()], read_session)
@@ -283,7 +296,9 @@ impl Store {
             }
         }
         let csrf = credential.derive("csrf");
-        Ok((tenant, Session { id, user: row.user, created_at, last_seen_at, expires_at, csrf }))
+        let frame_pages =
+            row.frame_pages.map(|pages| pages.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        Ok((tenant, Session { id, user: row.user, created_at, last_seen_at, expires_at, frame_pages, csrf }))
     }
 }
 
@@ -303,6 +318,7 @@ struct SessionRow {
     expires_at: DateTime<Utc>,
     revoked: bool,
     hash: [u8; 32],
+    frame_pages: Option<String>,
     user: User,
 }
 
@@ -315,7 +331,8 @@ fn read_session(row: &Row) -> Result<SessionRow, Fault> {
         expires_at: columns.time(3, "expires_at")?,
         revoked: columns.time_if_any(4, "revoked_at")?.is_some(),
         hash: columns.hash(5, "secret_hash")?,
-        user: read_user_at(row, 6)?,
+        frame_pages: columns.parsed_if_any(6, "pages")?,
+        user: read_user_at(row, 7)?,
     })
 }
 

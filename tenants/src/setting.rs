@@ -4,6 +4,7 @@ use libsql::params;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::database::Row;
 use crate::error::Fault;
 use crate::row::Columns;
 use crate::{Error, Tenant};
@@ -12,7 +13,7 @@ impl Tenant {
     /// The setting of that name; none when nobody has set it.
     pub async fn setting<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>, Error> {
         let sql = "SELECT name, value FROM setting WHERE name = ?1";
-        let decode = |row: &libsql::Row| -> Result<String, Fault> {
+        let decode = |row: &Row| -> Result<String, Fault> {
             Ok(Columns::of("setting", row).text(1, "value")?.to_owned())
         };
         let Some(text) = self.read_first("read a setting", sql, [name], decode).await? else {

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use libsql::{Transaction, params};
+use libsql::params;
 use secrecy::SecretString;
 
 use crate::credential::sha256;
+use crate::database::{Transaction, select};
 use crate::email::normalise;
 use crate::error::Fault;
-use crate::tenant::select;
 use crate::user::{USER_COLUMNS, read_user};
 use crate::{Error, Store, Tenant, User};
 

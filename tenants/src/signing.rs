@@ -13,13 +13,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{DecodingKey, EncodingKey};
-use libsql::{Connection, Row, Transaction, params};
+use libsql::params;
 use serde_json::{Value, json};
 
 use crate::credential::sha256;
+use crate::database::{Row, Transaction, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::token::TOKEN_LIFETIME_MAX;
 use crate::{Error, Tenant};
 
@@ -159,7 +159,7 @@ pub(crate) async fn ensure_active_key(transaction: &Transaction, now: DateTime<U
     Ok(())
 }
 
-async fn insert_key(connection: &Connection, now: DateTime<Utc>) -> Result<SigningKey, Fault> {
+async fn insert_key(transaction: &Transaction, now: DateTime<Utc>) -> Result<SigningKey, Fault> {
     let failed = || Error::Cryptography { attempt: "make a signing key" };
     let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| failed())?;
     let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|_| failed())?;
@@ -169,7 +169,7 @@ async fn insert_key(connection: &Connection, now: DateTime<Utc>) -> Result<Signi
     let sql = "INSERT INTO signing_key (kid, private_key, public_key, created_at) VALUES (?1, ?2, ?3, ?4)";
     let values =
         params![key.kid.as_str(), document.as_ref().to_vec(), public_key.to_vec(), now.timestamp_millis()];
-    connection.execute(sql, values).await?;
+    transaction.execute(sql, values).await?;
     Ok(key)
 }
 

@@ -1,34 +1,24 @@
-//! The folder of the tenants' databases, the most recently used of them open.
+//! The tenants' databases, in a folder or at a server, the most recently used of them open.
 
-use std::fs::{self, DirBuilder, OpenOptions};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::TenantId;
-use libsql::{Builder, Connection, OpenFlags};
 use lru::LruCache;
-use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
-use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
-use crate::error::Fault;
+use crate::database::Connection;
+use crate::database::files::Files;
+use crate::database::server::Server;
 use crate::password::Passwords;
 use crate::tenant::Resources;
-use crate::{Error, Tenant, migrations};
+use crate::{Error, ServerOptions, Tenant};
 
 /// How many databases stay open by default: three file descriptors and about 125 KB each.
 pub const DEFAULT_OPEN_DATABASES_MAX: NonZeroUsize = NonZeroUsize::new(256).unwrap();
-
-/// How long a write waits for another process's write.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Switching a new file to the write-ahead log needs it alone, and does not wait by itself.
-const LOG_SWITCH_ATTEMPTS_MAX: u32 = 100;
-const LOG_SWITCH_PAUSE: Duration = Duration::from_millis(10);
 
 /// Tells the time where no caller can: when a database is created or migrated.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -36,11 +26,20 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 /// Makes a new `UUIDv7` of that moment, in rising order.
 pub type NewId = Arc<dyn Fn(DateTime<Utc>) -> Uuid + Send + Sync>;
 
+/// Where the databases are.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// Files of that folder, as in `DATA_DIR/tenants`; made with mode 0700 when absent.
+    Folder(PathBuf),
+    /// Databases of a server.
+    Server(ServerOptions),
+}
+
 /// Where the databases are and how many stay open.
 #[derive(Clone)]
 pub struct StoreOptions {
-    /// The folder, as in `DATA_DIR/tenants`; made with mode 0700 when absent.
-    pub root: PathBuf,
+    /// Where they are.
+    pub place: Place,
     /// Tells the time.
     pub clock: Clock,
     /// Makes the ids of rows and tokens.
@@ -50,14 +49,14 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// That folder, clock and generator of ids, [`DEFAULT_OPEN_DATABASES_MAX`].
+    /// Files of that folder, that clock and generator of ids, [`DEFAULT_OPEN_DATABASES_MAX`].
     pub fn new(
         root: impl Into<PathBuf>,
         clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static,
         new_id: impl Fn(DateTime<Utc>) -> Uuid + Send + Sync + 'static,
     ) -> Self {
         Self {
-            root: root.into(),
+            place: Place::Folder(root.into()),
             clock: Arc::new(clock),
             new_id: Arc::new(new_id),
             open_databases_max: DEFAULT_OPEN_DATABASES_MAX,
@@ -72,44 +71,45 @@ pub struct Store {
 }
 
 struct Shared {
-    root: PathBuf,
+    databases: Databases,
     clock: Clock,
     resources: Arc<Resources>,
     /// A cell is filled once, so that a hundred requests for a cold tenant open its file once.
     open: Mutex<LruCache<TenantId, Arc<OnceCell<Tenant>>>>,
 }
 
+enum Databases {
+    Files(Files),
+    Server(Server),
+}
+
 impl Store {
-    /// A store over that folder.
+    /// A store over that place.
     pub fn new(options: StoreOptions) -> Result<Self, Error> {
-        let StoreOptions { root, clock, new_id, open_databases_max } = options;
-        DirBuilder::new().recursive(true).mode(0o700).create(&root).map_err(|source| Error::File {
-            attempt: "make the folder",
-            path: root.clone(),
-            source,
-        })?;
+        let StoreOptions { place, clock, new_id, open_databases_max } = options;
+        let databases = match place {
+            Place::Folder(root) => Databases::Files(Files::new(root)?),
+            Place::Server(options) => Databases::Server(Server::new(options)?),
+        };
         let open = Mutex::new(LruCache::new(open_databases_max));
         let resources = Arc::new(Resources { passwords: Passwords::new(), new_id });
-        Ok(Self { shared: Arc::new(Shared { root, clock, resources, open }) })
+        Ok(Self { shared: Arc::new(Shared { databases, clock, resources, open }) })
     }
 
-    /// Makes the database of a new tenant, with its first signing key. One that a crash or a full disk left half made is
-    /// completed by [`Store::open`].
+    /// Makes the database of a new tenant, with its first signing key. A file that a crash or a full disk left half made
+    /// is completed by [`Store::open`].
     pub async fn create(&self, tenant: TenantId) -> Result<Tenant, Error> {
         let cell = self.cell(tenant);
         let mut created = false;
         let opened = cell
             .get_or_try_init(async || {
-                let path = self.path(tenant);
-                // The file is claimed before it is opened: of two that create at once, one fails.
-                OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(
-                    |source| match source.kind() {
-                        std::io::ErrorKind::AlreadyExists => Error::DatabaseExists { tenant },
-                        _ => Error::File { attempt: "make the database", path, source },
-                    },
-                )?;
+                let now = (self.shared.clock)();
+                let connection = match &self.shared.databases {
+                    Databases::Files(files) => files.create(tenant, now).await?,
+                    Databases::Server(server) => server.create(tenant, now).await?,
+                };
                 created = true;
-                self.open_file(tenant).await
+                Ok::<_, Error>(self.opened(tenant, connection))
             })
             .await;
         self.forget_unless_open(tenant, &cell);
@@ -117,52 +117,64 @@ impl Store {
         if created { Ok(opened) } else { Err(Error::DatabaseExists { tenant }) }
     }
 
-    /// The database of a tenant, migrated to this program's version. A file that is not there is never made.
+    /// The database of a tenant, migrated to this program's version. One that is not there is never made.
+    ///
+    /// One that another process has removed is missing at once where it was a file; a server is not asked each time, and
+    /// says so at the first statement.
     pub async fn open(&self, tenant: TenantId) -> Result<Tenant, Error> {
-        if let Some(opened) = self.cached(tenant) {
-            if self.exists(tenant) {
-                return Ok(opened);
-            }
-            // Another process has erased the tenant: what is still open is a file without a name, and goes too.
-            drop(self.lock().pop(&tenant));
+        let files = match &self.shared.databases {
+            Databases::Files(files) => Some(files),
+            Databases::Server(_) => None,
+        };
+        let is_lost = files.is_some_and(|files| !files.exists(tenant));
+        if is_lost {
+            // Another process may have erased the tenant: what is still open is a file without a name, and goes too.
+            self.forget(tenant);
             return Err(Error::DatabaseMissing { tenant });
         }
+        if let Some(opened) = self.cached(tenant) {
+            return Ok(opened);
+        }
         // Asked before a place in the cache is taken: made-up tenants must not push out real ones.
-        if !self.exists(tenant) {
+        if let Databases::Server(server) = &self.shared.databases
+            && !server.exists(tenant).await?
+        {
             return Err(Error::DatabaseMissing { tenant });
         }
         let cell = self.cell(tenant);
-        let opened = cell.get_or_try_init(|| self.open_file(tenant)).await.cloned();
+        let open = async || {
+            let now = (self.shared.clock)();
+            let connection = match &self.shared.databases {
+                Databases::Files(files) => files.open(tenant, now).await?,
+                Databases::Server(server) => server.open(tenant, now).await?,
+            };
+            Ok::<_, Error>(self.opened(tenant, connection))
+        };
+        let opened = cell.get_or_try_init(open).await.cloned();
         self.forget_unless_open(tenant, &cell);
         opened
     }
 
     /// Whether the tenant has a database here.
-    pub fn exists(&self, tenant: TenantId) -> bool {
-        fs::metadata(self.path(tenant)).is_ok_and(|metadata| metadata.is_file())
+    pub async fn exists(&self, tenant: TenantId) -> Result<bool, Error> {
+        match &self.shared.databases {
+            Databases::Files(files) => Ok(files.exists(tenant)),
+            Databases::Server(server) => server.exists(tenant).await,
+        }
     }
 
-    /// Removes a tenant's database for good: its file and the files beside it. Says whether there was one.
+    /// Removes a tenant's database for good. Says whether there was one.
     pub async fn remove(&self, tenant: TenantId) -> Result<bool, Error> {
-        // Closed here first; another process that still has it open keeps reading a file without a name.
+        self.forget(tenant);
+        match &self.shared.databases {
+            Databases::Files(files) => files.remove(tenant).await,
+            Databases::Server(server) => server.remove(tenant).await,
+        }
+    }
+
+    /// Closes a tenant's database when nobody uses it any more; the next one who asks opens it anew.
+    pub fn forget(&self, tenant: TenantId) {
         drop(self.lock().pop(&tenant));
-        let path = self.path(tenant);
-        let attempt = "remove the database";
-        spawn_blocking(move || {
-            let mut found = false;
-            for suffix in ["-wal", "-shm", ""] {
-                let mut name = path.clone().into_os_string();
-                name.push(suffix);
-                match fs::remove_file(&name) {
-                    Ok(()) => found |= suffix.is_empty(),
-                    Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(source) => return Err(Error::File { attempt, path: name.into(), source }),
-                }
-            }
-            Ok(found)
-        })
-        .await
-        .map_err(|source| Error::Interrupted { attempt, source })?
     }
 
     /// How many databases the store keeps open now.
@@ -170,9 +182,16 @@ impl Store {
         self.lock().iter().filter(|(_, cell)| cell.initialized()).count()
     }
 
-    /// The file of a tenant's database, whether it exists or not.
-    pub fn path(&self, tenant: TenantId) -> PathBuf {
-        self.shared.root.join(format!("{}.db", tenant.uuid()))
+    /// The file of a tenant's database, whether it exists or not; none where a server keeps it.
+    pub fn path(&self, tenant: TenantId) -> Option<PathBuf> {
+        match &self.shared.databases {
+            Databases::Files(files) => Some(files.path(tenant)),
+            Databases::Server(_) => None,
+        }
+    }
+
+    fn opened(&self, tenant: TenantId, connection: Connection) -> Tenant {
+        Tenant::new(tenant, connection, Arc::clone(&self.shared.resources))
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -209,53 +228,5 @@ impl Store {
 
     fn lock(&self) -> MutexGuard<'_, LruCache<TenantId, Arc<OnceCell<Tenant>>>> {
         self.shared.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn open_file(&self, tenant: TenantId) -> Result<Tenant, Error> {
-        let attempt = "open";
-        let path = self.path(tenant);
-        let now = (self.shared.clock)();
-        let runtime = Handle::current();
-        let connection = spawn_blocking(move || {
-            if !path.is_file() {
-                return Err(Error::DatabaseMissing { tenant });
-            }
-            runtime.block_on(connect(&path, tenant, now)).map_err(|fault| fault.within(tenant, attempt))
-        })
-        .await
-        .map_err(|source| Error::Interrupted { attempt, source })??;
-        Ok(Tenant::new(tenant, connection, Arc::clone(&self.shared.resources)))
-    }
-}
-
-async fn connect(path: &Path, tenant: TenantId, now: DateTime<Utc>) -> Result<Connection, Fault> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
-    let connection = Builder::new_local(path).flags(flags).build().await?.connect()?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    switch_to_log(&connection).await?;
-    // A revocation that was answered must survive a power cut, hence FULL. The schema is not trusted to run functions.
-    connection
-        .execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cache_size = -256;",
-        )
-        .await?;
-    migrations::migrate(&connection, tenant, now).await?;
-    Ok(connection)
-}
-
-async fn switch_to_log(connection: &Connection) -> Result<(), Fault> {
-    let mut attempts = 0;
-    loop {
-        match connection.execute_batch("PRAGMA journal_mode = WAL").await {
-            Ok(_) => return Ok(()),
-            // 5 is SQLITE_BUSY; the high bits say more about it.
-            Err(libsql::Error::SqliteFailure(code, _))
-                if code & 0xff == 5 && attempts < LOG_SWITCH_ATTEMPTS_MAX =>
-            {
-                attempts += 1;
-                std::thread::sleep(LOG_SWITCH_PAUSE);
-            }
-            Err(error) => return Err(error.into()),
-        }
     }
 }

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use domain::ids::{SourceId, TeamId, UserId};
-use libsql::{Row, Transaction, params};
+use libsql::params;
 
+use crate::database::{Row, Transaction, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::user::{checked_name, millisecond};
 use crate::{Error, Tenant};
 

@@ -1,28 +1,24 @@
 //! One open database of one tenant.
 //!
-//! A handle has one connection behind a mutex: clones of a libSQL connection share one transaction, so two tasks
-//! must never use it at once. Local calls block although they are `async`. A read takes microseconds and runs in
-//! place; a write may wait for the disk or for another process, so it runs on a blocking thread.
+//! Calls to a local file block although they are `async`. A read takes microseconds and runs in place; a write may wait
+//! for the disk or for another process, so it runs on a blocking thread.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use domain::ids::TenantId;
 use libsql::params::IntoParams;
-use libsql::{Connection, Row, Transaction, TransactionBehavior};
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use crate::database::{Connection, Row, Transaction};
 use crate::error::Fault;
 use crate::password::Passwords;
 use crate::signing::KeyRing;
 use crate::{Error, NewId};
 
-/// How long a process may let people in after another one has suspended their tenant, seconds.
-pub const SUSPENDED_REFRESH_S: i64 = 5;
 /// The setting that says so.
 const SUSPENDED: &str = "suspended";
 
@@ -34,10 +30,9 @@ pub struct Tenant {
 
 struct Inner {
     id: TenantId,
-    connection: Option<Arc<Mutex<Connection>>>,
+    connection: Option<Arc<Connection>>,
     resources: Arc<Resources>,
     keys: KeyRing,
-    suspended: RwLock<Option<(DateTime<Utc>, bool)>>,
 }
 
 /// What all open databases of a store share.
@@ -53,36 +48,19 @@ impl Tenant {
     }
 
     pub(crate) fn new(id: TenantId, connection: Connection, resources: Arc<Resources>) -> Self {
-        let connection = Some(Arc::new(Mutex::new(connection)));
-        Self {
-            inner: Arc::new(Inner {
-                id,
-                connection,
-                resources,
-                keys: KeyRing::default(),
-                suspended: RwLock::new(None),
-            }),
-        }
+        let connection = Some(Arc::new(connection));
+        Self { inner: Arc::new(Inner { id, connection, resources, keys: KeyRing::default() }) }
     }
 
-    /// Whether nobody may come in now; another process's word counts within [`SUSPENDED_REFRESH_S`] seconds.
-    pub async fn is_suspended(&self, now: DateTime<Utc>) -> Result<bool, Error> {
-        let kept = *self.inner.suspended.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, suspended)) =
-            kept.filter(|(at, _)| (now - at).num_seconds().abs() < SUSPENDED_REFRESH_S)
-        {
-            return Ok(suspended);
-        }
-        let suspended = self.setting(SUSPENDED).await?.unwrap_or(false);
-        *self.inner.suspended.write().unwrap_or_else(PoisonError::into_inner) = Some((now, suspended));
-        Ok(suspended)
+    /// Whether nobody may come in now. Read each time, as it costs microseconds: what another process has just suspended,
+    /// or erased, must not be answered from memory.
+    pub async fn is_suspended(&self) -> Result<bool, Error> {
+        Ok(self.setting(SUSPENDED).await?.unwrap_or(false))
     }
 
     /// Lets nobody in any more, or everybody again. What is stored stays.
     pub async fn set_suspended(&self, suspended: bool) -> Result<(), Error> {
-        self.set_setting(SUSPENDED, suspended.then_some(&true)).await?;
-        *self.inner.suspended.write().unwrap_or_else(PoisonError::into_inner) = None;
-        Ok(())
+        self.set_setting(SUSPENDED, suspended.then_some(&true)).await
     }
 
     pub(crate) fn passwords(&self) -> &Passwords {
@@ -105,10 +83,8 @@ impl Tenant {
         params: impl IntoParams,
         decode: fn(&Row) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Error> {
-        let context = |fault: Fault| fault.within(self.id(), attempt);
-        let params = params.into_params().map_err(|error| context(error.into()))?;
-        let connection = self.connection().lock().await;
-        select(&connection, sql, params, decode).await.map_err(context)
+        let rows = self.connection().read(sql, params, decode).await;
+        rows.map_err(|fault| fault.within(self.id(), attempt))
     }
 
     /// The first row of a short read.
@@ -131,39 +107,15 @@ impl Tenant {
     {
         let connection = Arc::clone(self.connection());
         let runtime = Handle::current();
-        let outcome = spawn_blocking(move || {
-            runtime.block_on(async move {
-                let connection = connection.lock().await;
-                let transaction =
-                    connection.transaction_with_behavior(TransactionBehavior::Immediate).await?;
-                let result = work(&transaction).await?;
-                transaction.commit().await?;
-                Ok(result)
-            })
-        });
+        let outcome = spawn_blocking(move || runtime.block_on(connection.write(work)));
         let outcome: Result<T, Fault> =
             outcome.await.map_err(|source| Error::Interrupted { attempt, source })?;
         outcome.map_err(|fault| fault.within(self.id(), attempt))
     }
 
-    fn connection(&self) -> &Arc<Mutex<Connection>> {
+    fn connection(&self) -> &Arc<Connection> {
         self.inner.connection.as_ref().expect("the connection is taken only when the last handle is dropped")
     }
-}
-
-/// Every row of a query.
-pub(crate) async fn select<T>(
-    connection: &Connection,
-    sql: &str,
-    params: impl IntoParams,
-    decode: fn(&Row) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
-    let mut rows = connection.query(sql, params).await?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().await? {
-        found.push(decode(&row)?);
-    }
-    Ok(found)
 }
 
 /// Closing the last connection to a file writes its log back and waits for the disk.

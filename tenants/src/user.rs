@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use domain::access::Role;
 use domain::ids::{PartnerId, UserId};
-use libsql::{Row, Transaction, params};
+use libsql::params;
 use secrecy::SecretString;
 
+use crate::database::{Row, Transaction, select};
 use crate::error::Fault;
 use crate::row::Columns;
-use crate::tenant::select;
 use crate::{Email, Error, NewPassword, Tenant};
 
 /// The most users of one page.

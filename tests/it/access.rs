@@ -236,8 +236,13 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
     for entry in archive.entries().expect("entries") {
         let mut entry = entry.expect("an entry");
         let name = entry.path().expect("a name").to_string_lossy().into_owned();
-        let mut content = String::new();
-        entry.read_to_string(&mut content).expect("text");
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("content");
+        if name.starts_with("files/") {
+            names.push(name);
+            continue;
+        }
+        let content = String::from_utf8(content).expect("text");
         for line in content.lines().filter(|_| name.ends_with(".ndjson")) {
             let row: Value = serde_json::from_str(line).expect("JSON");
             assert!(!line.contains("_sealed") && !line.contains("secret_hash"), "{name}");
@@ -256,13 +261,20 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
     ] {
         assert!(names.iter().any(|name| name == wanted), "{wanted} in {names:?}");
     }
+    let reports = names.iter().filter(|name| name.starts_with("files/reports/")).count();
+    assert!(reports > 0 && exported.files == reports as u64, "{names:?}");
     life::export(&test.app, acme.tenant, &path).await.map(drop).expect("a further one replaces it");
 
+    let files_of = |tenant: TenantId| test.folder.path().join(format!("files/{}/reports", tenant.uuid()));
+    let files_in = |folder: std::path::PathBuf| std::fs::read_dir(folder).map_or(0, Iterator::count);
+    assert_eq!(files_in(files_of(acme.tenant)), reports);
     let erased = life::erase(&test.app, acme.tenant).await.expect("erased");
     assert_eq!((erased.remaining, erased.database_removed), (0, true));
+    assert_eq!((files_in(files_of(acme.tenant)), files_in(files_of(globex.tenant))), (0, reports));
+    assert!(erased.files_removed >= reports as u64);
     assert_eq!(erased.removed["lead"], counted);
     assert!(rows(&test.app, acme.tenant, &tables).await.is_empty());
-    assert!(!test.app.tenants.exists(acme.tenant));
+    assert!(!test.app.tenants.exists(acme.tenant).await.expect("an answer"));
     assert_eq!(access::tenant_of_slug(&test.app, "acme").await.expect("an answer"), None);
     assert_eq!(rows(&test.app, globex.tenant, &tables).await, neighbour);
     let answer = test.web().lead("experian", &acme.token, &json!({})).await;
@@ -305,6 +317,15 @@ async fn whoever_asks_too_often_is_told_when_to_come_again() {
     let refused = from("203.0.113.1", Some(&token)).await;
     assert_eq!(refused.problem(), (429, "LIMIT_EXCEEDED".to_owned()));
     assert_eq!(refused.headers["retry-after"], "20");
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cache-control", "no-store"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("strict-transport-security", "max-age=31536000"),
+    ] {
+        assert_eq!(refused.headers[name], value, "a refusal is protected like any answer");
+    }
     test.app.clock.advance(chrono::TimeDelta::seconds(20));
     assert_eq!(from("203.0.113.1", Some(&token)).await.status.as_u16(), 200);
     // Guessing tokens spends the address, and so does asking without one; the right token is not hindered elsewhere.

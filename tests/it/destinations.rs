@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use service::App;
 use service::database::Mode;
-use service::delivery::dry_run::{Verdict, dry_run};
+use service::delivery::dry_run::{DryRun, Verdict, dry_run};
 use service::delivery::manage::{self, DestinationChange, NewDestination};
 use service::delivery::reads::DeliveryRow;
 use service::delivery::testing::{FakeCrm, Received, Step};
@@ -269,6 +269,16 @@ async fn boberdoo_is_posted_a_form_and_judged_by_its_body() {
     }
 }
 
+async fn run_dry(
+    test: &TestApp,
+    tenant: TenantId,
+    to: DestinationId,
+    lead: domain::ids::LeadId,
+) -> Result<Option<DryRun>, service::delivery::Error> {
+    let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    dry_run(&test.app, &tx, to, lead).await
+}
+
 /// The exact request, and no secret in it.
 #[tokio::test]
 async fn a_dry_run_shows_the_request_and_masks_every_secret() {
@@ -283,7 +293,7 @@ async fn a_dry_run_shows_the_request_and_masks_every_secret() {
     let to =
         destination(&test.app, tenant, "bonzo_api", crm.url(), &[("token", "bonzo-token-1")], settings).await;
     let lead = submit(&test.app, tenant, &source, &kara()).await.lead.expect("a lead");
-    let run = dry_run(&test.app, tenant, to, lead).await.expect("no error").expect("both are there");
+    let run = run_dry(&test, tenant, to, lead).await.expect("no error").expect("both are there");
     assert_eq!(run.verdict, Verdict::Send);
     let shown = run.request.expect("a request");
     assert_eq!((shown.method, shown.headers["authorization"].as_str()), ("POST", "Bearer [secret]"));
@@ -293,12 +303,12 @@ async fn a_dry_run_shows_the_request_and_masks_every_secret() {
     assert_eq!(asked, ["search=LS-1001", "search=9705550101", "search=kara%40example.com"]);
     let all = format!("{:?} {:?} {:?}", shown, run.lookups, shown.url);
     assert!(!all.contains("bonzo-token-1") && !all.contains("0123456789abcdef"), "{all}");
-    assert_eq!(dry_run(&test.app, other, to, lead).await.expect("no error"), None, "not yours is not found");
+    assert_eq!(run_dry(&test, other, to, lead).await.expect("no error"), None, "not yours is not found");
     assert_eq!(crm.count(), 0);
 
     let alaska = json!({ "Lead ID": "LS-2", "First Name": "Ann", "State": "AK", "Email": "ann@example.com" });
     let lead = submit(&test.app, tenant, &source, &alaska).await.lead.expect("a lead");
-    let run = dry_run(&test.app, tenant, to, lead).await.expect("no error").expect("both are there");
+    let run = run_dry(&test, tenant, to, lead).await.expect("no error").expect("both are there");
     let reason = "Not in Alaska.".to_owned();
     assert_eq!(run.verdict, Verdict::Rejected { code: "state".to_owned(), reason });
 }

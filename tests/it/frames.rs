@@ -8,6 +8,7 @@ use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use service::access::Viewer;
+use service::access::embedding;
 use service::access::links::{self, LinkPage, Wanted};
 use service::resealing;
 use sha2::{Digest as _, Sha256};
@@ -103,7 +104,7 @@ async fn a_link_is_framed_by_the_tenants_list_alone() {
     };
     assert_eq!(ancestors(format!("/r/{}", link.token)).await, ("'self'".to_owned(), true));
     let origins = vec![ORIGIN.to_owned(), "https://*.example.com".to_owned()];
-    links::set_ancestors(&test.app, &Viewer::user(tenant, user, Role::Admin), origins)
+    embedding::set_ancestors(&test.app, &Viewer::user(tenant, user, Role::Admin), origins)
         .await
         .expect("the list");
     let allowed = format!("'self' https://*.example.com {ORIGIN}");
@@ -175,6 +176,57 @@ async fn a_sign_in_is_carried_into_the_frame_by_a_code() {
     assert_eq!(after["data"]["openResourceLink"]["error"]["code"], "NOT_FOUND", "{after}");
 }
 
+/// A frame's session does what the pages of its links need, whatever else its person may do.
+#[tokio::test]
+async fn a_frames_session_may_do_what_its_links_pages_need() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let user = admin(&test, tenant).await;
+    let link = leads_link(&test, tenant, user).await;
+    let web = test.web();
+    let viewer = Viewer::user(tenant, user, Role::Admin);
+    let secret = Some(SecretString::from("consumer secret"));
+    embedding::set_proof(&test.app, &viewer, FrameProofKind::Salesforce, secret, None)
+        .await
+        .expect("the proof");
+    let now = test.app.clock.now().timestamp_millis();
+    let signed = form("signed_request", &salesforce("consumer secret", "ada@example.com", now));
+    let frame = jar(&post_frame(&web, &link, signed).await);
+    let code = async |query: &str| {
+        let answer = ask(&web, &frame, query, json!({})).await;
+        answer["errors"][0]["extensions"]["code"].as_str().map(str::to_owned)
+    };
+    let forbidden = Some("FORBIDDEN".to_owned());
+    assert_eq!(code("{ viewer { id } leads { nodes { id } } sources { id } }").await, None);
+    for query in [
+        "{ users { id } }",
+        "{ auditLog { entries { id } } }",
+        "{ partners { id } }",
+        "mutation { createTeam(name: \"x\") { error { code } } }",
+        "mutation { rotateSigningKey { __typename } }",
+    ] {
+        assert_eq!(code(query).await, forbidden, "{query}");
+    }
+    // Another link, opened in the same frame, adds what its page needs.
+    let wanted = Wanted {
+        name: "Bills".to_owned(),
+        page: LinkPage::Billing,
+        filters: [].into(),
+        roles: Vec::new(),
+        expires_at: None,
+    };
+    let bills = links::create(&test.app, &viewer, wanted).await.expect("a link");
+    let opened = ask(&web, &frame, OPEN, json!({ "link": bills.token })).await;
+    assert_eq!(opened["data"]["openResourceLink"]["path"], "/billing", "{opened}");
+    assert_eq!(code("{ partners { id } leads { nodes { id } } }").await, None);
+    assert_eq!(code("{ users { id } }").await, forbidden);
+    // A session of a window is not narrowed by opening a link.
+    let window = sign_in(&web).await;
+    ask(&web, &window, OPEN, json!({ "link": bills.token })).await;
+    let people = ask(&web, &window, "{ users { id } }", json!({})).await;
+    assert!(people["errors"].is_null(), "{people}");
+}
+
 /// A CRM's word is taken when the tenant says so, while it is fresh, once, and for a person who has an account.
 #[tokio::test]
 async fn a_signed_frame_lets_its_person_in_once() {
@@ -189,7 +241,7 @@ async fn a_signed_frame_lets_its_person_in_once() {
     let early = post_frame(&web, &link, signed("ada@example.com", now)).await;
     assert!(early.cookies().is_empty(), "this tenant does not take that word");
     let secret = Some(SecretString::from("consumer secret"));
-    let set = links::set_proof(
+    let set = embedding::set_proof(
         &test.app,
         &Viewer::user(tenant, user, Role::Admin),
         FrameProofKind::Salesforce,
@@ -229,7 +281,9 @@ async fn a_crms_secret_survives_the_rotation_of_the_sealing_key() {
     let link = leads_link(&test, tenant, user).await;
     let viewer = Viewer::user(tenant, user, Role::Admin);
     let secret = Some(SecretString::from("consumer secret"));
-    links::set_proof(&test.app, &viewer, FrameProofKind::Salesforce, secret, None).await.expect("the proof");
+    embedding::set_proof(&test.app, &viewer, FrameProofKind::Salesforce, secret, None)
+        .await
+        .expect("the proof");
     test.app.secrets.rotate().expect("a new key");
     assert_eq!(resealing::reseal(&test.app).await.expect("sealed anew").values, 1);
     resealing::forget_older_keys(&test.app).await.expect("forgotten");

@@ -330,7 +330,7 @@ async fn every_sealed_column_is_known_to_the_rotation() {
         .await
         .expect("the sealed address");
     let purpose = service::secrets::Purpose::Url;
-    let context = service::secrets::Context { tenant: acme.tenant, destination: acme.destination, purpose };
+    let context = service::secrets::Context::of_row(acme.tenant, acme.destination.uuid(), purpose);
     secrets.open(context, &url).expect("it opens with the new key alone");
 }
 

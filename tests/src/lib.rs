@@ -116,7 +116,7 @@ fn open_with(
     let mut settings = Settings::below(folder.path());
     settings.allow_private_addresses = true;
     change(&mut settings);
-    let secrets = Secrets::load_or_create(folder.path()).expect("a key");
+    let secrets = Secrets::load(&settings.secrets, folder.path()).expect("a key");
     let app = App::with(database.database.clone(), settings, secrets, clock, Ids::seeded(7));
     Arc::new(app.expect("an app"))
 }

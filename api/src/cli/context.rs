@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use domain::ids::TenantId;
 use service::App;
-use service::access;
+use service::access::{self, Actor};
 use service::database::Database;
 use service::runtime::{Clock, Ids};
 
+use super::acts::Act;
 use super::{Done, Failure, Output};
 use crate::config::Config;
 
@@ -18,6 +19,8 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) output: Output,
     pub(crate) tenant: Option<String>,
+    /// What the command does to the tenant, for its audit log; none when it only reads.
+    pub(crate) act: Option<Act>,
 }
 
 impl Context {
@@ -47,7 +50,12 @@ impl Context {
         })?;
         self.with_app(async move |app| {
             let tenant = access::tenant(&app, &slug).await?;
-            work(app, tenant).await
+            let done = work(Arc::clone(&app), tenant).await?;
+            if let Some(Act { action, subject }) = &self.act {
+                let detail = serde_json::json!({ "command": true });
+                access::audit(&app, tenant, Actor::Operator, action, subject, detail).await?;
+            }
+            Ok(done)
         })
         .await
     }

@@ -307,7 +307,9 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
                 }
                 Command::DryRun { slug, lead } => {
                     let id = DestinationId(by_slug(&app, tenant, &slug).await?.id);
-                    let run = dry_run(&app, tenant, id, lead).await.map_err(service::Error::from)?;
+                    let tx = app.begin(tenant, Mode::ReadOnly).await?;
+                    let run = dry_run(&app, &tx, id, lead).await.map_err(service::Error::from)?;
+                    tx.commit().await?;
                     let run = run.ok_or_else(|| service::Error::not_found("lead", lead))?;
                     context.output.one(&DryRunShown::from(run))?;
                 }

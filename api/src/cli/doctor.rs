@@ -37,7 +37,8 @@ pub(crate) async fn run(config: Result<Config, config::Error>, output: &Output) 
     };
     exposure(&config, &mut findings);
     folder(&config.data_dir, &mut findings);
-    private_key(&config.data_dir, &mut findings);
+    tenants_databases(&config, &mut findings);
+    private_key(&config, &mut findings);
     let known: Vec<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     // Nothing is made for the sake of a look: a data folder that cannot be written has no private cluster either.
@@ -102,7 +103,15 @@ fn folder(data_dir: &Path, findings: &mut Vec<Finding>) {
             ));
         }
     }
-    let tenants = data_dir.join("tenants");
+}
+
+fn tenants_databases(config: &Config, findings: &mut Vec<Finding>) {
+    const REMEDY: &str = "give the folder to the user that runs baton, or choose another one (--data-dir)";
+    if !config.tenants.url.is_empty() {
+        findings.push(ok("tenants' databases", format!("at a server: {}", config.tenants.url)));
+        return;
+    }
+    let tenants = config.data_dir.join("tenants");
     match fs::read_dir(&tenants) {
         Ok(entries) => {
             let count = entries
@@ -124,8 +133,13 @@ fn folder(data_dir: &Path, findings: &mut Vec<Finding>) {
 }
 
 /// The key that seals destinations' addresses: others must not read it, and without it they cannot be opened.
-fn private_key(data_dir: &Path, findings: &mut Vec<Finding>) {
-    let path = data_dir.join("secret.key");
+fn private_key(config: &Config, findings: &mut Vec<Finding>) {
+    let settings = config.app_settings().secrets;
+    if settings.key.is_some() {
+        findings.push(ok("secret key", "stands in the configuration; keep a copy with your backups"));
+        return;
+    }
+    let path = settings.key_file.unwrap_or_else(|| config.data_dir.join("secret.key"));
     match fs::metadata(&path) {
         Ok(metadata) if metadata.mode() & 0o077 != 0 => findings.push(fault(
             "secret key",

@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::telemetry::{self, Verbosity};
 use crate::{edge, serve};
 
+mod acts;
 mod alerts;
 mod audit;
 mod billing;
@@ -35,6 +36,7 @@ mod leads;
 mod migrate;
 mod output;
 mod progress;
+mod provider;
 mod reconcile;
 mod records;
 mod secrets;
@@ -118,6 +120,9 @@ enum Command {
     /// People who sign in.
     #[command(subcommand)]
     User(user::Command),
+    /// Providers that people sign in with.
+    #[command(subcommand)]
+    Provider(provider::Command),
     /// Where leads come from.
     #[command(subcommand)]
     Source(source::Command),
@@ -228,7 +233,8 @@ async fn dispatch(
         return doctor::run(config, &output).await;
     }
     let own_folder = global.data_dir.is_some();
-    let context = context::Context { config: config?, output, tenant: global.tenant };
+    let act = acts::act_of(&command);
+    let context = context::Context { config: config?, output, tenant: global.tenant, act };
     match command {
         Command::Serve(arguments) => serve::run(context.config, arguments).await,
         Command::Worker => serve::work(context.config).await,
@@ -239,6 +245,7 @@ async fn dispatch(
         Command::Secrets(command) => secrets::run(&context, command).await,
         Command::Tenant(command) => tenant::run(&context, command).await,
         Command::User(command) => user::run(&context, command).await,
+        Command::Provider(command) => provider::run(&context, command).await,
         Command::Source(command) => source::run(&context, command).await,
         Command::Destination(command) => destination::run(&context, command).await,
         Command::Import(arguments) => import::run(&context, arguments).await,

@@ -25,6 +25,9 @@ pub(crate) enum Command {
         /// An IANA name such as America/Denver; UTC when absent.
         #[arg(long, value_name = "ZONE")]
         time_zone: Option<String>,
+        /// The id whose database you have made at the server of tenants' databases (`tenants.url` without `tenants.admin_url`).
+        #[arg(long, value_name = "TENANT")]
+        id: Option<TenantId>,
     },
     /// Show all tenants.
     List,
@@ -97,9 +100,13 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Fai
     context
         .with_app(async |app| {
             match command {
-                Command::Create { slug, name, time_zone } => {
-                    let row = access::create_tenant(&app, NewTenant { slug, name, time_zone }).await?;
-                    life::operator_audit(&app, "tenant.created", TenantId(row.id), &json!({})).await?;
+                Command::Create { slug, name, time_zone, id } => {
+                    let new = NewTenant { slug, name, time_zone };
+                    let row = match id {
+                        Some(id) => access::create_tenant_of_id(&app, id, new).await?,
+                        None => access::create_tenant(&app, new).await?,
+                    };
+                    life::operator_audit(&app, "tenant.created", Some(TenantId(row.id)), &json!({})).await?;
                     context.output.one(&TenantRow::from(row))?;
                 }
                 Command::List => {

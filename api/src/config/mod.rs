@@ -18,7 +18,9 @@ mod intake;
 mod jobs;
 mod log;
 mod mail;
+mod secrets;
 mod storage;
+mod tenants;
 
 pub use database::Database;
 pub use delivery::Delivery;
@@ -27,15 +29,18 @@ pub use intake::Intake;
 pub use jobs::Jobs;
 pub use log::{Format, Log};
 pub use mail::Mail;
+pub use secrets::Secrets;
 pub use storage::Storage;
+pub use tenants::Tenants;
 
 /// The documented defaults, as a file.
 pub const DEFAULT_TOML: &str = include_str!("config.default.toml");
 
 /// Arguments that may come by the environment and are no keys; the command line reads them, and a test compares.
-pub(crate) const ARGUMENTS: [&str; 9] = [
+pub(crate) const ARGUMENTS: [&str; 10] = [
     "alert_target",
     "api_token",
+    "client_secret",
     "config",
     "data_dir",
     "destination_url",
@@ -65,6 +70,10 @@ pub struct Config {
     pub database: Database,
     /// Where files of billing reports are kept.
     pub storage: Storage,
+    /// The tenants' own databases.
+    pub tenants: Tenants,
+    /// The key that seals what must be read back.
+    pub secrets: Secrets,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -116,6 +125,8 @@ impl Config {
                     .chain(&http::SECRETS)
                     .chain(&mail::SECRETS)
                     .chain(&storage::SECRETS)
+                    .chain(&secrets::SECRETS)
+                    .chain(&tenants::SECRETS)
                     .any(|secret| *secret == key)
         };
         let environment = Env::prefixed("BATON_").split("__").filter(move |key| !no_key(key));
@@ -145,6 +156,8 @@ impl Config {
         self.mail.check()?;
         self.database.check()?;
         self.storage.check()?;
+        self.secrets.check()?;
+        self.tenants.check()?;
         self.log.check()
     }
 
@@ -162,6 +175,9 @@ impl Config {
             mail: self.mail.settings(),
             jobs_at_once: self.jobs.at_once,
             storage: self.storage.settings(),
+            secrets: self.secrets.settings(),
+            tenants_server: self.tenants.server(),
+            tenants_open_max: self.tenants.open_max(),
             ..defaults
         }
     }
@@ -260,6 +276,11 @@ mod tests {
                 "[mail]\nhost = \"mx\"\nuser = \"b\"\npassword = \"p\"\nencryption = \"none\"",
                 "mail.encryption",
             ),
+            ("[tenants]\nurl = \"http://localhost:8080\"", "tenants.url"),
+            ("[tenants]\nurl = \"http://{tenant}.localhost\"\nadmin_url = \"9090\"", "tenants.admin_url"),
+            ("[tenants]\nopen_max = 0", "tenants.open_max"),
+            ("[secrets]\nkey = \"short\"", "secrets.key"),
+            ("[secrets]\nolder_keys = \"AAAA\"", "secrets.older_keys"),
             ("[log]\nlevel = \"service=loud\"", "log.level"),
             ("[log]\nformat = \"xml\"", "log.format"),
         ] {

@@ -90,9 +90,9 @@ impl ControlQueries {
         lead: Id<LeadId>,
     ) -> Result<Option<DestinationDryRun>, ApiError> {
         let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
-        let run = async { Ok(dry_run(&operation.app, tenant, destination.0, lead.0).await?) };
-        Ok(operation.change(run).await?.map(Into::into))
+        let reads = operation.read().await?;
+        let run = dry_run(&operation.app, &reads, destination.0, lead.0).await;
+        Ok(run.map_err(service::Error::from)?.map(Into::into))
     }
 }
 

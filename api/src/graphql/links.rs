@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use domain::ids::LinkId;
 use secrecy::{ExposeSecret, SecretString};
 use service::access::frames::Signed;
-use service::access::links;
+use service::access::{embedding, framed, links};
 use tenants::{FrameProof, ResourceLink as Row, StartedSession};
 
 use super::access::Role;
@@ -250,8 +250,8 @@ async fn embedding(context: &Context<'_>) -> Result<Embedding, ApiError> {
     let operation = operation(context)?;
     let tenant = operation.viewer()?.tenant;
     let entry = |proof: FrameProof| FrameProofEntry { kind: proof.kind.into(), audience: proof.audience };
-    let proofs = links::proofs(&operation.app, tenant).await?.into_iter().map(entry).collect();
-    Ok(Embedding { ancestors: links::ancestors(&operation.app, tenant).await?, proofs })
+    let proofs = embedding::proofs(&operation.app, tenant).await?.into_iter().map(entry).collect();
+    Ok(Embedding { ancestors: embedding::ancestors(&operation.app, tenant).await?, proofs })
 }
 
 #[derive(Default)]
@@ -298,7 +298,9 @@ impl LinkMutations {
     ) -> Result<OpenResourceLinkPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let opened = operation.change(links::open(&operation.app, viewer, &link, prospect.as_deref())).await;
+        let session = operation.identity.session;
+        let open = links::open(&operation.app, viewer, session, &link, prospect.as_deref());
+        let opened = operation.change(open).await;
         Ok(match expected(opened)? {
             Ok(path) => OpenResourceLinkPayload { path: Some(path), error: None },
             Err(error) => OpenResourceLinkPayload { path: None, error: Some(error) },
@@ -314,7 +316,7 @@ impl LinkMutations {
         challenge: String,
     ) -> Result<FrameCodePayload, ApiError> {
         let operation = operation(context)?;
-        let code = links::issue_code(&operation.app, operation.viewer()?, &link, &challenge).await;
+        let code = framed::issue_code(&operation.app, operation.viewer()?, &link, &challenge).await;
         Ok(match expected(code)? {
             Ok(code) => FrameCodePayload { code: Some(code.expose_secret().to_owned()), error: None },
             Err(error) => FrameCodePayload { code: None, error: Some(error) },
@@ -330,7 +332,7 @@ impl LinkMutations {
     ) -> Result<FrameSessionPayload, ApiError> {
         let (code, verifier) = (SecretString::from(input.code), SecretString::from(input.verifier));
         let app = &operation(context)?.app;
-        frame_session(context, links::redeem_code(app, &input.link, &code, &verifier).await)
+        frame_session(context, framed::redeem_code(app, &input.link, &code, &verifier).await)
     }
 
     /// Begins the session of a frame whose CRM vouches for the person: HighLevel's encrypted user context.
@@ -342,7 +344,7 @@ impl LinkMutations {
         payload: String,
     ) -> Result<FrameSessionPayload, ApiError> {
         let app = &operation(context)?.app;
-        frame_session(context, links::prove(app, &link, &Signed::HighLevel(&payload)).await)
+        frame_session(context, framed::prove(app, &link, &Signed::HighLevel(&payload)).await)
     }
 
     /// Sets who may show links in a frame: origins such as `https://app.example.com` or `https://*.example.com`.
@@ -352,7 +354,7 @@ impl LinkMutations {
         ancestors: Vec<String>,
     ) -> Result<EmbeddingPayload, ApiError> {
         let operation = operation(context)?;
-        let set = links::set_ancestors(&operation.app, operation.viewer()?, ancestors);
+        let set = embedding::set_ancestors(&operation.app, operation.viewer()?, ancestors);
         let set = operation.change(set).await;
         embedding_payload(context, set.map(drop)).await
     }
@@ -366,7 +368,7 @@ impl LinkMutations {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
         let secret = input.secret.map(SecretString::from);
-        let set = links::set_proof(&operation.app, viewer, input.kind.into(), secret, input.audience);
+        let set = embedding::set_proof(&operation.app, viewer, input.kind.into(), secret, input.audience);
         let set = operation.change(set).await;
         embedding_payload(context, set).await
     }

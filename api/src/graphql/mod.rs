@@ -14,6 +14,7 @@ mod access;
 mod alerts;
 mod analytics;
 mod at_hand;
+mod audited;
 mod big_int;
 mod billing;
 mod credentials;
@@ -54,13 +55,14 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use async_graphql::{
-    MergedObject, Request, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
+    MergedObject, Pos, Request, Response, SDLExportOptions, Schema, SchemaBuilder, ValidationMode,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use service::App;
 
+pub use audited::{AUDITED, Audited};
 pub use error::{ApiError, UserError};
 pub use permit::{Needs, PERMITS, needs, roles_document};
 pub use session::{CookieSlot, Identity, SessionCookies, SetCookies};
@@ -219,8 +221,20 @@ impl Engine for Graph {
                 let (operation, id) = (Arc::clone(&operation), id.clone());
                 async move {
                     operation.finish_reads().await;
-                    reported(response, id.as_ref())
+                    // It may go on for hours: whoever has lost the right to come in hears no more.
+                    match operation.require_still().await {
+                        Ok(()) => (reported(response, id.as_ref()), false),
+                        Err(error) => {
+                            let error = async_graphql::Error::from(error).into_server_error(Pos::default());
+                            (reported(Response::from_errors(vec![error]), id.as_ref()), true)
+                        }
+                    }
                 }
+            })
+            .scan(false, |over, (response, refused)| {
+                let next = (!*over).then_some(response);
+                *over |= refused;
+                std::future::ready(next)
             })
             .boxed()
     }

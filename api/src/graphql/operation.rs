@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::Context;
 use chrono::{DateTime, Utc};
@@ -18,16 +19,28 @@ pub(super) struct Operation {
     pub(super) app: Arc<App>,
     pub(super) identity: Identity,
     reads: Mutex<Option<Reads>>,
+    /// Whether something was changed since the audit log was told last.
+    changed: AtomicBool,
 }
 
 impl Operation {
     pub(super) fn new(app: Arc<App>, identity: Identity) -> Self {
-        Self { app, identity, reads: Mutex::new(None) }
+        Self { app, identity, reads: Mutex::new(None), changed: AtomicBool::new(false) }
     }
 
     /// Whoever is signed in.
     pub(super) fn viewer(&self) -> Result<&Viewer, ApiError> {
         self.identity.viewer.as_ref().ok_or_else(ApiError::unauthenticated)
+    }
+
+    /// Refuses whoever was recognised at the start and may not come in any more. Who was nobody then was refused already.
+    pub(super) async fn require_still(&self) -> Result<(), ApiError> {
+        match &self.identity.viewer {
+            Some(viewer) => {
+                Ok(service::access::require_still(&self.app, viewer, self.identity.session).await?)
+            }
+            None => Ok(()),
+        }
     }
 
     /// The transaction of the operation's reads: `REPEATABLE READ READ ONLY`, begun by the first of them, so that the
@@ -60,7 +73,16 @@ impl Operation {
     pub(super) async fn change<T>(&self, change: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         // A connection that waits in a transaction of reads is one that the change may need.
         self.finish_reads().await;
-        change.await
+        let changed = change.await;
+        if changed.is_ok() {
+            self.changed.store(true, Ordering::Relaxed);
+        }
+        changed
+    }
+
+    /// Whether something was changed since this was asked last: fields of a mutation run one after the other.
+    pub(super) fn take_changed(&self) -> bool {
+        self.changed.swap(false, Ordering::Relaxed)
     }
 }
 

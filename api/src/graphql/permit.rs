@@ -18,6 +18,7 @@ use async_graphql::{
 use domain::access::{RIGHTS, ROLES, Right};
 use futures_util::stream::{self, Stream, StreamExt};
 
+use super::audited;
 use super::error::ApiError;
 use super::operation::operation;
 
@@ -275,11 +276,22 @@ impl<T: ObjectType> OutputType for Guarded<T> {
 
 impl<T: ObjectType> ContainerType for Guarded<T> {
     async fn resolve_field(&self, context: &Context<'_>) -> ServerResult<Option<Value>> {
-        match refusal(context) {
-            Some(error) => Err(error),
-            None => self.0.resolve_field(context).await,
+        if let Some(error) = refusal(context) {
+            return Err(error);
         }
+        let resolved = self.0.resolve_field(context).await?;
+        audit(context).await?;
+        Ok(resolved)
     }
+}
+
+/// Tells the audit log what a mutation has changed. One that cannot be written down is not answered as done.
+async fn audit(context: &Context<'_>) -> ServerResult<()> {
+    let Ok(operation) = operation(context) else { return Ok(()) };
+    let told = audited::record(context, operation).await;
+    told.map_err(|error| {
+        context.set_error_path(async_graphql::Error::from(error).into_server_error(context.item.pos))
+    })
 }
 
 impl<T: ObjectType> ObjectType for Guarded<T> {}

@@ -280,6 +280,7 @@ async fn issue_token(operation: &Operation, source: SourceId, name: &str) -> Res
         Actor::User(user) => Some(user),
         Actor::Key(_) | Actor::Operator | Actor::Schedule => None,
     };
-    let token = access::create_source_token(&operation.app, viewer.tenant, source, name, created_by).await?;
+    let made = access::create_source_token(&operation.app, viewer.tenant, source, name, created_by);
+    let token = operation.change(made).await?;
     Ok(token.expose_secret().to_owned())
 }

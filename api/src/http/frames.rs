@@ -13,7 +13,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use service::App;
 use service::access::frames::{Signed, SignedRequest};
-use service::access::links;
+use service::access::{embedding, framed};
 
 use super::problem::Problem;
 use super::{dashboard, oauth};
@@ -73,7 +73,7 @@ pub async fn posted(
 }
 
 async fn prove(app: &App, link: &str, signed: &Signed<'_>, cookies: &CookieSlot) {
-    match links::prove(app, link, signed).await {
+    match framed::prove(app, link, signed).await {
         Ok(started) => cookies.put(SetCookies::start_frame(started, app.clock.now())),
         Err(service::Error::Internal { attempted, source }) => {
             tracing::error!(error = &*source, "{attempted} failed");
@@ -84,5 +84,5 @@ async fn prove(app: &App, link: &str, signed: &Signed<'_>, cookies: &CookieSlot)
 }
 
 async fn shown(app: &App, link: &str) -> Result<Response, Problem> {
-    Ok(dashboard::framed(&links::frame_ancestors(app, link).await?))
+    Ok(dashboard::framed(&embedding::frame_ancestors(app, link).await?))
 }

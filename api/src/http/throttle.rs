@@ -64,8 +64,16 @@ impl Throttle {
     }
 }
 
-/// Refuses whoever asks too often; tells everybody else how much is left.
-pub async fn throttle(State(throttle): State<Arc<Throttle>>, mut request: Request, next: Next) -> Response {
+/// Refuses whoever asks too often; tells everybody else how much is left. Every answer, a refusal too, has the headers that
+/// browsers protect people by.
+pub async fn throttle(State(throttle): State<Arc<Throttle>>, request: Request, next: Next) -> Response {
+    let https_only = throttle.settings.https_only;
+    let mut response = judged(&throttle, request, next).await;
+    secure(response.headers_mut(), https_only);
+    response
+}
+
+async fn judged(throttle: &Throttle, mut request: Request, next: Next) -> Response {
     let settings = &throttle.settings;
     let from = address::of(request.extensions(), request.headers(), &settings.proxies);
     if let Some(from) = from {
@@ -93,7 +101,6 @@ pub async fn throttle(State(throttle): State<Arc<Throttle>>, mut request: Reques
     if let Some(verdict) = verdict.filter(|_| settings.per_credential > 0) {
         tell(response.headers_mut(), "credential", credential_quota, verdict);
     }
-    secure(response.headers_mut(), settings.https_only);
     response
 }
 

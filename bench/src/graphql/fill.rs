@@ -2,7 +2,7 @@
 
 use domain::ids::{DestinationId, SourceId, TenantId};
 use secrecy::ExposeSecret;
-use tenants::{NewPassword, NewUser, Role};
+use tenants::{KeyKind, NewKey, NewPassword, NewUser, Role};
 use uuid::Uuid;
 
 use crate::Outcome;
@@ -16,6 +16,8 @@ pub struct Tenant {
     pub source: SourceId,
     /// A member's access token.
     pub token: String,
+    /// An API key.
+    pub key: String,
 }
 
 /// That many tenants with that many leads each.
@@ -38,7 +40,8 @@ pub async fn fill(world: &World, count: u32, leads: u32) -> Outcome<Vec<Tenant>>
         if filling.len() >= 2 {
             filling.join_next().await.ok_or("nothing to wait for")???;
         }
-        tenants.push(Tenant { id, source: SourceId(first.id), token: token(world, id).await? });
+        let (token, key) = (token(world, id).await?, key(world, id).await?);
+        tenants.push(Tenant { id, source: SourceId(first.id), token, key });
     }
     while let Some(filled) = filling.join_next().await {
         filled??;
@@ -63,6 +66,19 @@ async fn fill_one(
         .execute(&owner)
         .await?;
     Ok(())
+}
+
+async fn key(world: &World, tenant: TenantId) -> Outcome<String> {
+    let new = NewKey {
+        kind: KeyKind::Api,
+        name: "bench".to_owned(),
+        role: Role::Service,
+        scope: "*".to_owned(),
+        created_by: None,
+        expires_at: None,
+    };
+    let (app, now) = (&world.app, world.app.clock.now());
+    Ok(app.tenants.open(tenant).await?.create_key(new, now).await?.text.expose_secret().to_owned())
 }
 
 async fn token(world: &World, tenant: TenantId) -> Outcome<String> {

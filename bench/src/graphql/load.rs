@@ -36,19 +36,30 @@ struct Summary {
     refused: u64,
 }
 
-/// Asks on that many connections for that many seconds.
+/// Asks on that many connections for that many seconds, with access tokens.
 pub async fn run(
     folder: &Path,
     server: &Listening,
     tenants: &[Tenant],
     pages: &[Page],
+    load: (u32, u32),
+) -> Outcome<Run> {
+    run_as(folder, server, pages, load, |page| &tenants[page.tenant].token).await
+}
+
+/// The same with another credential.
+pub async fn run_as<'t>(
+    folder: &Path,
+    server: &Listening,
+    pages: &[Page],
     (connections, seconds): (u32, u32),
+    credential: impl Fn(&Page) -> &'t str,
 ) -> Outcome<Run> {
     let (script, list) = (folder.join("load.lua"), folder.join("pages.txt"));
     std::fs::write(&script, include_str!("load.lua"))?;
     let mut text = String::new();
     for page in pages {
-        writeln!(text, "{}\n{}", tenants[page.tenant].token, page.body)?;
+        writeln!(text, "{}\n{}", credential(page), page.body)?;
     }
     std::fs::write(&list, text)?;
     let mut command = Command::new("wrk");

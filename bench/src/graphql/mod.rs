@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use crate::access;
 use crate::process::{self, Listening};
 use crate::report::{Aim, Line};
 use crate::world::{self, World};
@@ -26,6 +27,8 @@ const TENANTS: u32 = 20;
 /// pgbench takes at most 128 scripts.
 const PAGES_PER_TENANT: usize = 5;
 const CONNECTIONS: u32 = 16;
+/// What proving the caller may cost of a page.
+const AUTHENTICATION_PERCENT_MAX: f64 = 5.0;
 
 /// Serves the app of that folder until the process is killed.
 pub async fn serve_part(data_dir: &Path) -> Outcome<()> {
@@ -61,6 +64,9 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
     }
     let secured = yardstick::run_secured(&world, &tenants, &pages, &statements, (CONNECTIONS, size.seconds));
     let secured = secured.await?;
+    let with_key =
+        load::run_as(folder, &server, &pages, (CONNECTIONS, size.seconds), |page| &tenants[page.tenant].key);
+    let with_key = with_key.await?;
     let single = load::run(folder, &server, &tenants, &pages, (1, size.seconds.min(5))).await?;
     let crowd = load::run(folder, &server, &tenants, &pages, (64, size.seconds)).await?;
     drop(server);
@@ -72,6 +78,8 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
     let cpu = mean(ours.iter().map(|run| run.cpu_us).collect());
     let pgbench = mean(theirs.iter().map(|run| run.per_second).collect());
     let last = &ours[1];
+    let proof = access::authentication(size).await?;
+    let share = |of: f64| of * 100.0 / cpu;
     let sent = f64::from(u32::try_from(statements.count)?);
     Ok(vec![
         Line::new("graphql page", "requests/s", rate).beside(pgbench).aim(Aim::RatioAtLeast(0.5)).note(
@@ -85,6 +93,20 @@ pub async fn measure(size: Size) -> Outcome<Vec<Line>> {
             .note("BEGIN, SET LOCAL, the three statements, COMMIT, as the restricted role"),
         Line::new("graphql page, processor time of the server", "µs/request", cpu)
             .note(format!("{:.0} kB an answer", last.answer_bytes / 1_000.0)),
+        Line::new("authentication's share of that time, access token", "%", share(proof.token))
+            .aim(Aim::AtMost(AUTHENTICATION_PERCENT_MAX))
+            .note(format!("{:.1} µs", proof.token)),
+        Line::new("authentication's share of that time, API key", "%", share(proof.key))
+            .aim(Aim::AtMost(AUTHENTICATION_PERCENT_MAX))
+            .note(format!(
+                "{:.1} µs; a session {:.1} µs, {:.1} %",
+                proof.key,
+                proof.session,
+                share(proof.session)
+            )),
+        Line::new("graphql page with API keys against access tokens", "requests/s", with_key.per_second)
+            .beside(rate)
+            .note(format!("{:.0} µs of the server each", with_key.cpu_us)),
         Line::new("graphql page, one connection", "requests/s", single.per_second)
             .note(format!("p50 {:.1} ms, p99 {:.1} ms", single.p50_ms, single.p99_ms)),
         Line::new("graphql page, 64 connections", "requests/s", crowd.per_second)

@@ -22,7 +22,9 @@ impl From<Fault> for Error {
             Fault::TooManyAttempts { .. } | Fault::TooMany { .. } | Fault::Busy => Self::Limit(text.into()),
             Fault::InvalidEmail => Self::invalid("email", text),
             Fault::InvalidInvitation => Self::invalid("invitation", text),
-            Fault::NameTaken | Fault::EmailTaken | Fault::LastOwner => Self::Conflict(text.into()),
+            Fault::NameTaken | Fault::EmailTaken | Fault::LastOwner | Fault::DatabaseNotPrepared { .. } => {
+                Self::Conflict(text.into())
+            }
             Fault::InvalidField { field, .. } => {
                 Self::Invalid { field: Some(field.into()), code: "BAD_USER_INPUT".into(), message: text }
             }
@@ -36,6 +38,9 @@ impl From<Fault> for Error {
             Fault::ProviderTaken => Self::invalid("slug", text),
             Fault::LinkNotFound => Self::not_found("link", "of that address"),
             Fault::NotInvited | Fault::EmailNotVerified => Self::Forbidden(text.into()),
+            Fault::ServerUnreachable { source, .. } => {
+                Self::Unavailable { what: "the server of the tenants' databases", source: Box::new(source) }
+            }
             other => Self::internal("a tenant's database", other),
         }
     }

@@ -100,7 +100,7 @@ pub async fn client_token(
             tenants::Error::InvalidKey => refused(),
             other => other.into(),
         })?;
-    super::refuse_suspended(app, &store).await?;
+    super::refuse_suspended(&store).await?;
     if store.id() != tenant || key.id.to_string() != client {
         return Err(refused());
     }
@@ -125,7 +125,7 @@ pub async fn client_token(
 /// audit log says so.
 pub async fn refresh(app: &App, tenant: TenantId, token: &str) -> Result<(AccessToken, Refreshed), Error> {
     let now = app.clock.now();
-    super::refuse_suspended(app, &app.tenants.open(tenant).await?).await?;
+    super::refuse_suspended(&app.tenants.open(tenant).await?).await?;
     match app.tenants.refresh(tenant, token, SessionLimits::default(), now).await {
         Ok(refreshed) => {
             let access = app.tokens.issue(&refreshed.tenant, &refreshed.user, now).await?;

@@ -22,6 +22,8 @@ use super::{Actor, audit};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
+use crate::intake::uploads;
+use crate::storage;
 
 /// Rows of a table that are read at a time.
 const PAGE: usize = 2000;
@@ -44,7 +46,7 @@ pub async fn set_suspended(app: &App, tenant: TenantId, suspended: bool) -> Resu
     app.tenants.open(tenant).await?.set_suspended(suspended).await?;
     let action = if suspended { "tenant.suspended" } else { "tenant.resumed" };
     audit(app, tenant, Actor::Operator, action, tenant, json!({})).await?;
-    operator_audit(app, action, tenant, &json!({})).await
+    operator_audit(app, action, Some(tenant), &json!({})).await
 }
 
 /// What an archive holds.
@@ -60,6 +62,8 @@ pub struct Exported {
     pub postgres: BTreeMap<String, u64>,
     /// Rows by table of the tenant's own database.
     pub tenants: BTreeMap<String, u64>,
+    /// Files of closed billing reports.
+    pub files: u64,
     /// What is left out, and why.
     pub left_out: &'static str,
 }
@@ -67,8 +71,8 @@ pub struct Exported {
 const LEFT_OUT: &str = "passwords' and secrets' hashes, private signing keys, and sealed values: they prove or open \
     something and are made anew elsewhere";
 
-/// Writes everything of a tenant into one gzipped tar archive: `manifest.json`, and a file of JSON lines for each table of
-/// both stores. The tables of Postgres are read in one snapshot. The file is complete or not there.
+/// Writes everything of a tenant into one gzipped tar archive: `manifest.json`, a file of JSON lines for each table of both
+/// stores, and the files of its billing reports. The tables of Postgres are read in one snapshot. The file is complete or not there.
 pub async fn export(app: &App, tenant: TenantId, path: &Path) -> Result<Exported, Error> {
     let failed = |source: std::io::Error| Error::internal(format!("writing {}", path.display()), source);
     let unfinished = path.with_extension("unfinished");
@@ -79,7 +83,7 @@ pub async fn export(app: &App, tenant: TenantId, path: &Path) -> Result<Exported
         Ok(exported) => {
             fs::rename(&unfinished, path).map_err(failed)?;
             audit(app, tenant, Actor::Operator, "tenant.exported", tenant, json!({})).await?;
-            operator_audit(app, "tenant.exported", tenant, &json!({ "path": path })).await?;
+            operator_audit(app, "tenant.exported", Some(tenant), &json!({ "path": path })).await?;
             Ok(exported)
         }
         Err(error) => {
@@ -122,12 +126,14 @@ async fn write_archive(app: &App, tenant: TenantId, path: &Path, file: fs::File)
         append(&mut archive, &format!("tenant/{table}.ndjson"), content, now).map_err(failed)?;
         own.insert(table, count);
     }
+    let files = append_files(app, tenant, &mut archive).await?;
     let exported = Exported {
         tenant: tenant.to_string(),
         at: now,
         path: path.to_owned(),
         postgres,
         tenants: own,
+        files,
         left_out: LEFT_OUT,
     };
     let manifest = serde_json::to_vec_pretty(&exported)
@@ -137,6 +143,28 @@ async fn write_archive(app: &App, tenant: TenantId, path: &Path, file: fs::File)
     let file = archive.into_inner().and_then(GzEncoder::finish).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     Ok(exported)
+}
+
+/// The tenant's files of the object storage, one in memory at a time.
+async fn append_files(
+    app: &App,
+    tenant: TenantId,
+    archive: &mut tar::Builder<GzEncoder<fs::File>>,
+) -> Result<u64, Error> {
+    use futures_util::TryStreamExt as _;
+    use object_store::ObjectStoreExt as _;
+    let failed = |source: std::io::Error| Error::internal("writing the archive", source);
+    let unavailable = |error| Error::Unavailable { what: "the object storage", source: Box::new(error) };
+    let (mut found, mut count) = (storage::list(app.storage.as_ref(), tenant), 0);
+    while let Some(meta) = found.try_next().await? {
+        let bytes =
+            app.storage.get(&meta.location).await.map_err(unavailable)?.bytes().await.map_err(unavailable)?;
+        let below = meta.location.as_ref().split_once('/').map_or("", |(_, below)| below);
+        let mut head = header(bytes.len() as u64, meta.last_modified);
+        archive.append_data(&mut head, format!("files/{below}"), bytes.as_ref()).map_err(failed)?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// A file without a name: gone when it is closed, whatever happens.
@@ -241,7 +269,7 @@ pub struct Erased {
     pub remaining: u64,
     /// Whether the tenant's own database was there and is gone.
     pub database_removed: bool,
-    /// Files that waited for their import and are gone.
+    /// Files that waited for their import, and files of billing reports, that are gone.
     pub files_removed: u64,
 }
 
@@ -252,7 +280,7 @@ pub struct Erased {
 pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
     let now = app.clock.now();
     // Nobody comes in while it goes, and no worker begins anything.
-    let database_removed = if app.tenants.exists(tenant) {
+    let database_removed = if app.tenants.exists(tenant).await? {
         set_suspended(app, tenant, true).await?;
         app.tenants.remove(tenant).await?
     } else {
@@ -276,12 +304,15 @@ pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
     for file in files {
         files_removed += u64::from(fs::remove_file(app.settings.data_dir.join(file)).is_ok());
     }
+    // What still came when the tenant was suspended has no import yet.
+    let _ = fs::remove_dir_all(app.settings.data_dir.join(uploads::folder(tenant)));
+    files_removed += storage::remove(app.storage.as_ref(), tenant).await?;
     tx.commit().await?;
     let remaining = remaining(app, tenant, &tables).await?;
     let tenant_text = tenant.to_string();
     let erased = Erased { tenant: tenant_text, at: now, removed, remaining, database_removed, files_removed };
-    operator_audit(app, "tenant.erased", tenant, &json!(erased)).await?;
-    if remaining > 0 || app.tenants.exists(tenant) {
+    operator_audit(app, "tenant.erased", Some(tenant), &json!(erased)).await?;
+    if remaining > 0 || app.tenants.exists(tenant).await? {
         return Err(Error::internal(
             "erasing a tenant",
             format!("{remaining} rows of {tenant} are still there"),
@@ -312,18 +343,18 @@ async fn remaining(app: &App, tenant: TenantId, tables: &[String]) -> Result<u64
     Ok(left)
 }
 
-/// Appends a line to the operator's audit log, durable before the command goes on.
+/// Appends a line to the operator's audit log, about a tenant or the whole deployment, durable before the command goes on.
 pub async fn operator_audit(
     app: &App,
     action: &'static str,
-    tenant: TenantId,
+    tenant: Option<TenantId>,
     detail: &Value,
 ) -> Result<(), Error> {
     let by = std::env::var("SUDO_USER")
         .or_else(|_| std::env::var("USER"))
         .unwrap_or_else(|_| "unknown".to_owned());
     let line = json!({
-        "at": app.clock.now(), "action": action, "tenant": tenant.to_string(), "by": by, "detail": detail,
+        "at": app.clock.now(), "action": action, "tenant": tenant.map(|tenant| tenant.to_string()), "by": by, "detail": detail,
     });
     let path = app.settings.data_dir.join(OPERATOR_AUDIT);
     let write = move || -> std::io::Result<()> {

@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::access::{Role, Scope};
-use domain::ids::{SourceId, TenantId, UserId};
+use domain::ids::{SessionId, SourceId, TenantId, UserId};
 use entity::{Tenanted, tenant};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, FromQueryResult};
 use secrecy::SecretString;
@@ -20,7 +20,9 @@ use crate::error::{Error, is_taken};
 use crate::naming::check_slug;
 
 mod audit;
+pub mod embedding;
 mod faults;
+pub mod framed;
 pub mod frames;
 pub mod keys;
 pub mod life;
@@ -45,6 +47,11 @@ pub struct NewTenant {
 
 /// Makes a tenant: its database, then its row.
 pub async fn create_tenant(app: &App, new: NewTenant) -> Result<tenant::Model, Error> {
+    create_tenant_of_id(app, TenantId(app.ids.next(app.clock.now())), new).await
+}
+
+/// The same with that id: its database was made at a server beforehand, which is found by the id.
+pub async fn create_tenant_of_id(app: &App, id: TenantId, new: NewTenant) -> Result<tenant::Model, Error> {
     check_slug(&new.slug)?;
     if tenant_of_slug(app, &new.slug).await?.is_some() {
         return Err(taken(&new.slug));
@@ -54,7 +61,6 @@ pub async fn create_tenant(app: &App, new: NewTenant) -> Result<tenant::Model, E
         return Err(Error::invalid("time_zone", "the time zone must be an IANA name such as America/Denver"));
     }
     let now = app.clock.now();
-    let id = TenantId(app.ids.next(now));
     app.tenants.create(id).await?;
     let tx = app.begin(id, Mode::ReadWrite).await?;
     let row = tenant::ActiveModel {
@@ -118,22 +124,50 @@ pub async fn sign_in(
         return Err(app.tenants.refuse_sign_in(password).await.into());
     };
     let database = app.tenants.open(tenant).await?;
-    refuse_suspended(app, &database).await?;
+    refuse_suspended(&database).await?;
     Ok((tenant, database.sign_in_from(email, password, address, app.clock.now()).await?))
 }
 
 /// Refuses whoever proves itself for a tenant that is suspended.
-pub(crate) async fn refuse_suspended(app: &App, tenant: &tenants::Tenant) -> Result<(), Error> {
-    if tenant.is_suspended(app.clock.now()).await? {
-        return Err(Error::Forbidden("this tenant is suspended: ask the operator".into()));
+pub(crate) async fn refuse_suspended(tenant: &tenants::Tenant) -> Result<(), Error> {
+    match tenant.is_suspended().await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::Forbidden("this tenant is suspended: ask the operator".into())),
+        // Another process has just erased it: its credentials are like any that nobody has made.
+        Err(tenants::Error::DatabaseMissing { .. }) => {
+            Err(Error::Unauthenticated("the credential is not valid".into()))
+        }
+        Err(other) => Err(other.into()),
     }
-    Ok(())
+}
+
+/// Refuses a caller that was proven before and may not come in any more: for what goes on for hours, as a subscription does.
+pub async fn require_still(app: &App, viewer: &Viewer, session: Option<SessionId>) -> Result<(), Error> {
+    let over = || Error::Unauthenticated("the credential is not valid any more".into());
+    let tenant = match app.tenants.open(viewer.tenant).await {
+        Err(tenants::Error::DatabaseMissing { .. }) => return Err(over()),
+        opened => opened?,
+    };
+    refuse_suspended(&tenant).await?;
+    let now = app.clock.now();
+    let lives = match viewer.actor {
+        Actor::User(id) => {
+            tenant.user(id).await?.is_some_and(|user| user.disabled_at.is_none() && user.role == viewer.role)
+        }
+        Actor::Key(id) => tenant.key_lives(id, now).await?,
+        Actor::Operator => true,
+    };
+    let session_lives = match session {
+        Some(session) => tenant.session_lives(session, now).await?,
+        None => true,
+    };
+    if lives && session_lives { Ok(()) } else { Err(over()) }
 }
 
 /// The caller of an access token.
 pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>), Error> {
     let verified = app.tokens.verify(&app.tenants, token, app.clock.now()).await?;
-    refuse_suspended(app, &verified.tenant).await?;
+    refuse_suspended(&verified.tenant).await?;
     let claims = verified.claims;
     let until = DateTime::from_timestamp(claims.exp, 0).unwrap_or(DateTime::UNIX_EPOCH);
     let viewer = Viewer {
@@ -148,9 +182,12 @@ pub async fn by_token(app: &App, token: &str) -> Result<(Viewer, DateTime<Utc>),
 pub async fn by_cookie(app: &App, cookie: &str) -> Result<(Viewer, Session), Error> {
     let (tenant, session) =
         app.tenants.resume_session(cookie, SessionLimits::default(), app.clock.now()).await?;
-    refuse_suspended(app, &tenant).await?;
+    refuse_suspended(&tenant).await?;
+    let pages = session.frame_pages.as_ref();
+    let scope = pages.map_or(Scope::Full, |pages| links::scope_of(pages.iter().map(String::as_str)));
     let viewer = Viewer {
         partner: session.user.partner,
+        scope,
         ..Viewer::user(tenant.id(), session.user.id, session.user.role)
     };
     Ok((with_sources(&tenant, viewer).await?, session))
@@ -171,7 +208,7 @@ async fn with_sources(tenant: &tenants::Tenant, viewer: Viewer) -> Result<Viewer
 /// The caller of an API key: what its role and its scope both allow.
 pub async fn by_api_key(app: &App, key: &str) -> Result<Viewer, Error> {
     let (tenant, key) = app.tenants.authenticate_key(key, KeyKind::Api, app.clock.now()).await?;
-    refuse_suspended(app, &tenant).await?;
+    refuse_suspended(&tenant).await?;
     let scope = key
         .scope
         .parse::<Scope>()
@@ -187,7 +224,7 @@ pub fn ingest_scope(source: SourceId) -> String {
 /// The tenant and key of a source token; whether it is that source's, [`Error::NotFound`] if not, says [`may_ingest`].
 pub async fn by_source_token(app: &App, token: &str) -> Result<(TenantId, AccessKey), Error> {
     let (tenant, key) = app.tenants.authenticate_key(token, KeyKind::Source, app.clock.now()).await?;
-    refuse_suspended(app, &tenant).await?;
+    refuse_suspended(&tenant).await?;
     Ok((tenant.id(), key))
 }
 

@@ -361,7 +361,7 @@ fn taken(error: sea_orm::DbErr, constraint: &str, name: &str) -> Error {
 }
 
 fn context(tenant: TenantId, id: AlertChannelId, purpose: Purpose) -> Context {
-    Context { tenant, destination: DestinationId(id.uuid()), purpose }
+    Context::of_row(tenant, id.uuid(), purpose)
 }
 
 /// The target, sealed, and what a person may see of it.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::ids::{AlertChannelId, AlertId, AlertRuleId, DestinationId, TenantId};
+use domain::ids::{AlertChannelId, AlertId, AlertRuleId, TenantId};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -113,8 +113,7 @@ impl Job for SendNotice {
 impl SendNotice {
     async fn tell(&self, app: &App, row: &Row) -> Result<(), Trouble> {
         let open = |purpose, sealed: &[u8]| {
-            let context =
-                Context { tenant: self.tenant, destination: DestinationId(row.channel_id), purpose };
+            let context = Context::of_row(self.tenant, row.channel_id, purpose);
             app.secrets.open(context, sealed).map_err(|error| Trouble::Lasting(error.to_string()))
         };
         let target = open(Purpose::AlertTarget, &row.target_sealed)?;

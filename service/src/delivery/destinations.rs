@@ -170,7 +170,7 @@ impl Opener<'_> {
         let destination = DestinationId(row.id);
         let unseal = |purpose, sealed: &[u8]| {
             self.secrets
-                .open(Context { tenant, destination, purpose }, sealed)
+                .open(Context::of_row(tenant, destination.uuid(), purpose), sealed)
                 .map_err(|error| format!("the destination's secrets cannot be opened: {error}"))
         };
         let url = unseal(Purpose::Url, &row.url_sealed)?;

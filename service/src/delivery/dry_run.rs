@@ -1,13 +1,13 @@
 //! What would be sent for a lead: the exact request, secrets masked. Nothing is sent and nothing is written.
 
 use domain::delivery::Hold;
-use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
+use domain::ids::{DeliveryId, DestinationId, LeadId};
 
 use super::destinations::{self, Opener};
 use super::request::{self, Shown};
 use super::{Error, facts};
 use crate::app::App;
-use crate::database::{Mode, TenantTx};
+use crate::database::TenantTx;
 
 /// What would become of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,28 +39,29 @@ pub struct DryRun {
     pub lookups: Vec<Shown>,
 }
 
-/// Says what would be sent to that destination for that lead; none when the tenant has no such destination or lead.
+/// Says what would be sent to that destination for that lead; none when the transaction sees no such destination or lead.
 pub async fn dry_run(
     app: &App,
-    tenant: TenantId,
+    tx: &TenantTx,
     destination: DestinationId,
     lead: LeadId,
 ) -> Result<Option<DryRun>, Error> {
-    let mut tx = TenantTx::begin(&app.database.app, tenant, Mode::ReadOnly).await?;
+    let (tenant, mut connection) = (tx.tenant(), tx.lock().await);
     let now = app.clock.now();
     let open = Opener { secrets: &app.secrets, allow_private: app.settings.allow_private_addresses, now };
-    let Some(found) = destinations::masked(tx.connection(), tenant, destination, &open).await? else {
+    let Some(found) = destinations::masked(&mut connection, tenant, destination, &open).await? else {
         return Ok(None);
     };
-    let Some(facts) = facts::of_lead(tx.connection(), tenant, lead).await? else { return Ok(None) };
+    let Some(facts) = facts::of_lead(&mut connection, tenant, lead).await? else { return Ok(None) };
     let delivery: Option<uuid::Uuid> = sqlx::query_scalar(
         "SELECT id FROM delivery WHERE tenant_id = $1 AND lead_id = $2 AND destination_id = $3",
     )
     .bind(tenant.uuid())
     .bind(lead.uuid())
     .bind(destination.uuid())
-    .fetch_optional(tx.connection())
+    .fetch_optional(&mut *connection)
     .await?;
+    drop(connection);
     let destination = match found {
         Ok(destination) => destination,
         Err(reason) => {

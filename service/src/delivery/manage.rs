@@ -110,7 +110,7 @@ pub async fn create(
         url_sealed: Set(url_sealed),
         url_masked: Set(url_masked),
         signing_sealed: Set(secret.as_ref().map(|secret| {
-            let context = Context { tenant, destination: id, purpose: Purpose::Signing };
+            let context = Context::of_row(tenant, id.uuid(), Purpose::Signing);
             app.secrets.seal(context, secret.expose_secret())
         })),
         first_name_fallback: Set(fallback(new.first_name_fallback)?),
@@ -202,7 +202,7 @@ pub async fn rotate_signing_secret(
     let Some(sealed) = &before.signing_sealed else {
         return Err(Error::Conflict("only a destination of kind webhook has a signing secret".into()));
     };
-    let context = |purpose| Context { tenant, destination: id, purpose };
+    let context = |purpose| Context::of_row(tenant, id.uuid(), purpose);
     let unreadable = |error| Error::internal("opening a signing secret", error);
     let older = app.secrets.open(context(Purpose::Signing), sealed).map_err(unreadable)?;
     let secret = new_signing_secret();
@@ -256,7 +256,7 @@ fn seal_credentials(
     let plain: BTreeMap<&str, &str> =
         credentials.iter().map(|(name, secret)| (name.as_str(), secret.expose_secret())).collect();
     let text = serde_json::to_string(&plain).expect("texts always serialise");
-    let context = Context { tenant, destination: id, purpose: Purpose::Credentials };
+    let context = Context::of_row(tenant, id.uuid(), Purpose::Credentials);
     (!plain.is_empty()).then(|| app.secrets.seal(context, &text))
 }
 
@@ -266,7 +266,7 @@ fn open_credentials(
     row: &destination::Model,
 ) -> Result<BTreeMap<String, SecretString>, Error> {
     let Some(sealed) = &row.credentials_sealed else { return Ok(BTreeMap::new()) };
-    let context = Context { tenant, destination: DestinationId(row.id), purpose: Purpose::Credentials };
+    let context = Context::of_row(tenant, row.id, Purpose::Credentials);
     let text =
         app.secrets.open(context, sealed).map_err(|error| Error::internal("opening credentials", error))?;
     let plain: BTreeMap<String, String> = serde_json::from_str(text.expose_secret())
@@ -286,7 +286,7 @@ pub(crate) fn api_access(
     }
     let tenant = TenantId(row.tenant_id);
     let Some(token) = open_credentials(app, tenant, row)?.remove(TOKEN) else { return Ok(None) };
-    let context = Context { tenant, destination: DestinationId(row.id), purpose: Purpose::Url };
+    let context = Context::of_row(tenant, row.id, Purpose::Url);
     let url = app
         .secrets
         .open(context, &row.url_sealed)
@@ -303,7 +303,7 @@ fn seal_url(
 ) -> Result<(Vec<u8>, String), Error> {
     let read = address::read_url(url.expose_secret(), app.settings.allow_private_addresses)
         .map_err(|error| Error::invalid("url", error.to_string()))?;
-    let context = Context { tenant, destination: id, purpose: Purpose::Url };
+    let context = Context::of_row(tenant, id.uuid(), Purpose::Url);
     Ok((app.secrets.seal(context, read.as_str()), address::mask(&read)))
 }
 

@@ -132,7 +132,7 @@ fn recognise(
     body: &[u8],
 ) -> Result<Option<String>, Error> {
     let refused = |why: &'static str| Error::Unauthenticated(why.into());
-    let context = Context { tenant, destination, purpose: Purpose::Inbound };
+    let context = Context::of_row(tenant, destination.uuid(), Purpose::Inbound);
     let open = |sealed: &[u8]| {
         app.secrets
             .open(context, sealed)
@@ -205,7 +205,7 @@ pub async fn open(
     };
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     crate::delivery::manage::by_id(&tx, destination).await?;
-    let context = Context { tenant, destination, purpose: Purpose::Inbound };
+    let context = Context::of_row(tenant, destination.uuid(), Purpose::Inbound);
     sqlx::query(
         "INSERT INTO inbound_endpoint (tenant_id, destination_id, kind, secret_sealed, enabled, created_at)
          VALUES ($1, $2, $3, $4, true, $5)

@@ -9,7 +9,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use domain::ids::{DestinationId, TenantId};
+use domain::ids::TenantId;
 use domain::intake::Regions;
 use domain::reconciliation::{Mapping, Record, Table};
 use entity::{destination, reconciliation_plan};
@@ -61,11 +61,8 @@ impl Api {
     ) -> Result<Option<Self>, Error> {
         let access = match (&plan.api_url, &plan.api_token_sealed) {
             (Some(url), Some(sealed)) => {
-                let context = Context {
-                    tenant: TenantId(plan.tenant_id),
-                    destination: DestinationId(plan.destination_id),
-                    purpose: Purpose::ApiToken,
-                };
+                let tenant = TenantId(plan.tenant_id);
+                let context = Context::of_row(tenant, plan.destination_id, Purpose::ApiToken);
                 let token = app.secrets.open(context, sealed).map_err(|error| {
                     Error::Conflict(format!("the API token cannot be opened: {error}; set it again").into())
                 })?;

@@ -92,7 +92,7 @@ pub async fn change(
         plan.api_url = url;
     }
     if let Some(token) = change.api_token {
-        let context = Context { tenant, destination, purpose: Purpose::ApiToken };
+        let context = Context::of_row(tenant, destination.uuid(), Purpose::ApiToken);
         plan.api_token_sealed = Some(app.secrets.seal(context, token.expose_secret()));
     }
     if let Some(hour) = change.nightly_hour {

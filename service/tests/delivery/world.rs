@@ -135,7 +135,7 @@ impl World {
         fallback: Option<&str>,
     ) -> DestinationId {
         let destination = DestinationId(self.ids.next(self.clock.now()));
-        let context = |purpose| Context { tenant, destination, purpose };
+        let context = |purpose| Context::of_row(tenant, destination.uuid(), purpose);
         let mut tx = self.begin(tenant).await;
         sqlx::query(
             "INSERT INTO destination (tenant_id, id, slug, name, kind, url_sealed, url_masked, signing_sealed,
@@ -165,7 +165,7 @@ impl World {
         settings: serde_json::Value,
         credentials: serde_json::Value,
     ) {
-        let context = Context { tenant, destination: to, purpose: Purpose::Credentials };
+        let context = Context::of_row(tenant, to.uuid(), Purpose::Credentials);
         let mut tx = self.begin(tenant).await;
         sqlx::query(
             "UPDATE destination SET settings = $3, credentials_sealed = $4 WHERE tenant_id = $1 AND id = $2",

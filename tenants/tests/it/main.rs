@@ -1,123 +1,95 @@
-//! What the crate promises, proven over real files.
+//! The crate's promises over files, and those that concern files alone.
 
-mod audit;
-mod keys;
-mod links;
-mod oauth;
-mod people;
-mod processes;
-mod sessions;
-mod sign_in;
-mod store;
-mod tokens;
-mod users;
+#[path = "../shared/mod.rs"]
+mod shared;
 
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod ground;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
 use domain::ids::TenantId;
-use tenants::{NewPassword, NewUser, Role, Store, StoreOptions, Tenant, User};
-use uuid::{Builder, Uuid};
+use tenants::{Error, Place, Store};
 
-/// A Monday in March 2026.
-fn start() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_772_445_600, 0).unwrap()
+use shared::{Fixture, new_id, options, start, user_of};
+
+fn path(fixture: &Fixture, tenant: TenantId) -> PathBuf {
+    fixture.store.path(tenant).unwrap()
 }
 
-fn after(seconds: i64) -> DateTime<Utc> {
-    start() + TimeDelta::seconds(seconds)
+/// Files of that folder that this process holds open.
+fn open_files(folder: &Path) -> usize {
+    let is_inside =
+        |entry: &std::fs::DirEntry| std::fs::read_link(entry.path()).is_ok_and(|to| to.starts_with(folder));
+    std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter(is_inside).count()
 }
 
-/// Rising within the process, distinct between processes.
-fn new_id(now: DateTime<Utc>) -> Uuid {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let mut tail = [0; 10];
-    tail[..6].copy_from_slice(&COUNTER.fetch_add(1, Ordering::SeqCst).to_be_bytes()[2..]);
-    tail[6..].copy_from_slice(&std::process::id().to_be_bytes());
-    Builder::from_unix_timestamp_millis(now.timestamp_millis().try_into().unwrap(), &tail).into_uuid()
+#[tokio::test]
+async fn a_missing_file_is_an_error_and_is_not_made() {
+    let fixture = Fixture::new().await;
+    let lost = fixture.tenant.id();
+    std::fs::remove_file(path(&fixture, lost)).unwrap();
+    assert!(matches!(fixture.neighbour().open(lost).await, Err(Error::DatabaseMissing { .. })));
+    assert!(!path(&fixture, lost).exists());
 }
 
-fn options(root: &std::path::Path) -> StoreOptions {
-    StoreOptions::new(root, start, new_id)
-}
-
-struct Fixture {
-    folder: tempfile::TempDir,
-    store: Store,
-    tenant: Tenant,
-}
-
-impl Fixture {
-    async fn new() -> Self {
-        Self::with_capacity(256).await
-    }
-
-    async fn with_capacity(open_databases_max: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let open_databases_max = NonZeroUsize::new(open_databases_max).unwrap();
-        let store = Store::new(StoreOptions { open_databases_max, ..options(folder.path()) }).unwrap();
-        let tenant = store.create(TenantId(new_id(start()))).await.unwrap();
-        Self { folder, store, tenant }
-    }
-
-    /// A second store over the same folder, as another process has it.
-    fn neighbour(&self) -> Store {
-        Store::new(options(self.folder.path())).unwrap()
-    }
-
-    async fn other_tenant(&self) -> Tenant {
-        self.store.create(TenantId(new_id(start()))).await.unwrap()
-    }
-
-    /// A user without password, which costs no hashing.
-    async fn user(&self, email: &str) -> User {
-        self.user_with(email, NewPassword::Absent).await
-    }
-
-    async fn user_with(&self, email: &str, password: NewPassword) -> User {
-        user_of(&self.tenant, email, password).await
+#[tokio::test]
+async fn files_are_their_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("data/tenants");
+    let store = Store::new(options(Place::Folder(root.clone()))).unwrap();
+    let tenant = store.create(TenantId(new_id(start()))).await.unwrap();
+    user_of(&tenant, "ada@example.com", tenants::NewPassword::Absent).await;
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&root), 0o700);
+    let files: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 2, "the database and its log: {files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
     }
 }
 
-async fn user_of(tenant: &Tenant, email: &str, password: NewPassword) -> User {
-    let new = NewUser {
-        email: email.to_owned(),
-        name: "Ada".to_owned(),
-        role: Role::Agent,
-        partner: None,
-        password,
+#[tokio::test]
+async fn three_hundred_tenants_keep_sixteen_databases_open() {
+    let fixture = Fixture::with_capacity(16).await;
+    let mut tenants = vec![];
+    for _ in 0..300 {
+        tenants.push(fixture.other_tenant().await.id());
+        assert!(fixture.store.open_databases() <= 16);
+    }
+    for id in &tenants {
+        let tenant = fixture.store.open(*id).await.unwrap();
+        assert!(tenant.user_by_email("ada@example.com").await.unwrap().is_none());
+        assert!(fixture.store.open_databases() <= 16);
+    }
+    // Closing happens on another thread: once its queue is through, only the kept ones hold files.
+    let folder = fixture.ground.folder().to_owned();
+    let settled = async {
+        while open_files(&folder) > 17 * 3 {
+            tokio::task::yield_now().await;
+        }
     };
-    tenant.create_user(new, start()).await.unwrap().user
+    tokio::time::timeout(std::time::Duration::from_secs(20), settled).await.unwrap();
+    assert!(open_files(&folder) >= 16);
 }
 
-/// The text of an error and of everything behind it.
-fn whole_text(error: &dyn std::error::Error) -> String {
-    let mut text = format!("{error} {error:?}");
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_with_its_tenant() {
+    let fixture = Fixture::new().await;
+    let id = TenantId(new_id(start()));
+    std::fs::write(path(&fixture, id), b"not a database at all".repeat(100)).unwrap();
+    let error = fixture.store.open(id).await.unwrap_err();
+    assert!(matches!(&error, Error::Database { tenant, attempt: "open", .. } if *tenant == id), "{error:?}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(!error.to_string().contains(&source), "the text repeats its source");
+    assert_eq!(fixture.store.open_databases(), 1);
 }
 
-/// The text with one byte changed to another printable one.
-fn altered(text: &str, place: usize, byte: u8) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    assert_ne!(bytes[place], byte);
-    bytes[place] = byte;
-    String::from_utf8(bytes).unwrap()
-}
-
-/// The text with each byte in turn changed: to its neighbour in the alphabet (which in the last place of base64 differs
-/// only in bits that are thrown away), to another case, to a separator.
-fn altered_everywhere(text: &str) -> Vec<String> {
-    let bytes = text.as_bytes();
-    let places = 0..bytes.len();
-    places
-        .flat_map(|place| [bytes[place] ^ 1, bytes[place] ^ 0x20, b'_', b'.'].map(|byte| (place, byte)))
-        .filter(|(place, byte)| bytes[*place] != *byte && byte.is_ascii_graphic())
-        .map(|(place, byte)| altered(text, place, byte))
-        .collect()
+#[tokio::test]
+async fn a_database_left_empty_by_a_crash_is_completed_when_opened() {
+    let fixture = Fixture::new().await;
+    let id = TenantId(new_id(start()));
+    std::fs::write(path(&fixture, id), b"").unwrap();
+    let tenant = fixture.store.open(id).await.unwrap();
+    assert_eq!(tenant.signing_keys().await.unwrap().len(), 1);
 }

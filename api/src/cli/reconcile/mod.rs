@@ -16,6 +16,7 @@ use service::reconciliation::exceptions::{self, Decision, ExceptionRow, Filter};
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::{List, Request, RunRow, repair, run as running, runs};
 
+use super::acts::Act;
 use super::context::Context;
 use super::{Done, Failure, Output, Style};
 
@@ -32,6 +33,26 @@ pub(crate) struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     run: RunArguments,
+}
+
+/// What the command leaves in the audit log.
+pub(super) fn act_of(arguments: &Arguments) -> Option<Act> {
+    let act = |action, subject: &dyn std::fmt::Display| Some(Act { action, subject: subject.to_string() });
+    match &arguments.command {
+        None if arguments.run.dry_run => None,
+        None => act("reconciliation.started", &arguments.run.destination.as_deref().unwrap_or("-")),
+        Some(Command::Resend { ids, all }) => match (all, ids.first()) {
+            (Some(destination), _) => act("reconciliation.resent", destination),
+            (None, Some(first)) => act("reconciliation.resent", first),
+            (None, None) => None,
+        },
+        Some(Command::Prove { destination }) => act("reconciliation.proven", destination),
+        Some(Command::Accept { id, .. } | Command::Confirm { id } | Command::Reopen { id }) => {
+            act("reconciliation.decided", id)
+        }
+        Some(Command::Plan { destination, .. }) => act("reconciliation.plan_changed", destination),
+        Some(Command::Runs { .. } | Command::Show { .. } | Command::List { .. }) => None,
+    }
 }
 
 /// A run.

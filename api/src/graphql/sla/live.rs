@@ -61,6 +61,7 @@ pub(in super::super) fn changes(
     async_stream::try_stream! {
         let mut told: Option<SlaNow> = None;
         loop {
+            operation.require_still().await?;
             operation.finish_reads().await;
             let now = SlaNow::read(&operation.read().await?, &filter).await;
             operation.finish_reads().await;

@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tenants::{Error, LinkAddress, NewLink, ResourceLink, Role, SessionLimits};
 
-use crate::{Fixture, after, start};
+use super::{Fixture, after, start};
 
 async fn link(fixture: &Fixture, change: impl FnOnce(&mut NewLink)) -> ResourceLink {
     let filters = BTreeMap::from([("status".to_owned(), "FAILED".to_owned())]);

@@ -1,7 +1,7 @@
 use secrecy::ExposeSecret;
 use tenants::{Error, NewPassword, NewUser, Role, SessionLimits};
 
-use crate::{Fixture, after, start, whole_text};
+use super::{Fixture, after, start, whole_text};
 
 fn new_user(email: &str) -> NewUser {
     NewUser {
@@ -107,8 +107,7 @@ async fn the_generated_password_is_returned_once_and_stored_as_hash_only() {
     let new = NewUser { password: NewPassword::Generated, ..new_user("ada@example.com") };
     let generated = fixture.tenant.create_user(new, start()).await.unwrap().generated_password.unwrap();
     fixture.tenant.sign_in("ada@example.com", &generated, after(1)).await.unwrap();
-    for entry in std::fs::read_dir(fixture.folder.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    for bytes in fixture.stored_files() {
         let secret = generated.expose_secret().as_bytes();
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
@@ -118,15 +117,8 @@ async fn the_generated_password_is_returned_once_and_stored_as_hash_only() {
 async fn a_corrupt_row_names_itself_and_not_its_value() {
     let fixture = Fixture::new().await;
     let user = fixture.user("ada@example.com").await;
-    let database =
-        libsql::Builder::new_local(fixture.store.path(user_tenant(&fixture))).build().await.unwrap();
-    let connection = database.connect().unwrap();
-    connection.execute("UPDATE user SET role = 'emperor'", ()).await.unwrap();
+    fixture.sql("UPDATE user SET role = 'emperor'").await.unwrap();
     let error = fixture.tenant.user(user.id).await.unwrap_err();
     assert_eq!(error.to_string(), format!("corrupt row: user.role of `{}`", user.id));
     assert!(!whole_text(&error).contains("emperor"));
-}
-
-fn user_tenant(fixture: &Fixture) -> domain::ids::TenantId {
-    fixture.tenant.id()
 }

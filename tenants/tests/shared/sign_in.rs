@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tenants::{Error, NewPassword, SIGN_IN_ATTEMPTS_MAX, SIGN_IN_WINDOW};
 
-use crate::{Fixture, after, whole_text};
+use super::{Fixture, after, whole_text};
 
 const ADDRESS: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
@@ -122,8 +122,7 @@ async fn what_was_typed_into_the_address_is_not_stored() {
     let fixture = fixture().await;
     let typed = "my secret password in the wrong field";
     fixture.tenant.sign_in(typed, &"".into(), after(0)).await.unwrap_err();
-    for entry in std::fs::read_dir(fixture.folder.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    for bytes in fixture.stored_files() {
         assert!(!bytes.windows(typed.len()).any(|window| window == typed.as_bytes()));
     }
 }

@@ -1,11 +1,12 @@
 use std::time::Duration;
 
 use domain::ids::SessionId;
+use libsql::Value;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use tenants::{Error, Role, SESSIONS_PER_USER_MAX, Session, SessionLimits};
 
-use crate::{Fixture, after, altered, altered_everywhere, new_id, start};
+use super::{Fixture, after, altered, altered_everywhere, new_id, start};
 
 const LIMITS: SessionLimits =
     SessionLimits { absolute: Duration::from_hours(12), idle: Duration::from_hours(2) };
@@ -142,9 +143,8 @@ async fn ended_sessions_do_not_pile_up() {
     let fixture = Fixture::new().await;
     let (old, _) = begin(&fixture).await;
     fixture.tenant.start_session(old.user.id, LIMITS, after(13 * 3600)).await.unwrap();
-    let database = libsql::Builder::new_local(fixture.store.path(fixture.tenant.id())).build().await.unwrap();
-    let mut rows = database.connect().unwrap().query("SELECT count(*) FROM session", ()).await.unwrap();
-    assert_eq!(rows.next().await.unwrap().unwrap().get::<i64>(0).unwrap(), 1);
+    let count = fixture.sql("SELECT count(*) FROM session").await.unwrap();
+    assert_eq!(count, [[Value::Integer(1)]]);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn one_session_too_many_ends_the_oldest() {
 
 #[test]
 fn any_altered_byte_is_refused() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (fixture, cookie) = runtime.block_on(async {
         let fixture = Fixture::new().await;
         let (_, cookie) = begin(&fixture).await;

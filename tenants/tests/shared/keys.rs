@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use tenants::{AccessKey, CreatedKey, Error, KeyKind, NewKey, Role};
 
-use crate::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
+use super::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
 
 fn new_key(kind: KeyKind) -> NewKey {
     NewKey {
@@ -50,8 +50,7 @@ async fn the_text_is_not_stored() {
     let fixture = Fixture::new().await;
     let (_, text) = make(&fixture, new_key(KeyKind::Api)).await;
     let secret = &text.as_bytes()[text.len() - 43..];
-    for entry in std::fs::read_dir(fixture.folder.path()).unwrap() {
-        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+    for bytes in fixture.stored_files() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret));
     }
 }
@@ -126,7 +125,7 @@ async fn names_and_scopes_are_checked_and_pages_follow_one_another() {
 
 #[test]
 fn any_altered_byte_is_refused() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (fixture, text) = runtime.block_on(async {
         let fixture = Fixture::new().await;
         let (_, text) = make(&fixture, new_key(KeyKind::Api)).await;

@@ -9,9 +9,9 @@ use domain::ids::TenantId;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tenants::{Error, Role, Scope, Store, Subject, Tenant, TokenFault, TokenSettings, Tokens, User};
+use tenants::{Error, Role, Scope, Store, Subject, TokenFault, TokenSettings, Tokens, User};
 
-use crate::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
+use super::{Fixture, after, altered, altered_everywhere, new_id, start, whole_text};
 
 fn settings() -> TokenSettings {
     TokenSettings {
@@ -60,12 +60,9 @@ fn join(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> 
     format!("{message}.{signature}")
 }
 
-/// A thief's view: the tenant's private key, straight from the file.
-async fn private_key(store: &Store, tenant: &Tenant) -> Ed25519KeyPair {
-    let database = libsql::Builder::new_local(store.path(tenant.id())).build().await.unwrap();
-    let sql = "SELECT private_key FROM signing_key WHERE retired_at IS NULL";
-    let mut rows = database.connect().unwrap().query(sql, ()).await.unwrap();
-    let bytes: Vec<u8> = rows.next().await.unwrap().unwrap().get(0).unwrap();
+/// A thief's view: the tenant's private key, straight from the database.
+async fn private_key(fixture: &Fixture) -> Ed25519KeyPair {
+    let bytes = fixture.bytes_of("SELECT private_key FROM signing_key WHERE retired_at IS NULL").await;
     Ed25519KeyPair::from_pkcs8(&bytes).unwrap()
 }
 
@@ -122,7 +119,7 @@ async fn one_tenants_key_cannot_speak_for_another() {
     let (_, text) = issue(&fixture).await;
     let other = fixture.other_tenant().await;
     let (header, mut claims) = parts(&text);
-    let own = private_key(&fixture.store, &fixture.tenant).await;
+    let own = private_key(&fixture).await;
     assert!(tokens().verify(&fixture.store, &sign_with(&own, &header, &claims), start()).await.is_ok());
 
     // Renamed and properly signed by the first tenant's key.
@@ -150,7 +147,7 @@ async fn other_algorithms_and_headers_are_refused() {
     let fixture = Fixture::new().await;
     let (_, text) = issue(&fixture).await;
     let (header, claims) = parts(&text);
-    let own = private_key(&fixture.store, &fixture.tenant).await;
+    let own = private_key(&fixture).await;
     let public = own.public_key().as_ref().to_vec();
     let with = |name: &str, value: Value| {
         let mut changed = header.clone();
@@ -202,7 +199,7 @@ async fn wrong_or_missing_claims_are_refused_even_when_signed() {
     let fixture = Fixture::new().await;
     let (_, text) = issue(&fixture).await;
     let (header, claims) = parts(&text);
-    let own = private_key(&fixture.store, &fixture.tenant).await;
+    let own = private_key(&fixture).await;
     let now = start().timestamp();
     for (name, value, wanted) in [
         ("iss", json!("https://evil.example"), TokenFault::Issuer),
@@ -263,10 +260,7 @@ async fn rotation_keeps_old_tokens_until_they_expire_also_in_other_processes() {
         claims[name] = json!(after(2000).timestamp());
     }
     claims["exp"] = json!(after(2060).timestamp());
-    let database = libsql::Builder::new_local(fixture.store.path(fixture.tenant.id())).build().await.unwrap();
-    let sql = "SELECT private_key FROM signing_key WHERE retired_at IS NOT NULL";
-    let mut rows = database.connect().unwrap().query(sql, ()).await.unwrap();
-    let bytes: Vec<u8> = rows.next().await.unwrap().unwrap().get(0).unwrap();
+    let bytes = fixture.bytes_of("SELECT private_key FROM signing_key WHERE retired_at IS NOT NULL").await;
     let forged = sign_with(&Ed25519KeyPair::from_pkcs8(&bytes).unwrap(), &header, &claims);
     assert_eq!(fault(&fixture.store, &forged, after(2001)).await, TokenFault::UnknownKey);
 }
@@ -305,7 +299,7 @@ async fn neither_a_disabled_user_nor_a_long_life_gets_a_token() {
 
 #[test]
 fn any_altered_byte_and_any_other_text_is_refused() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (fixture, text) = runtime.block_on(async {
         let fixture = Fixture::new().await;
         let (_, text) = issue(&fixture).await;

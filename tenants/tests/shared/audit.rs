@@ -1,8 +1,7 @@
-use libsql::params;
 use serde_json::json;
 use tenants::{AuditFilter, Error, NewAuditEntry};
 
-use crate::{Fixture, after};
+use super::{Fixture, after};
 
 fn entry(action: &str, subject: &str) -> NewAuditEntry {
     NewAuditEntry {
@@ -63,23 +62,19 @@ async fn nobody_changes_a_line_unnoticed() {
             .await
             .unwrap();
     }
-    let database = libsql::Builder::new_local(fixture.store.path(fixture.tenant.id())).build().await.unwrap();
-    let connection = database.connect().unwrap();
     for sql in [
         "UPDATE audit_entry SET actor = 'x'",
         "DELETE FROM audit_entry",
         "REPLACE INTO audit_entry SELECT * FROM audit_entry",
     ] {
         // REPLACE fires no delete trigger by default; what it writes must be found by the hashes then.
-        let refused = connection.execute(sql, ()).await;
+        let refused = fixture.sql(sql).await;
         assert!(refused.is_err() || sql.starts_with("REPLACE"), "{sql}");
     }
     assert_eq!(fixture.tenant.verify_audit().await.unwrap(), None);
     // Somebody with the file and another program.
-    connection
-        .execute_batch("DROP TRIGGER audit_entry_is_not_changed; DROP TRIGGER audit_entry_is_not_removed")
-        .await
-        .unwrap();
+    fixture.sql("DROP TRIGGER audit_entry_is_not_changed").await.unwrap();
+    fixture.sql("DROP TRIGGER audit_entry_is_not_removed").await.unwrap();
     for (sql, undo, broken) in [
         (
             "UPDATE audit_entry SET actor = 'x' WHERE number = ?1",
@@ -93,10 +88,10 @@ async fn nobody_changes_a_line_unnoticed() {
         ),
         ("DELETE FROM audit_entry WHERE number = ?1", "", 4),
     ] {
-        connection.execute(sql, params![broken]).await.unwrap();
+        fixture.sql(&sql.replace("?1", &broken.to_string())).await.unwrap();
         assert_eq!(fixture.tenant.verify_audit().await.unwrap(), Some(broken), "{sql}");
         if !undo.is_empty() {
-            connection.execute(undo, params![broken]).await.unwrap();
+            fixture.sql(&undo.replace("?1", &broken.to_string())).await.unwrap();
             assert_eq!(fixture.tenant.verify_audit().await.unwrap(), None);
         }
     }

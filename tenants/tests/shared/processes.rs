@@ -1,10 +1,11 @@
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use domain::ids::TenantId;
 use tenants::{NewPassword, Store, Tenant};
 
-use crate::{Fixture, options, start, user_of};
+use crate::ground::Ground;
+
+use super::{Fixture, options, start, user_of};
 
 const USERS: usize = 100;
 
@@ -44,8 +45,8 @@ async fn processes_write_one_database_at_once() {
     let mut children = Vec::new();
     for number in 0..2 {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::another_process", "--ignored", "--test-threads=1"])
-            .env("WRITER_ROOT", fixture.folder.path())
+            .args(["--exact", "shared::processes::another_process", "--ignored", "--test-threads=1"])
+            .env("WRITER_GROUND", fixture.ground.to_text())
             .env("WRITER_TENANT", fixture.tenant.id().to_string())
             .env("WRITER_NAME", format!("process{number}"))
             .stdout(Stdio::null())
@@ -63,9 +64,9 @@ async fn processes_write_one_database_at_once() {
 #[tokio::test]
 #[ignore = "run by processes_write_one_database_at_once as a process of its own"]
 async fn another_process() {
-    let root = PathBuf::from(std::env::var_os("WRITER_ROOT").unwrap());
+    let place = Ground::place_of(&std::env::var("WRITER_GROUND").unwrap());
     let tenant: TenantId = std::env::var("WRITER_TENANT").unwrap().parse().unwrap();
-    let store = Store::new(options(&root)).unwrap();
+    let store = Store::new(options(place)).unwrap();
     let tenant = store.open(tenant).await.unwrap();
     write_users(&tenant, &std::env::var("WRITER_NAME").unwrap()).await;
 }

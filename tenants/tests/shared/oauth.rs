@@ -3,7 +3,7 @@ use tenants::{
     Email, Error, FLOW_LIFETIME, NewProvider, Person, Provider, ProviderChange, ProviderKind, Role,
 };
 
-use crate::{Fixture, after, start, whole_text};
+use super::{Fixture, after, start, whole_text};
 
 async fn provider(fixture: &Fixture, slug: &str, join_domains: &[&str]) -> Provider {
     let new = NewProvider {
