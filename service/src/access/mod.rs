@@ -155,7 +155,7 @@ pub async fn require_still(app: &App, viewer: &Viewer, session: Option<SessionId
             tenant.user(id).await?.is_some_and(|user| user.disabled_at.is_none() && user.role == viewer.role)
         }
         Actor::Key(id) => tenant.key_lives(id, now).await?,
-        Actor::Operator => true,
+        Actor::Operator | Actor::Schedule => true,
     };
     let session_lives = match session {
         Some(session) => tenant.session_lives(session, now).await?,

@@ -5,7 +5,8 @@ use domain::billing::{Currency, Period, Totals};
 use domain::ids::PartnerId;
 use entity::{billing_report, partner};
 
-use super::{partners, rating, reports};
+use super::book::Book;
+use super::{facts, partners, rating, reports};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -26,6 +27,9 @@ pub struct PartnerPeriod {
     pub problem: Option<String>,
 }
 
+/// Partners that are rated at a time: their actions are in memory together.
+const AT_A_TIME: usize = 20;
+
 /// Every partner's figures for the period, by slug.
 pub async fn partners(
     tx: &TenantTx,
@@ -33,34 +37,59 @@ pub async fn partners(
     now: DateTime<Utc>,
 ) -> Result<Vec<PartnerPeriod>, Error> {
     let mut all = Vec::new();
+    let mut open = Vec::new();
     for partner in partners::partners(tx).await? {
-        all.push(one(tx, partner, period, now).await?);
+        let place = all.len();
+        let (mut one, closed) = begin(tx, partner, period, now).await?;
+        if !closed {
+            match Book::open(tx, PartnerId(one.partner.id), period, None).await {
+                Ok(book) => open.push((place, book)),
+                Err(problem @ (Error::Conflict(_) | Error::Invalid { .. })) => {
+                    one.problem = Some(problem.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        all.push(one);
+        if open.len() == AT_A_TIME {
+            rate(tx, &mut all, std::mem::take(&mut open)).await?;
+        }
     }
+    rate(tx, &mut all, open).await?;
     Ok(all)
 }
 
-async fn one(
+/// A partner's period, with its totals when a report has them: then true.
+async fn begin(
     tx: &TenantTx,
     partner: partner::Model,
     period: Period,
     now: DateTime<Utc>,
-) -> Result<PartnerPeriod, Error> {
-    let id = PartnerId(partner.id);
+) -> Result<(PartnerPeriod, bool), Error> {
     let currency = partner
         .currency
         .parse()
         .map_err(|error| Error::internal(format!("reading partner.currency of {}", partner.id), error))?;
     let over = period.bounds(partners::zone(&partner)?).1 <= now;
-    if let Some(report) = reports::live(tx, id, period).await? {
-        let totals = reports::figures(&report)?.totals;
-        return Ok(PartnerPeriod { partner, currency, report: Some(report), totals, over, problem: None });
+    let report = reports::live(tx, PartnerId(partner.id), period).await?;
+    let totals = report.as_ref().map(reports::figures).transpose()?.map(|figures| figures.totals);
+    let closed = report.is_some();
+    let totals = totals.unwrap_or_default();
+    Ok((PartnerPeriod { partner, currency, report, totals, over, problem: None }, closed))
+}
+
+/// Rates the books of those places.
+async fn rate(tx: &TenantTx, all: &mut [PartnerPeriod], open: Vec<(usize, Book)>) -> Result<(), Error> {
+    let (places, books): (Vec<usize>, Vec<Book>) = open.into_iter().unzip();
+    let facts = facts::load_all(tx, &books).await?;
+    let rating = tokio::task::spawn_blocking(move || {
+        let rated =
+            books.iter().zip(facts).map(|(book, mut facts)| rating::run(book, &mut facts, |_, _| {}).totals);
+        rated.collect::<Vec<Totals>>()
+    });
+    let rated = rating.await.map_err(|error| Error::internal("rating a period", error))?;
+    for (place, totals) in places.into_iter().zip(rated) {
+        all[place].totals = totals;
     }
-    let (totals, problem) = match rating::summed(tx, id, period, |_, summary| summary.totals).await {
-        Ok(totals) => (totals, None),
-        Err(problem @ (Error::Conflict(_) | Error::Invalid { .. })) => {
-            (Totals::default(), Some(problem.to_string()))
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(PartnerPeriod { partner, currency, report: None, totals, over, problem })
+    Ok(())
 }
