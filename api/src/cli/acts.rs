@@ -67,7 +67,8 @@ fn of_source(command: &source::Command) -> Option<Act> {
     match command {
         source::Command::Add { slug, .. } => Some(act("source.created", slug)),
         source::Command::Token { slug, .. } => Some(act("source.token_created", slug)),
-        source::Command::List => None,
+        // What a source costs is written by whoever sets it.
+        source::Command::Cost { .. } | source::Command::Costs | source::Command::List => None,
     }
 }
 
