@@ -186,9 +186,7 @@ async fn copy(world: &World, from: &Path, rows: i64) -> Outcome<f64> {
 
 /// Empties what an import fills, with all that refers to leads; sources and imports stay.
 async fn empty(world: &World) -> Outcome<()> {
-    sqlx::raw_sql("TRUNCATE lead, failed_record CASCADE")
-        .execute(world.owner()?)
-        .await?;
+    sqlx::raw_sql("TRUNCATE lead, failed_record CASCADE").execute(world.owner()?).await?;
     Ok(())
 }
 

@@ -41,6 +41,19 @@ pub(crate) fn slug_taken(error: sea_orm::DbErr, constraint: &str, what: &str, sl
     }
 }
 
+/// Characters of a name at most.
+const NAME_CHARS_MAX: usize = 200;
+
+/// A name as people see it; `fallback` when there is none.
+pub(crate) fn display(name: Option<String>, fallback: &str) -> Result<String, Error> {
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let name = name.unwrap_or_else(|| fallback.to_owned());
+    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+        return Err(Error::invalid("name", format!("a name has 1 to {NAME_CHARS_MAX} printable characters")));
+    }
+    Ok(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,17 +74,4 @@ mod tests {
         assert_eq!(name_or_slug(Some("Our CRM".to_owned()), "crm"), "Our CRM");
         assert!(check_name(" \t".to_owned()).is_err());
     }
-}
-
-/// Characters of a name at most.
-const NAME_CHARS_MAX: usize = 200;
-
-/// A name as people see it; `fallback` when there is none.
-pub(crate) fn display(name: Option<String>, fallback: &str) -> Result<String, Error> {
-    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| fallback.to_owned());
-    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
-        return Err(Error::invalid("name", format!("a name has 1 to {NAME_CHARS_MAX} printable characters")));
-    }
-    Ok(name)
 }

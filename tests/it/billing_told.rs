@@ -52,16 +52,16 @@ async fn the_partner_is_told_of_its_report_once_with_a_link_to_its_file() {
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!(letters[0].to, ["billing@northwind.example"]);
     // Long lines are folded as quoted-printable.
-    let text = letters[0].text.replace("=\r\n", "").replace("=3D", "=");
-    assert!(text.contains("Subject: [acme] Billing report 2026-10\r\n"), "{text}");
+    let letter = letters[0].text.replace("=\r\n", "").replace("=3D", "=");
+    assert!(letter.contains("Subject: [acme] Billing report 2026-10\r\n"), "{letter}");
     for part in
         ["northwind for 2026-10 (2026-10-01 to 2026-10-31, UTC)", "100.00 USD", "194.00 USD", "94.00 USD"]
     {
-        assert!(text.contains(part), "{part} in {text}");
+        assert!(letter.contains(part), "{part} in {letter}");
     }
-    assert!(!text.contains("user@example.com"), "nobody's address is told: {text}");
+    assert!(!letter.contains("user@example.com"), "nobody's address is told: {letter}");
     assert_eq!(told(&test, books, id(&report)).await, ("sent".to_owned(), None));
-    let link = text.lines().find(|line| line.contains("report.pdf?link=")).expect("a link").trim();
+    let link = letter.lines().find(|line| line.contains("report.pdf?link=")).expect("a link").trim();
     let path = &link[link.find("/reports/").expect("a path")..];
     let file = test.web().get(path, &[]).await;
     assert_eq!(file.status, 200);
@@ -73,10 +73,10 @@ async fn the_partner_is_told_of_its_report_once_with_a_link_to_its_file() {
     work(&test).await;
     let letters = mail.taken();
     assert_eq!(letters.len(), 2);
-    let text = &letters[1].text;
-    assert!(text.contains("Subject: [acme] Billing report 2026-10, version 2\r\n"), "{text}");
-    assert!(text.contains("Why: looked at again"), "{text}");
-    assert!(text.contains("It takes the place of version 1: the amount stays the same."), "{text}");
+    let letter = &letters[1].text;
+    assert!(letter.contains("Subject: [acme] Billing report 2026-10, version 2\r\n"), "{letter}");
+    assert!(letter.contains("Why: looked at again"), "{letter}");
+    assert!(letter.contains("It takes the place of version 1: the amount stays the same."), "{letter}");
     drop(again.expect("issued again"));
 }
 

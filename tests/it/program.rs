@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use service::database::cluster::{DATABASE, OWNER};
+use service::runtime::Clock;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::process::{Child, Command};
@@ -47,7 +48,7 @@ impl Program {
     /// Starts it and returns once its Postgres answers. Leases of a program that was killed before end now, as if their
     /// time had passed.
     pub async fn start(folder: &Path) -> Self {
-        let begins = Utc::now();
+        let begins = Clock::system().now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_baton-under-test"));
         for (name, _) in env::vars() {
             if name.starts_with("BATON_") || name.starts_with("PG") || name == "DATABASE_URL" {

@@ -234,8 +234,8 @@ async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
     );
     for (list, rows) in [("open", 1), ("breaches", 2), ("heat-map", 1), ("agents", 2), ("teams", 2)] {
         let more = if list == "open" { "standing=overdue".to_owned() } else { span.clone() };
-        let text = read(&format!("{list}.csv?{more}")).await;
-        assert_eq!(text.lines().count(), rows + 1, "{list}: {text}");
+        let csv = read(&format!("{list}.csv?{more}")).await;
+        assert_eq!(csv.lines().count(), rows + 1, "{list}: {csv}");
     }
     for (address, status) in [
         ("nothing.csv", 404),

@@ -3,6 +3,7 @@
 //! The order to tell is stored with the report, in its transaction, and carried out by a job: at least once, and never of a
 //! report that does not count any more. What came of it stands on the report's page, where it can be told again.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, Utc};
@@ -189,11 +190,10 @@ impl Draft {
             "{tenant} has closed the billing report of {partner} for {period} ({} to {last_day}, {}){version}.\n",
             period.start, report.time_zone
         );
-        for sentence in [report.reason.as_deref().map(|reason| format!("Why: {reason}")), self.note.clone()] {
-            if let Some(sentence) = sentence {
-                text.push_str(&sentence);
-                text.push('\n');
-            }
+        let why = report.reason.as_deref().map(|reason| format!("Why: {reason}"));
+        for sentence in [why, self.note.clone()].into_iter().flatten() {
+            text.push_str(&sentence);
+            text.push('\n');
         }
         let saved = report.gross - report.billed;
         let rows = [
@@ -206,16 +206,17 @@ impl Draft {
         ];
         text.push('\n');
         for (name, amount) in rows {
-            text.push_str(&format!("{name:<32}{:>16} {}\n", money(amount), report.currency));
+            let _ = writeln!(text, "{name:<32}{:>16} {}", money(amount), report.currency);
         }
-        text.push_str(&format!("{:<32}{:>16}\n", "Actions", report.line_count));
-        text.push_str(&format!(
+        let _ = writeln!(text, "{:<32}{:>16}", "Actions", report.line_count);
+        let _ = write!(
+            text,
             "\nThe report as PDF, until {}:\n{pdf}\n\nEvery line, and CSV, JSON and XLSX, with a sign-in:\n{}/billing/reports/{id}\n\n\
              SHA-256 of the CSV: {}\n\n-- \nBaton, {tenant}\n",
             until.format("%Y-%m-%d %H:%M UTC"),
             app.settings.issuer,
             files::hex(&report.line_hash),
-        ));
+        );
         Letter { to, subject: format!("[{tenant}] Billing report {period}{version}"), text, html: None }
     }
 }
