@@ -1,7 +1,8 @@
 import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { fillIn, person, signIn } from './session';
 
-test('an administrator makes a plan, bills a partner, closes its period and fetches the file', async ({ page }) => {
+test('an administrator makes a plan, bills a partner, closes its period and fetches the file; the partner sees its own', async ({ page, browser }) => {
+  test.slow();
   const tag = Date.now();
   await signIn(page, '/billing/plans');
   const product = `P${tag}`;
@@ -62,4 +63,73 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
   await expect(page.getByRole('dialog', { name: 'Link to the file' }).locator('code')).toContainText('?link=');
   await page.getByRole('button', { name: 'I have stored it' }).click();
   await expect(page.getByRole('heading', { name: 'Links that hold' })).toBeVisible();
+  const users = await page.request.get(await page.getByRole('link', { name: 'Download all lead users as CSV' }).getAttribute('href') ?? '');
+  expect(await users.text()).toContain('ann@example.com,2,25.00,12.50,');
+
+  // What came in late is in the version that is issued again, side by side with the former one.
+  await page.evaluate(async ({ slug, product: about, month }) => {
+    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
+    const body = `email,product,lead_type,action_type,level,occurred_at\nbob@example.com,${about},Event,Click,High,${month}-05T10:00:00Z\n`;
+    await fetch(`/ingest/actions/${slug}`, { method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'text/csv' }, body });
+  }, { slug: `partner-${tag}`, product, month: period });
+  await page.getByRole('button', { name: 'Issue again' }).click();
+  const again = page.getByRole('dialog', { name: 'Issue this report again?' });
+  await again.getByRole('textbox', { name: 'Reason' }).fill('Bob was forgotten');
+  await again.getByRole('button', { name: 'Issue again' }).click();
+  const differing = page.getByRole('table', { name: 'Lines that differ' });
+  await expect(differing.getByRole('row').filter({ hasText: 'bob@example.com' })).toContainText('$12.50');
+  await expect(page.getByText(/Debit note over \$12\.50/)).toBeVisible();
+  await page.getByLabel('Lead user', { exact: true }).fill('bob@');
+  await expect(page.getByText('1 found')).toBeVisible();
+  const report = page.url();
+
+  // What the month would have cost by another price.
+  await page.goto('/billing/plans');
+  await page.getByRole('button', { name: `Plan ${tag}` }).click();
+  const plan = page.getByRole('dialog');
+  await plan.getByRole('textbox', { name: 'High', exact: true }).fill('10.00');
+  await plan.getByRole('button', { name: 'Compute' }).click();
+  await expect(plan.getByRole('region', { name: 'What if' })).toContainText('-$5.00');
+
+  // Somebody of the partner sees its billing and nothing else.
+  const overview = await page.evaluate(async () => {
+    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
+    const response = await fetch('/graphql', {
+      method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'application/json' }, body: JSON.stringify({ query: '{ partners { id slug } }' }),
+    });
+    return await response.json() as { data: { partners: { id: string; slug: string }[] } };
+  });
+  const email = `books-${tag}@example.com`;
+  await page.goto('/settings/people');
+  await page.getByRole('button', { name: 'Invite somebody' }).click();
+  const invitation = page.getByRole('dialog', { name: 'Invite somebody' });
+  await invitation.getByLabel('E-mail').fill(email);
+  await invitation.getByRole('textbox', { name: 'Role' }).click();
+  await page.getByRole('option', { name: /Partner/ }).click();
+  await invitation.getByLabel('Partner id').fill(overview.data.partners.find(({ slug }) => slug === `partner-${tag}`)?.id ?? '');
+  await invitation.getByRole('button', { name: 'Make the invitation' }).click();
+  const link = await page.getByRole('dialog', { name: 'Invitation link' }).getByLabel('Invitation link', { exact: true }).innerText();
+  const context = await browser.newContext();
+  const books = await context.newPage();
+  await books.goto(link);
+  await books.getByLabel('Your name').fill('Bea Books');
+  await books.getByLabel('Password', { exact: true }).fill('a long enough password');
+  await books.getByRole('button', { name: 'Join' }).click();
+  await expect(books.getByLabel('Tenant')).toHaveValue(person.tenant);
+  await fillIn(books, 'a long enough password');
+  await books.getByLabel('E-mail').fill(email);
+  await books.getByRole('button', { name: 'Sign in' }).click();
+  await expect(books.getByRole('navigation', { name: 'Main' }).getByRole('link')).toHaveText(['Billing']);
+  await books.goto(`/billing?period=${period}`);
+  await expect(books.getByRole('table', { name: /^Partners in/ }).getByRole('row')).toHaveCount(2);
+  await books.getByRole('link', { name: `Partner ${tag}` }).click();
+  await expect(books).toHaveURL(report);
+  await expect(books.getByRole('heading', { name: 'Files' })).toBeVisible();
+  for (const name of ['Issue again', 'Void', 'Share a link', 'Tell the partner again']) {
+    await expect(books.getByRole('button', { name })).toHaveCount(0);
+  }
+  const fetching = books.waitForEvent('download');
+  await books.getByRole('link', { name: 'PDF', exact: true }).click();
+  expect((await fetching).suggestedFilename()).toBe(`partner-${tag}-${period}-v2.pdf`);
+  await context.close();
 });

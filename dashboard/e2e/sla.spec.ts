@@ -48,3 +48,25 @@ test('the board keeps its filters in the address, and fits one screen as a resou
   const overflow = await page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
   expect(overflow).toBeLessThanOrEqual(0);
 });
+
+test('the executive view compares with the span before, and says what leads cost', async ({ page }) => {
+  await signIn(page, '/sla/executive?span=month');
+  const glance = page.getByRole('region', { name: 'The span at a glance' });
+  for (const label of ['Processing in target', 'Response in target', 'Speed to lead', 'Leads received', 'Sold', 'Revenue', 'Cost']) {
+    await expect(glance.getByText(label, { exact: true })).toBeVisible();
+  }
+  await expect(page.getByRole('heading', { name: 'Top problems' })).toBeVisible();
+  await page.getByRole('button', { name: 'Costs' }).click();
+  const costs = page.getByRole('dialog', { name: 'Costs of sources' });
+  await costs.getByRole('textbox', { name: 'Source' }).click();
+  await page.getByRole('option', { name: 'leadsource' }).click();
+  await costs.getByLabel('From').fill('2020-01-01');
+  await costs.getByRole('textbox', { name: 'Cost of a new lead' }).fill('two');
+  await costs.getByRole('button', { name: 'Set the cost' }).click();
+  await expect(page.getByRole('alert').filter({ hasText: 'USD' }).first()).toBeVisible();
+  await costs.getByRole('textbox', { name: 'Cost of a new lead' }).fill('2.50');
+  await costs.getByRole('button', { name: 'Set the cost' }).click();
+  await expect(costs.getByRole('list', { name: 'Costs so far' })).toContainText('$2.50 a lead from 2020-01-01');
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('table', { name: 'Source effectiveness' }).getByRole('row').filter({ hasText: 'leadsource' })).toContainText('$');
+});

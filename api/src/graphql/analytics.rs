@@ -61,7 +61,7 @@ impl From<Classes> for ResponseClasses {
 
 /// How long attempts took, from sending to the answer, in milliseconds.
 #[derive(SimpleObject)]
-#[expect(clippy::struct_field_names, reason = "a field of the schema names its unit")]
+#[expect(clippy::struct_field_names, reason = "the unit stands in each name")]
 pub struct ResponseLatency {
     p50_ms: Option<f64>,
     p95_ms: Option<f64>,

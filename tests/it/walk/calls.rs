@@ -57,6 +57,10 @@ const VARIANTS: &[(&str, &[Variant])] = &[
         &[Variant { without: &[], with: &[("clock", "\"response\""), ("targetSeconds", "600")] }],
     ),
     (
+        "setSourceCost",
+        &[Variant { without: &[], with: &[("currency", "\"USD\""), ("perLead", "\"2.50\"")] }],
+    ),
+    (
         "resendDifferences",
         &[Variant { without: &["ids"], with: &[] }, Variant { without: &["destinationId"], with: &[] }],
     ),

@@ -45,6 +45,7 @@ fn routes() -> Vec<Route> {
         route("/reports/{report}/{file}", Method::GET, 404, 401),
         route("/reconcile/{destination}", Method::POST, 404, 401),
         route("/exports/sla/{report}", Method::GET, 404, 401),
+        route("/exports/billing/{read}", Method::GET, 404, 401),
         route("/t/{tenant}/oauth/token", Method::POST, 400, 400),
     ]
 }
@@ -63,6 +64,7 @@ async fn another_tenants_ids_find_nothing_on_any_route() {
             .replace("{source}", "npa")
             .replace("{partner}", "of-globex-alone")
             .replace("{report}", &globex.data.report.to_string())
+            .replace("{read}", &format!("products.csv?report={}", globex.data.report))
             .replace("{destination}", "of-globex-alone")
             .replace("{file}", "report.csv")
             .replace("{tenant}", "globex");
