@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta};
 use domain::billing::{PlanSpec, Window};
 use entity::billing_report;
 use service::access::Actor;
-use service::billing::rating::Line;
+use service::billing::rating::{self, Line, LineFilter};
 use service::billing::{closing, lines, plans, reports};
 use service::database::Mode;
 use tests::TestApp;
@@ -101,6 +101,23 @@ async fn a_report_with_adjustments_is_issued_again_as_it_was() {
     // What was told as a repeat of an October line does not make that line a repeat when October is issued again.
     let october_again = reissue(&test, books, &october).await;
     assert_eq!(october_again.line_hash, october.line_hash);
+}
+
+/// A draft of a closed period says what its report says, with the late actions that it was issued again with.
+#[tokio::test]
+async fn a_draft_of_a_closed_period_is_what_its_report_says() {
+    let test = TestApp::new().await;
+    let books = books(&test.app, test.tenant("acme").await).await;
+    sample(&test.app, books).await;
+    let october = close(&test, books, "2026-10").await;
+    record(&test, books, &["l1,bob@example.com,ABC,Event,Click,High,2026-10-05T00:00:00Z"]).await;
+    let again = reissue(&test, books, &october).await;
+    assert_eq!(again.gross, october.gross + 1_000);
+    let tx = test.app.begin(books.tenant, Mode::ReadOnly).await.expect("a transaction");
+    let period = reports::period(&again);
+    let draft = rating::draft(&tx, books.partner, period, None, LineFilter::default(), (0, 0)).await;
+    let figures = reports::figures(&again).expect("figures");
+    assert_eq!(draft.expect("a draft").figures.totals, figures.totals);
 }
 
 /// The cap of a period holds over its own report and every adjustment, whichever is issued again at other prices.

@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use domain::billing::{Action, Fate, Period, PlanSpec, Rated, Rules, Sizes, Summary, rate, rate_late};
-use domain::ids::{LeadActionId, PartnerId};
+use domain::ids::{BillingReportId, LeadActionId, PartnerId};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::book::{Book, Names};
 use super::facts::{self, Facts};
 use super::figures::Figures;
-use super::partners;
 use super::plans::{self, PlanVersion};
+use super::{partners, reports};
 use crate::database::TenantTx;
 use crate::error::Error;
 
@@ -235,7 +235,9 @@ pub async fn draft(
         }
     };
     let book = Book::open(tx, partner, period, plan).await?;
-    let mut facts = facts::load(tx, &book, None).await?;
+    // Of a closed period, what it would say were it issued again: with what its own report has of late actions.
+    let closed = reports::live(tx, partner, period).await?.map(|report| BillingReportId(report.id));
+    let mut facts = facts::load(tx, &book, closed).await?;
     let rated = tokio::task::spawn_blocking(move || {
         let mut page = LinePage::default();
         let summary = run(&book, &mut facts, |labels, passing| {

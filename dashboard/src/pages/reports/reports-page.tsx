@@ -91,7 +91,7 @@ export function ReportsPage() {
   const columns: readonly Column<Row>[] = [
     {
       key: 'received', header: 'Received', fit: 'line',
-      cell: (row) => <button type="button" className={tableClasses.rowLink} aria-label={`Report of ${row.receivedAt}`} onClick={() => { set({ report: row.id, after: parameters.get('after') }); }}><Time at={row.receivedAt} /></button>,
+      cell: (row) => <button type="button" className={tableClasses.rowLink} onClick={() => { set({ report: row.id, after: parameters.get('after') }); }}><Time at={row.receivedAt} /></button>,
     },
     { key: 'destination', header: 'By', card: 'plain', cell: (row) => <span>{names.get(row.destinationId) ?? ''}</span> },
     { key: 'state', header: 'State', card: 'corner', cell: (row) => <Status {...states[row.state]} /> },
