@@ -91,7 +91,7 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
   await plan.getByRole('button', { name: 'Compute' }).click();
   await expect(plan.getByRole('region', { name: 'What if' })).toContainText('-$5.00');
 
-  // Somebody of the partner sees its billing and nothing else.
+  // Somebody of the partner sees its billing, its own settings, and nothing else.
   const overview = await page.evaluate(async () => {
     const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
     const response = await fetch('/graphql', {
@@ -119,7 +119,7 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
   await fillIn(books, 'a long enough password');
   await books.getByLabel('E-mail').fill(email);
   await books.getByRole('button', { name: 'Sign in' }).click();
-  await expect(books.getByRole('navigation', { name: 'Main' }).getByRole('link')).toHaveText(['Billing']);
+  await expect(books.getByRole('navigation', { name: 'Main' }).getByRole('link')).toHaveText(['Billing', 'Settings']);
   await books.goto(`/billing?period=${period}`);
   await expect(books.getByRole('table', { name: /^Partners in/ }).getByRole('row')).toHaveCount(2);
   await books.getByRole('link', { name: `Partner ${tag}` }).click();
