@@ -56,10 +56,7 @@ const VARIANTS: &[(&str, &[Variant])] = &[
         "createSlaPolicy",
         &[Variant { without: &[], with: &[("clock", "\"response\""), ("targetSeconds", "600")] }],
     ),
-    (
-        "setSourceCost",
-        &[Variant { without: &[], with: &[("currency", "\"USD\""), ("perLead", "\"2.50\"")] }],
-    ),
+    ("setSourceCost", &[Variant { without: &[], with: &[("currency", "\"USD\""), ("perLead", "\"2.50\"")] }]),
     (
         "resendDifferences",
         &[Variant { without: &["ids"], with: &[] }, Variant { without: &["destinationId"], with: &[] }],
