@@ -35,7 +35,7 @@ async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() 
     due::run_due(app).await.expect("a round");
     let open = async || {
         let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
-        escalation::cases(&tx, true, 10).await.expect("cases")
+        escalation::open_cases(&tx).await.expect("cases")
     };
     let cases = open().await;
     assert_eq!((cases.len(), cases[0].met, cases[0].missed), (1, 0, 2));

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{CaseId, TenantId};
 use domain::journey::Step;
 use domain::sla::Period;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, QueryBuilder};
 use uuid::Uuid;
 
 use super::reads::{self, ClockFilter};
@@ -14,6 +14,7 @@ use crate::alerts::{self, Condition};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
+use crate::intake::leads::{PAGE_ROWS_MAX, Page, Rows, cut, push_page};
 
 /// The most leads whose journeys tell of a case.
 const LEADS_MAX: i64 = 50;
@@ -209,13 +210,21 @@ async fn open(
     Ok(opened)
 }
 
-/// Cases, the newest first; only the open ones when asked.
-pub async fn cases(tx: &TenantTx, only_open: bool, most: usize) -> Result<Vec<CaseRow>, Error> {
-    let open = if only_open { "AND closed_at IS NULL" } else { "" };
-    let sql = format!(
-        "SELECT {CASE} FROM sla_case WHERE tenant_id = $1 {open} ORDER BY id DESC LIMIT {}",
-        most.min(100)
-    );
+/// A page of cases, the newest first; only the open ones when asked.
+pub async fn cases(tx: &TenantTx, only_open: bool, page: Page) -> Result<Rows<CaseRow>, Error> {
+    let mut query = QueryBuilder::new("SELECT ");
+    query.push(CASE).push(" FROM sla_case c WHERE c.tenant_id = ").push_bind(tx.tenant().uuid());
+    if only_open {
+        query.push(" AND c.closed_at IS NULL");
+    }
+    push_page(&mut query, "c.id", page);
     let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(tx.tenant().uuid()).fetch_all(&mut *connection).await?)
+    let rows: Vec<CaseRow> = query.build_query_as().fetch_all(&mut *connection).await?;
+    Ok(cut(rows, page))
+}
+
+/// The cases in which help can be booked, the newest first: at most one a clock.
+pub async fn open_cases(tx: &TenantTx) -> Result<Vec<CaseRow>, Error> {
+    let page = Page { rows: PAGE_ROWS_MAX, after: None, before: None, from_end: false };
+    Ok(cases(tx, true, page).await?.rows)
 }

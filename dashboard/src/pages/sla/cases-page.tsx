@@ -1,12 +1,13 @@
 import { Alert, Button, Group, NumberInput, Select, Skeleton, TextInput } from '@mantine/core';
 import { IconExternalLink, IconLifebuoy } from '@tabler/icons-react';
 import { useState } from 'react';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay, useZone } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
+import { Pager } from '../../components/pager';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
@@ -19,10 +20,13 @@ import classes from './sla.module.css';
 import { bookingStates, clockName } from './words';
 
 const SlaCasesDocument = graphql(`
-  query SlaCases {
-    slaCases {
-      id clock openedAt closedAt met missed metNow missedNow leadIds
-      bookings { id state startsAt note createdAt history { state at actor note } }
+  query SlaCases($first: Int, $after: String) {
+    slaCases(first: $first, after: $after) {
+      nodes {
+        id clock openedAt closedAt met missed metNow missedNow leadIds
+        bookings { id state startsAt note createdAt history { state at actor note } }
+      }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     }
     slaThresholds { clock thresholdPercent windowMinutes clocksMin bookingUrl }
     slaSlots { id startsAt endsAt }
@@ -55,7 +59,7 @@ export function useThreshold(clock: string): number | undefined {
   return data?.slaThresholds.find((one) => one.clock === clock)?.thresholdPercent;
 }
 
-type Case = SlaCasesQuery['slaCases'][number];
+type Case = SlaCasesQuery['slaCases']['nodes'][number];
 type Slots = SlaCasesQuery['slaSlots'];
 
 function Bookings({ of, onDone }: { of: Case; onDone: () => void }) {
@@ -188,7 +192,8 @@ function AddSlot({ onDone }: { onDone: () => void }) {
 
 export function CasesPage() {
   const writes = useMay('sla:write');
-  const [{ data, error }, again] = useQuery({ query: SlaCasesDocument });
+  const [parameters] = useSearchParams();
+  const [{ data, error }, again] = useQuery({ query: SlaCasesDocument, variables: { first: 20, after: parameters.get('after') } });
   const [setting, setSetting] = useState(false);
   const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
@@ -201,10 +206,11 @@ export function CasesPage() {
       )}
       <Panel title="Cases, newest first" flush>
         {error && !data ? <ErrorState error={error} onRetry={reload} /> : !data ? <Skeleton height={160} aria-busy="true" /> : (
-          data.slaCases.length === 0
+          data.slaCases.nodes.length === 0
             ? <EmptyState icon={IconLifebuoy} title="No case" detail="Service levels were kept above their thresholds." />
-            : data.slaCases.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
+            : data.slaCases.nodes.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
         )}
+        <Pager label="cases" pageInfo={data?.slaCases.pageInfo} />
       </Panel>
       {writes && data && (
         <Panel title="Times that can be booked" detail={plural(data.slaSlots.length, 'free hour')}>
