@@ -7,11 +7,11 @@ use domain::sla::Conditions;
 use serde_json::json;
 use service::access::Actor;
 use service::billing::{closing, ingest};
-use service::database::Mode;
+use service::database::{Mode, TenantTx};
 use service::sla::escalation::{self, Setting};
 use service::sla::policies;
 use service::sla::reads::{self, ClockPage, Place};
-use service::sla::{bookings, costs, due, pauses, sources, what_if};
+use service::sla::{bookings, costs, due, parquet, pauses, sources, what_if};
 use tests::data::deliver;
 
 use super::sla::{MINUTES, around, clocks_of, contacted, draft, filter, journey, lead, told, world};
@@ -159,6 +159,13 @@ async fn lists_of_clocks_go_on_where_a_page_ended() {
     assert!(rest.iter().all(|row| first.iter().all(|other| other.lead_id != row.lead_id)));
 }
 
+/// What reports outside of Baton see of the leads' costs and revenues.
+async fn amounts(tx: &TenantTx) -> Vec<(String, String, f64)> {
+    let sql = "SELECT kind, currency, amount FROM report_amount WHERE tenant_id = $1 ORDER BY kind, amount";
+    let mut connection = tx.lock().await;
+    sqlx::query_as(sql).bind(tx.tenant().uuid()).fetch_all(&mut *connection).await.expect("amounts")
+}
+
 /// What a source costs and brings, as the reads and the CSV have it; the other lists as CSV; faults name their field.
 #[tokio::test]
 async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
@@ -196,6 +203,12 @@ async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
     let worth = sources::worth(&tx, period, reads::zone(&tx).await.expect("a zone")).await.expect("worth");
     assert_eq!(worth.len(), 1);
     assert_eq!((worth[0].cost, worth[0].revenue), (Some(500), Some(1_000)), "two leads, one action");
+    let told = [("cost", "USD", 2.5), ("cost", "USD", 2.5), ("revenue", "USD", 10.0)];
+    let told = told.map(|(kind, currency, sum)| (kind.to_owned(), currency.to_owned(), sum));
+    assert_eq!(amounts(&tx).await, told);
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = parquet::export(&tx, period, folder.path()).await.expect("files");
+    assert_eq!(written.rows, 2 + 4 + 3, "leads, their clocks, amounts");
     drop(tx);
 
     let database = app.tenants.open(tenant).await.expect("a tenant");
