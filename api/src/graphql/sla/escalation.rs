@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::super::at_hand::{AtHand, Below, Getter};
 use super::super::error::{ApiError, UserError, expected, stored};
 use super::super::id::Id;
-use super::super::operation::{Reads, operation};
+use super::super::operation::{Reads, of_tenant, operation};
 use super::super::page::{Listed, Window, connection, page_cost};
 use super::figures::SlaFilter;
 use super::live::SlaNow;
@@ -281,8 +281,7 @@ impl EscalationMutations {
         context: &Context<'_>,
         input: SlaThresholdInput,
     ) -> Result<SlaThresholdPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let setting = Setting {
             clock: input.clock,
             threshold_percent: i16::try_from(input.threshold_percent).unwrap_or(0),
@@ -304,8 +303,7 @@ impl EscalationMutations {
         starts_at: DateTime<Utc>,
         ends_at: DateTime<Utc>,
     ) -> Result<SlaSlotPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let added = operation.change(bookings::add_slot(&operation.app, tenant, starts_at, ends_at)).await;
         Ok(match expected(added)? {
             Ok(slot) => SlaSlotPayload { slot: Some(slot.into()), error: None },
