@@ -95,7 +95,7 @@ pub async fn set(app: &App, tenant: TenantId, setting: Setting) -> Result<Settin
     Ok(setting)
 }
 
-/// Looks whether cases open or close.
+/// Looks whether cases open or close. A window in which nothing is decided, as at night, proves neither.
 pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
@@ -113,8 +113,9 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
             changed |= open(app, tx.connection(), tenant, &setting.clock, (met, missed), period).await?;
             alerts::raise(app, &tx, &condition(&setting, (met, missed))).await?;
         } else {
-            let closed = sqlx::query(
-                "UPDATE sla_case SET closed_at = $3, met_now = $4, missed_now = $5
+            let recovered = decided > 0 && !below;
+            let looked = sqlx::query(
+                "UPDATE sla_case SET closed_at = CASE WHEN $6 THEN $3::timestamptz END, met_now = $4, missed_now = $5
                  WHERE tenant_id = $1 AND clock = $2 AND closed_at IS NULL",
             )
             .bind(tenant.uuid())
@@ -122,10 +123,13 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
             .bind(now)
             .bind(met)
             .bind(missed)
+            .bind(recovered)
             .execute(tx.connection())
             .await?;
-            changed |= closed.rows_affected() > 0;
-            alerts::clear(app, &tx, &alert_key(&setting.clock)).await?;
+            if recovered {
+                changed |= looked.rows_affected() > 0;
+                alerts::clear(app, &tx, &alert_key(&setting.clock)).await?;
+            }
         }
     }
     tx.commit().await?;
