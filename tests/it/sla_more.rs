@@ -10,7 +10,7 @@ use service::billing::{closing, ingest};
 use service::database::{Mode, TenantTx};
 use service::sla::escalation::{self, Setting};
 use service::sla::policies;
-use service::sla::reads::{self, ClockPage, Place};
+use service::sla::reads::{self, ClockFilter, ClockPage, Place};
 use service::sla::{bookings, costs, due, parquet, pauses, sources, what_if};
 use tests::data::deliver;
 
@@ -72,8 +72,10 @@ async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() 
     drop(tx);
     assert_eq!(told(&journey(app, tenant, late).await, "booked").len(), 2);
 
-    // The window moves on and new leads are answered at once.
+    // The window moves on, and with nothing decided in it nothing has recovered; then new leads are answered at once.
     app.clock.advance(TimeDelta::hours(9));
+    due::run_due(app).await.expect("a round");
+    assert_eq!(open().await.len(), 1, "nobody has been answered in time since");
     for number in 3..6 {
         let quick = lead(&test, tenant, number).await;
         deliver(app).await;
@@ -157,6 +159,34 @@ async fn lists_of_clocks_go_on_where_a_page_ended() {
     let rest = reads::breaches(&tx, &filter("response"), around(app), &next).await.expect("rows");
     assert_eq!((first.len(), rest.len()), (3, 2));
     assert!(rest.iter().all(|row| first.iter().all(|other| other.lead_id != row.lead_id)));
+}
+
+/// Who sold is counted of the leads that are asked for, as the figures beside it are.
+#[tokio::test]
+async fn sold_leads_are_counted_with_the_filter() {
+    let (test, tenant, _crm) = world(vec![]).await;
+    let app = &test.app;
+    let sold = lead(&test, tenant, 1).await;
+    deliver(app).await;
+    assert!(contacted(app, tenant, sold, None).await);
+    let now = app.clock.now();
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await.expect("a transaction");
+    sqlx::query("INSERT INTO lead_event (tenant_id, lead_id, id, kind, at) VALUES ($1, $2, $3, 'sold', $4)")
+        .bind(tenant.uuid())
+        .bind(sold.uuid())
+        .bind(app.ids.next(now))
+        .bind(now)
+        .execute(tx.connection())
+        .await
+        .expect("it is sold");
+    let by = async |filter: ClockFilter, team| {
+        let rows = sources::sold_by(&tx, &filter, team, around(app)).await.expect("rows");
+        rows.into_iter().map(|row| (row.key.unwrap_or_default(), row.sold)).collect::<Vec<_>>()
+    };
+    assert_eq!(by(filter("response"), false).await, [("Grace".to_owned(), 1)]);
+    assert_eq!(by(filter("response"), true).await, [("West".to_owned(), 1)]);
+    let elsewhere = ClockFilter { states: vec!["TX".to_owned()], ..filter("response") };
+    assert_eq!(by(elsewhere, false).await, []);
 }
 
 /// What reports outside of Baton see of the leads' costs and revenues.

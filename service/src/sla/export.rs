@@ -222,7 +222,7 @@ pub async fn performance(
     teams: bool,
 ) -> Result<Vec<u8>, Error> {
     let dimension = if teams { Dimension::Team } else { Dimension::Agent };
-    let sold = sources::sold_by(tx, teams, period).await?;
+    let sold = sources::sold_by(tx, filter, teams, period).await?;
     let question = Question { filter: filter.clone(), period, bucket: None, dimension: Some(dimension) };
     let mut sheet = Sheet::new(&[&[dimension.as_str()][..], &FIGURES, &["sold"]].concat())?;
     for row in reads::adherence(tx, &question).await? {

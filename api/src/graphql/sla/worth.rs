@@ -181,8 +181,9 @@ impl WorthQueries {
         let reads = operation(context)?.read().await?;
         let period = period(since, until, reads.now)?;
         let dimension = if teams { SlaDimension::Team } else { SlaDimension::Agent };
-        let found = rows(&reads, &SlaFilter::read(filter), period, None, Some(dimension)).await?;
-        let sold: HashMap<Option<String>, i64> = sources::sold_by(&reads, teams, period)
+        let filter = SlaFilter::read(filter);
+        let found = rows(&reads, &filter, period, None, Some(dimension)).await?;
+        let sold: HashMap<Option<String>, i64> = sources::sold_by(&reads, &filter, teams, period)
             .await?
             .into_iter()
             .map(|row| (row.key, row.sold))
