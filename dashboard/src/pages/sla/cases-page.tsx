@@ -16,6 +16,7 @@ import { graphql } from '../../gql';
 import type { SlaBookingState, SlaCasesQuery } from '../../gql/graphql';
 import { formatShare, plural } from '../../lib/format';
 import { formatTime, instantOf } from '../../lib/zone';
+import { useClocks } from './filter';
 import classes from './sla.module.css';
 import { bookingStates, clockName } from './words';
 
@@ -143,6 +144,7 @@ function ThresholdForm({ settings, onDone, onClose }: { settings: SlaCasesQuery[
 function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
   clock: string; setClock: (clock: string) => void; of: SlaCasesQuery['slaThresholds'][number] | undefined; writes: boolean; onDone: () => void; onClose: () => void;
 }) {
+  const clocks = useClocks();
   const [percent, setPercent] = useState(of?.thresholdPercent ?? 90);
   const [hours, setHours] = useState((of?.windowMinutes ?? 1440) / 60);
   const [least, setLeast] = useState(of?.clocksMin ?? 10);
@@ -160,7 +162,7 @@ function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
   return (
     <FormDrawer opened title="When help opens" action="Save" readOnly={!writes} busy={fetching} onSubmit={save} onClose={onClose}>
       <OtherMessage error={problem} fields={['thresholdPercent', 'windowMinutes', 'clocksMin', 'bookingUrl']} />
-      <Select label="Clock" allowDeselect={false} value={clock} data={['processing', 'response'].map((value) => ({ value, label: clockName(value) }))} onChange={(value) => { if (value) setClock(value); }} />
+      <Select label="Clock" allowDeselect={false} value={clock} data={clocks} onChange={(value) => { if (value) setClock(value); }} />
       <NumberInput label="Below this share in target" suffix=" %" min={1} max={100} value={percent} onChange={(value) => { setPercent(Number(value)); }} error={messageFor(problem, 'thresholdPercent')} />
       <NumberInput label="Of the clocks of the last hours" suffix=" h" min={1} value={hours} onChange={(value) => { setHours(Number(value)); }} error={messageFor(problem, 'windowMinutes')} />
       <NumberInput label="When at least so many are decided" min={1} value={least} onChange={(value) => { setLeast(Number(value)); }} error={messageFor(problem, 'clocksMin')} />

@@ -83,13 +83,13 @@ export function Tiles({ board, now }: { board: Board; now: Now }) {
 const adherenceSeries = [{ name: 'In target', color: 'var(--busy-fill)' }];
 
 /** The share in target over time, with the threshold that the tenant wants as a line. */
-export function Trend({ board, height = 220, target }: { board: Board; height?: number; target?: number | undefined }) {
+export function Trend({ board, height = 220, target, csv = true }: { board: Board; height?: number; target?: number | undefined; csv?: boolean }) {
   const zone = useZone();
   const { bucket } = spans[board.span];
   const [{ data, error }, again] = useQuery({ query: SlaTrendDocument, variables: { since: board.since, filter: board.filter, bucket } });
   const name = board.span === 'day' ? formatClock : formatDay;
   return (
-    <Panel title="In target over time" detail={`Of the clocks decided, by when they started${target === undefined ? '' : `; the line is the threshold, ${target} %`}`}>
+    <Panel title="In target over time" detail={`Of the clocks decided, by when they started${target === undefined ? '' : `; the line is the threshold, ${target} %`}`} actions={csv && <Csv href={board.download('adherence', { bucket: bucket.toLowerCase() })} what="adherence over time" />}>
       <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={height}>
         {({ slaAdherence: { rows } }) => {
           const points = rows.map(({ since, figures }) => ({ at: since, 'In target': typeof figures.share === 'number' ? figures.share * 100 : null }));
