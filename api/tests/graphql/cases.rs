@@ -1,9 +1,10 @@
 //! Cases of missed service levels as they are listed.
 
 use chrono::TimeDelta;
-use domain::ids::CaseId;
+use domain::ids::{BookingId, CaseId};
 use serde_json::{Value, json};
 use service::database::Mode;
+use service::sla::bookings;
 
 use crate::world::World;
 
@@ -36,6 +37,25 @@ async fn cases(world: &World, count: usize) -> Vec<String> {
     tx.commit().await.unwrap();
     ids.reverse();
     ids
+}
+
+/// A case of the rival's, and help that was booked for it.
+pub async fn help(world: &World) -> (String, String) {
+    let case = CaseId(world.app.ids.next(world.app.clock.now()));
+    let mut tx = world.app.begin(world.rival.id, Mode::ReadWrite).await.unwrap();
+    sqlx::query(
+        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, met, missed, met_now, missed_now, lead_ids)
+         VALUES ($1, $2, 'response', $3, 1, 9, 1, 9, '{}')",
+    )
+    .bind(world.rival.id.uuid())
+    .bind(case.uuid())
+    .bind(world.app.clock.now())
+    .execute(tx.connection())
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let booking = bookings::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
+    (case.to_string(), BookingId(booking.id).to_string())
 }
 
 #[tokio::test]

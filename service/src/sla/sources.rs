@@ -2,6 +2,7 @@
 
 use chrono_tz::Tz;
 use domain::billing::Currency;
+use domain::ids::SourceId;
 use domain::sla::Period;
 use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
@@ -98,8 +99,12 @@ pub struct Refusal {
 }
 
 /// Of the leads that were received in the period: what each source brought. Ids are in the order of receipt, so the period is
-/// a range of the primary key.
-pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<Effectiveness>, Error> {
+/// a range of the primary key. Only these sources; without any, all.
+pub async fn effectiveness(
+    tx: &TenantTx,
+    only: &[SourceId],
+    period: Period,
+) -> Result<Vec<Effectiveness>, Error> {
     let mut connection = tx.lock().await;
     Ok(sqlx::query_as(
         "WITH came AS MATERIALIZED (
@@ -126,11 +131,12 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<Effectiv
          LEFT JOIN refusals ON refusals.source_id = s.id
          LEFT JOIN deliveries ON deliveries.source_id = s.id
          LEFT JOIN steps ON steps.source_id = s.id
-         WHERE s.tenant_id = $1 ORDER BY 2 DESC, s.id",
+         WHERE s.tenant_id = $1 AND (cardinality($4::uuid[]) = 0 OR s.id = ANY($4)) ORDER BY 2 DESC, s.id",
     )
     .bind(tx.tenant().uuid())
     .bind(first_id_of(period.from))
     .bind(first_id_of(period.until))
+    .bind(only.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(&mut *connection)
     .await?)
 }

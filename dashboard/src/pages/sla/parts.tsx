@@ -300,10 +300,10 @@ const sourceColumns: readonly Column<SourceRow>[] = [
   { key: 'revenue', header: 'Revenue', align: 'end', fit: 'line', cell: (row) => money(row.revenues) },
 ];
 
-export function SourceTable({ board }: { board: Pick<Board, 'since' | 'download'> }) {
+export function SourceTable({ board }: { board: Pick<Board, 'since' | 'filter' | 'download'> }) {
   const admin = useMay('sla:write');
   const [costs, setCosts] = useState(false);
-  const [{ data, error }, again] = useQuery({ query: SlaSourcesDocument, variables: { since: board.since } });
+  const [{ data, error }, again] = useQuery({ query: SlaSourcesDocument, variables: { since: board.since, sourceIds: board.filter.sourceIds ?? null } });
   return (
     <Panel
       title="Source effectiveness" detail="Of what was received in the span; revenue is what partners were billed for these leads" flush
