@@ -11,6 +11,9 @@ venv=${RILL_VENV:-$root/target/rill-venv}
 cd "$work"
 "$baton" --data-dir "$work/data" demo --once > "$work/demo.log" 2>&1 || { cat "$work/demo.log"; exit 1; }
 tenant=$("$baton" --data-dir "$work/data" --output json tenant list | "$venv/bin/python" -c 'import json,sys; print(json.load(sys.stdin)[0]["slug"])')
+for source in $("$baton" --data-dir "$work/data" --tenant "$tenant" --output json source list | "$venv/bin/python" -c 'import json,sys; print(*[row["slug"] for row in json.load(sys.stdin)])'); do
+  "$baton" --data-dir "$work/data" --tenant "$tenant" source cost "$source" --per-lead 2.50 --from 2020-01-01
+done
 "$baton" --data-dir "$work/data" --tenant "$tenant" export parquet --out "$work/export"
 # The list comes in pages; the next begins after the last lead of the one before.
 leads=0 after=()
@@ -21,4 +24,4 @@ while :; do
   [ "$count" -eq 100 ] || break
   after=(--after "$last")
 done
-"$venv/bin/python" "$root/deploy/rill/check.py" "$work/export" "lead=$leads"
+"$venv/bin/python" "$root/deploy/rill/check.py" "$work/export" "lead=$leads" "amount=$leads"

@@ -4,6 +4,8 @@
 mod access;
 #[path = "graphql/at_hand.rs"]
 mod at_hand;
+#[path = "graphql/cases.rs"]
+mod cases;
 #[path = "graphql/changes.rs"]
 mod changes;
 #[path = "graphql/contract.rs"]

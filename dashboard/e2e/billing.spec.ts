@@ -1,5 +1,5 @@
 import { expect, test } from '@playwright/test';
-import { fillIn, person, signIn } from './session';
+import { ask, fillIn, person, signIn } from './session';
 
 test('an administrator makes a plan, bills a partner, closes its period and fetches the file; the partner sees its own', async ({ page, browser }) => {
   test.slow();
@@ -92,13 +92,7 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
   await expect(plan.getByRole('region', { name: 'What if' })).toContainText('-$5.00');
 
   // Somebody of the partner sees its billing, its own settings, and nothing else.
-  const overview = await page.evaluate(async () => {
-    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
-    const response = await fetch('/graphql', {
-      method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'application/json' }, body: JSON.stringify({ query: '{ partners { id slug } }' }),
-    });
-    return await response.json() as { data: { partners: { id: string; slug: string }[] } };
-  });
+  const { partners } = await ask(page, '{ partners { id slug } }') as { partners: { id: string; slug: string }[] };
   const email = `books-${tag}@example.com`;
   await page.goto('/settings/people');
   await page.getByRole('button', { name: 'Invite somebody' }).click();
@@ -106,7 +100,7 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
   await invitation.getByLabel('E-mail').fill(email);
   await invitation.getByRole('textbox', { name: 'Role' }).click();
   await page.getByRole('option', { name: /Partner/ }).click();
-  await invitation.getByLabel('Partner id').fill(overview.data.partners.find(({ slug }) => slug === `partner-${tag}`)?.id ?? '');
+  await invitation.getByLabel('Partner id').fill(partners.find(({ slug }) => slug === `partner-${tag}`)?.id ?? '');
   await invitation.getByRole('button', { name: 'Make the invitation' }).click();
   const link = await page.getByRole('dialog', { name: 'Invitation link' }).getByLabel('Invitation link', { exact: true }).innerText();
   const context = await browser.newContext();

@@ -24,6 +24,14 @@ export function startCrm(framed: () => string): Promise<Running> {
   });
 }
 
+/** A CRM's webhook that takes every lead. */
+export function startWebhook(): Promise<Running> {
+  return listen('127.0.0.1', () => (_request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end('{"id":"1"}');
+  });
+}
+
 export const client = { id: 'baton', secret: 'a secret of this client' };
 
 /** A certified OpenID provider. Whoever signs in has the address that is typed; `unverified…` is not vouched for. */

@@ -30,3 +30,14 @@ export async function signIn(page: Page, path = '/leads'): Promise<void> {
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page.getByRole('navigation', { name: 'Main' })).toBeVisible();
 }
+
+/** Asks the API as whoever is signed in on the page. Answers the data. */
+export async function ask(page: Page, query: string, variables: Record<string, unknown> = {}): Promise<unknown> {
+  const answer = await page.evaluate(async (body) => {
+    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
+    const response = await fetch('/graphql', { method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'application/json' }, body });
+    return await response.json() as { data: unknown; errors?: unknown };
+  }, JSON.stringify({ query, variables }));
+  expect(answer.errors).toBeUndefined();
+  return answer.data;
+}

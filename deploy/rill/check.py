@@ -14,7 +14,7 @@ export = pathlib.Path(sys.argv[1]).resolve()
 expected = dict(argument.split("=") for argument in sys.argv[2:])
 
 # The files first; then the models over them.
-FILES = ["lead", "clock", "refusal"]
+FILES = ["lead", "clock", "refusal", "amount"]
 MODELS = ["source_profitability", "campaign_conversion", "team_performance"]
 
 connection = duckdb.connect()
@@ -25,6 +25,17 @@ for model in FILES + MODELS:
     print(f"{model}: {rows} rows")
     if model in expected and rows != int(expected[model]):
         sys.exit(f"{model} has {rows} rows and not {expected[model]}")
+
+# However amounts and leads are joined, none is lost and none counts twice.
+for question, answer in [
+    ("SELECT count(*) FROM lead", "SELECT sum(accepted) FROM source_profitability"),
+    ("SELECT count(DISTINCT failed_record_id) FROM refusal", "SELECT sum(refused) FROM source_profitability"),
+    ("SELECT sum(m.amount) FROM amount m WHERE m.kind = 'cost'", "SELECT sum(cost) FROM source_profitability"),
+    ("SELECT sum(m.amount) FROM amount m WHERE m.kind = 'revenue'", "SELECT sum(revenue) FROM source_profitability"),
+]:
+    asked, answered = (connection.execute(sql).fetchone()[0] or 0 for sql in (question, answer))
+    if abs(float(asked) - float(answered)) > 0.005:
+        sys.exit(f"{question}: {asked}, but {answer}: {answered}")
 
 for path in sorted((here / "metrics").glob("*.yaml")):
     metrics = yaml.safe_load(path.read_text())

@@ -74,6 +74,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000012_statistics.up.sql"),
                 include_str!("sql/000012_statistics.down.sql"),
             ),
+            sql(
+                "m20261121_000014_report_amount",
+                include_str!("sql/000014_report_amount.up.sql"),
+                include_str!("sql/000014_report_amount.down.sql"),
+            ),
         ]
     }
 }

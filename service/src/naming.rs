@@ -19,19 +19,6 @@ pub(crate) fn check_slug(slug: &str) -> Result<(), Error> {
     }
 }
 
-/// The name of a new thing: the slug stands in for one that is missing or blank.
-pub(crate) fn name_or_slug(name: Option<String>, slug: &str) -> String {
-    name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| slug.to_owned())
-}
-
-/// Refuses a new name that nobody could read.
-pub(crate) fn check_name(name: String) -> Result<String, Error> {
-    if name.trim().is_empty() {
-        return Err(Error::invalid("name", "the name must not be empty"));
-    }
-    Ok(name)
-}
-
 /// What an insert failed of, when it is that somebody has the slug already.
 pub(crate) fn slug_taken(error: sea_orm::DbErr, constraint: &str, what: &str, slug: &str) -> Error {
     if is_taken(&error, constraint) {
@@ -44,14 +31,19 @@ pub(crate) fn slug_taken(error: sea_orm::DbErr, constraint: &str, what: &str, sl
 /// Characters of a name at most.
 const NAME_CHARS_MAX: usize = 200;
 
-/// A name as people see it; `fallback` when there is none.
-pub(crate) fn display(name: Option<String>, fallback: &str) -> Result<String, Error> {
-    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    let name = name.unwrap_or_else(|| fallback.to_owned());
-    if name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control) {
+/// A name as people see it, without space at its ends; refused when nobody could read it.
+pub(crate) fn check_name(name: &str) -> Result<String, Error> {
+    let name = name.trim();
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.contains(char::is_control) {
         return Err(Error::invalid("name", format!("a name has 1 to {NAME_CHARS_MAX} printable characters")));
     }
-    Ok(name)
+    Ok(name.to_owned())
+}
+
+/// The name of a new thing: the fallback, its slug, stands in for one that is missing or blank.
+pub(crate) fn display(name: Option<String>, fallback: &str) -> Result<String, Error> {
+    let name = name.filter(|name| !name.trim().is_empty());
+    check_name(name.as_deref().unwrap_or(fallback))
 }
 
 #[cfg(test)]
@@ -70,8 +62,12 @@ mod tests {
 
     #[test]
     fn a_blank_name_is_the_slug_at_first_and_refused_later() {
-        assert_eq!(name_or_slug(Some("  ".to_owned()), "crm"), "crm");
-        assert_eq!(name_or_slug(Some("Our CRM".to_owned()), "crm"), "Our CRM");
-        assert!(check_name(" \t".to_owned()).is_err());
+        let shown = |name: &str| display(Some(name.to_owned()), "crm").expect("a name");
+        assert_eq!((shown("  ").as_str(), shown(" Our CRM ").as_str()), ("crm", "Our CRM"));
+        assert_eq!(display(None, "crm").expect("a name"), "crm");
+        for bad in ["", " \t", "a\nb", &"x".repeat(201)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+        assert!(check_name(&"é".repeat(200)).is_ok());
     }
 }

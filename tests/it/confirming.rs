@@ -13,10 +13,12 @@ use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Received, Step as Crm};
 use service::inbound::reads::HookFilter;
 use service::intake::leads::{self, CrmFilter, LeadFilter, Page};
-use service::reconciliation::{curated, links, plans};
+use service::reconciliation::{List, Request, curated, links, plans, run};
 use service::{access, inbound, jobs};
 use tests::TestApp;
 use tests::data::{deliver, destination, submit};
+
+use super::sla::{clocks_of, draft, journey, lead, policy};
 
 /// The prospects that Bonzo has, by id; none: the whole API is down.
 type Prospects = Arc<Mutex<Option<HashMap<String, Value>>>>;
@@ -44,6 +46,7 @@ fn bonzo(prospects: &Prospects, request: &Received) -> Crm {
     let list = |items: Value| Crm::body(200, json!({"data": items, "meta": {"last_page": 1}}).to_string());
     match request.path.split('?').next().unwrap_or_default() {
         "/api/v3/users" => list(json!([{"id": 31, "name": "Ada Agent", "email": "ada@team.example.com"}])),
+        "/api/v3/prospects" => list(prospects.values().cloned().collect()),
         "/api/v3/campaigns" => list(json!([{"id": "c1", "name": "Spring"}, {"id": "c2", "name": "Autumn"}])),
         path => match path.strip_prefix("/api/v3/prospects/").and_then(|id| prospects.get(id)) {
             Some(prospect) => Crm::body(200, json!({ "data": prospect }).to_string()),
@@ -251,6 +254,52 @@ async fn a_lead_is_found_by_its_user_and_campaigns() {
     let events = leads::events(&tx, world.lead).await.expect("events");
     let contacted = events.iter().find(|event| event.kind == "contacted").expect("a contact");
     assert_eq!(contacted.data.as_ref().expect("data")["agent"], "Ada Agent", "who reached it");
+}
+
+/// A lead's agent is known for service levels before anybody reached it: by a report that says whose it is, and by the service's own list.
+#[tokio::test]
+async fn whose_a_lead_is_stands_in_its_clocks() {
+    let world = World::new(true).await;
+    let (app, tenant) = (&world.test.app, world.tenant);
+    curated::sync(app, tenant, world.destination).await.expect("users and campaigns");
+    policy(app, tenant, "response", draft(60, None)).await;
+    let response = async |lead| clocks_of(app, tenant, lead).await.swap_remove(0);
+
+    app.clock.advance(TimeDelta::minutes(1));
+    let reported = lead(&world.test, tenant, 1).await;
+    deliver(app).await;
+    assert_eq!(response(reported).await.agent, None);
+    world.knows(json!({"id": 7, "assigned_to": "Ada Agent"}));
+    world.hook("prospects.updated", 1, json!({})).await;
+    let clock = response(reported).await;
+    assert_eq!((clock.agent.as_deref(), clock.stopped_at), (Some("Ada Agent"), None));
+    // The report of the contact does not speak of its user.
+    world.knows(json!({"id": 7, "last_contact": "2026-11-20T12:01:30Z"}));
+    world.hook("messages.outgoing.updated", 2, json!({})).await;
+    let clock = response(reported).await;
+    assert_eq!((clock.agent.as_deref(), clock.stopped_at.is_some()), (Some("Ada Agent"), true));
+    let journey = journey(app, tenant, reported).await;
+    let contacted = journey.iter().find(|event| event.kind == "contacted").expect("a contact");
+    assert_eq!(contacted.data.as_ref().expect("data")["agent"], "Ada Agent");
+
+    app.clock.advance(TimeDelta::minutes(1));
+    let listed = lead(&world.test, tenant, 2).await;
+    deliver(app).await;
+    world.knows(json!({"id": 7, "assigned_to": 31, "external_id": "L-2", "phone": "+13035550002"}));
+    for (dry_run, agent) in [(true, None), (false, Some("Ada Agent"))] {
+        let request = Request {
+            destination: world.destination,
+            list: List::Api,
+            since: None,
+            before: None,
+            channel: None,
+            as_of: None,
+            dry_run,
+            actor: "test".to_owned(),
+        };
+        run::run(app, tenant, request).await.expect("a run");
+        assert_eq!(response(listed).await.agent.as_deref(), agent, "a dry run changes nothing");
+    }
 }
 
 /// Nothing of a suspended tenant happens, and nothing is lost.

@@ -24,6 +24,7 @@ mod neighbours;
 mod overlap;
 mod program;
 mod reconciling;
+mod row_security;
 mod schema;
 mod sealing;
 mod sla;

@@ -127,7 +127,7 @@ async fn the_clocks_of_a_lead_follow_its_journey() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].key.as_deref(), rows[0].figures.met, rows[0].figures.missed), (Some("Grace"), 1, 0));
     assert_eq!(rows[0].figures.p50_us, Some(1_200_000_000.0));
-    let worth = sources::effectiveness(&tx, around(app)).await.expect("sources");
+    let worth = sources::effectiveness(&tx, &[], around(app)).await.expect("sources");
     assert_eq!((worth[0].received, worth[0].delivered, worth[0].contacted, worth[0].sold), (1, 1, 1, 0));
 }
 

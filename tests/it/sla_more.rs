@@ -7,11 +7,11 @@ use domain::sla::Conditions;
 use serde_json::json;
 use service::access::Actor;
 use service::billing::{closing, ingest};
-use service::database::Mode;
+use service::database::{Mode, TenantTx};
 use service::sla::escalation::{self, Setting};
 use service::sla::policies;
-use service::sla::reads::{self, ClockPage, Place};
-use service::sla::{bookings, costs, due, pauses, sources, what_if};
+use service::sla::reads::{self, ClockFilter, ClockPage, Place};
+use service::sla::{bookings, costs, due, parquet, pauses, sources, what_if};
 use tests::data::deliver;
 
 use super::sla::{MINUTES, around, clocks_of, contacted, draft, filter, journey, lead, told, world};
@@ -35,7 +35,7 @@ async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() 
     due::run_due(app).await.expect("a round");
     let open = async || {
         let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
-        escalation::cases(&tx, true, 10).await.expect("cases")
+        escalation::open_cases(&tx).await.expect("cases")
     };
     let cases = open().await;
     assert_eq!((cases.len(), cases[0].met, cases[0].missed), (1, 0, 2));
@@ -72,8 +72,10 @@ async fn help_opens_below_the_threshold_is_booked_and_closes_when_it_recovers() 
     drop(tx);
     assert_eq!(told(&journey(app, tenant, late).await, "booked").len(), 2);
 
-    // The window moves on and new leads are answered at once.
+    // The window moves on, and with nothing decided in it nothing has recovered; then new leads are answered at once.
     app.clock.advance(TimeDelta::hours(9));
+    due::run_due(app).await.expect("a round");
+    assert_eq!(open().await.len(), 1, "nobody has been answered in time since");
     for number in 3..6 {
         let quick = lead(&test, tenant, number).await;
         deliver(app).await;
@@ -159,6 +161,41 @@ async fn lists_of_clocks_go_on_where_a_page_ended() {
     assert!(rest.iter().all(|row| first.iter().all(|other| other.lead_id != row.lead_id)));
 }
 
+/// Who sold is counted of the leads that are asked for, as the figures beside it are.
+#[tokio::test]
+async fn sold_leads_are_counted_with_the_filter() {
+    let (test, tenant, _crm) = world(vec![]).await;
+    let app = &test.app;
+    let sold = lead(&test, tenant, 1).await;
+    deliver(app).await;
+    assert!(contacted(app, tenant, sold, None).await);
+    let now = app.clock.now();
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await.expect("a transaction");
+    sqlx::query("INSERT INTO lead_event (tenant_id, lead_id, id, kind, at) VALUES ($1, $2, $3, 'sold', $4)")
+        .bind(tenant.uuid())
+        .bind(sold.uuid())
+        .bind(app.ids.next(now))
+        .bind(now)
+        .execute(tx.connection())
+        .await
+        .expect("it is sold");
+    let by = async |filter: ClockFilter, team| {
+        let rows = sources::sold_by(&tx, &filter, team, around(app)).await.expect("rows");
+        rows.into_iter().map(|row| (row.key.unwrap_or_default(), row.sold)).collect::<Vec<_>>()
+    };
+    assert_eq!(by(filter("response"), false).await, [("Grace".to_owned(), 1)]);
+    assert_eq!(by(filter("response"), true).await, [("West".to_owned(), 1)]);
+    let elsewhere = ClockFilter { states: vec!["TX".to_owned()], ..filter("response") };
+    assert_eq!(by(elsewhere, false).await, []);
+}
+
+/// What reports outside of Baton see of the leads' costs and revenues.
+async fn amounts(tx: &TenantTx) -> Vec<(String, String, f64)> {
+    let sql = "SELECT kind, currency, amount FROM report_amount WHERE tenant_id = $1 ORDER BY kind, amount";
+    let mut connection = tx.lock().await;
+    sqlx::query_as(sql).bind(tx.tenant().uuid()).fetch_all(&mut *connection).await.expect("amounts")
+}
+
 /// What a source costs and brings, as the reads and the CSV have it; the other lists as CSV; faults name their field.
 #[tokio::test]
 async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
@@ -196,6 +233,12 @@ async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
     let worth = sources::worth(&tx, period, reads::zone(&tx).await.expect("a zone")).await.expect("worth");
     assert_eq!(worth.len(), 1);
     assert_eq!((worth[0].cost, worth[0].revenue), (Some(500), Some(1_000)), "two leads, one action");
+    let told = [("cost", "USD", 2.5), ("cost", "USD", 2.5), ("revenue", "USD", 10.0)];
+    let told = told.map(|(kind, currency, sum)| (kind.to_owned(), currency.to_owned(), sum));
+    assert_eq!(amounts(&tx).await, told);
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = parquet::export(&tx, period, folder.path()).await.expect("files");
+    assert_eq!(written.rows, 2 + 4 + 3, "leads, their clocks, amounts");
     drop(tx);
 
     let database = app.tenants.open(tenant).await.expect("a tenant");

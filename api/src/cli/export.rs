@@ -14,7 +14,7 @@ use super::{Done, Failure, Row};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write leads, service-level clocks and refusals as Parquet files, one folder a day, without personal data.
+    /// Write leads, service-level clocks, refusals and amounts as Parquet files, one folder a day, without personal data.
     Parquet {
         /// Where to; days that are there are written anew.
         #[arg(long, value_name = "DIR")]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use service::App;
 use service::access;
 use service::database::{Mode, TenantTx};
+use service::intake::leads::{PAGE_ROWS_MAX, Page};
 use service::intake::sources;
 use service::sla::reads::{self, ClockFilter, ClockPage, ClockRow, Dimension, Figures, Question, Standing};
 use service::sla::{bookings, escalation, policies};
@@ -333,14 +334,19 @@ async fn of_tenant(
         }
         Command::Cases { .. } => {
             let slug = context.tenant.clone().unwrap_or_default();
-            context.output.list(&cases(&tx, &slug, false).await?)?;
+            let page = Page { rows: PAGE_ROWS_MAX, after: None, before: None, from_end: false };
+            let rows = escalation::cases(&tx, false, page).await?.rows;
+            context.output.list(&cases(&tx, &slug, rows).await?)?;
         }
     }
     Ok(Done::Well)
 }
 
-async fn cases(tx: &TenantTx, tenant: &str, only_open: bool) -> Result<Vec<CaseShown>, Failure> {
-    let rows = escalation::cases(tx, only_open, 100).await?;
+async fn cases(
+    tx: &TenantTx,
+    tenant: &str,
+    rows: Vec<escalation::CaseRow>,
+) -> Result<Vec<CaseShown>, Failure> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let bookings = bookings::bookings(tx, &ids).await?;
     let shown = |row: escalation::CaseRow| CaseShown {
@@ -364,7 +370,7 @@ async fn cases_of_all(context: &Context, app: &App) -> Result<Done, Failure> {
     for tenant in tenants.into_iter().map(TenantId) {
         let tx = app.begin(tenant, Mode::ReadOnly).await?;
         let slug = access::own_tenant(&tx).await?.slug;
-        rows.extend(cases(&tx, &slug, true).await?);
+        rows.extend(cases(&tx, &slug, escalation::open_cases(&tx).await?).await?);
     }
     context.output.list(&rows)?;
     if rows.is_empty() {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::Context;
 use chrono::{DateTime, Utc};
+use domain::ids::TenantId;
 use service::access::Viewer;
 use service::database::{Mode, TenantTx};
 use service::{App, Error};
@@ -108,4 +109,10 @@ pub(super) fn operation<'a>(context: &Context<'a>) -> Result<&'a Operation, ApiE
         .data_opt::<Arc<Operation>>()
         .map(|operation| &**operation)
         .ok_or_else(|| ApiError::internal("finding the operation", "it is not in the request's data"))
+}
+
+/// The same, and the tenant of whoever asks: what a change needs.
+pub(super) fn of_tenant<'a>(context: &Context<'a>) -> Result<(&'a Operation, TenantId), ApiError> {
+    let operation = operation(context)?;
+    Ok((operation, operation.viewer()?.tenant))
 }

@@ -122,7 +122,7 @@ pub async fn report(
         "open.csv" => export::open(&tx, &filter, wanted.standing()?, now).await?,
         "breaches.csv" => export::breaches(&tx, &filter, period).await?,
         "heat-map.csv" => export::heat_map(&tx, &filter, period).await?,
-        "sources.csv" => export::effectiveness(&tx, period).await?,
+        "sources.csv" => export::effectiveness(&tx, &filter, period).await?,
         "agents.csv" => export::performance(&tx, &filter, period, false).await?,
         "teams.csv" => export::performance(&tx, &filter, period, true).await?,
         _ => return Err(Error::not_found("report", report).into()),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cases::help;
 use crate::world::{SUBMIT, World};
 
 /// What a tenant has, one of each kind.
@@ -87,29 +88,6 @@ async fn ids(world: &World) -> Ids {
         booking,
         billing,
     }
-}
-
-/// A case of the rival's, and help that was booked for it.
-async fn help(world: &World) -> (String, String) {
-    use domain::ids::{BookingId, CaseId};
-    use service::database::Mode;
-    use service::sla::bookings;
-
-    let case = CaseId(world.app.ids.next(world.app.clock.now()));
-    let mut tx = world.app.begin(world.rival.id, Mode::ReadWrite).await.unwrap();
-    sqlx::query(
-        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, met, missed, met_now, missed_now, lead_ids)
-         VALUES ($1, $2, 'response', $3, 1, 9, 1, 9, '{}')",
-    )
-    .bind(world.rival.id.uuid())
-    .bind(case.uuid())
-    .bind(world.app.clock.now())
-    .execute(tx.connection())
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
-    let booking = bookings::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
-    (case.to_string(), BookingId(booking.id).to_string())
 }
 
 async fn billing(world: &World) -> Billing {
@@ -238,6 +216,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         (format!("{{ it: slaBreaches({since}, {theirs_alone}) {{ leadId }} }}"), json!([])),
         (format!("{{ it: slaHeatMap({since}, {theirs_alone}) {{ hour }} }}"), json!([])),
         (format!("{{ it: slaPerformance({since}, {theirs_alone}) {{ name }} }}"), json!([])),
+        (format!("{{ it: slaSources({since}, sourceIds: [\"{source}\"]) {{ received }} }}"), json!([])),
         (
             format!("{{ it: slaNow({theirs_alone}) {{ running openCases }} }}"),
             json!({ "running": 0, "openCases": 0 }),

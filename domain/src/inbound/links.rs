@@ -17,7 +17,7 @@ pub struct Links {
 }
 
 /// A user or campaign, by whatever the service names it with.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Named {
     /// The service's id.
     pub id: Option<String>,
@@ -43,6 +43,11 @@ pub(super) fn read(record: &Value) -> Links {
         Some(_) => Some(Vec::new()),
     };
     Links { user, campaigns }
+}
+
+/// The id of a service's record and whose it is; none when the record says either not.
+pub fn owner(record: &Value) -> Option<(String, Option<Named>)> {
+    Some((text(record, "id")?, read(record).user?))
 }
 
 fn named(value: &Value) -> Option<Named> {
@@ -86,6 +91,10 @@ mod tests {
         assert_eq!(links, Links { user: Some(None), campaigns: Some(vec![]) });
         let user = |value: Value| read(&json!({ "assigned_to": value })).user.flatten();
         assert_eq!(user(json!(7)), Some(named(Some("7"), None)));
+        let ours = owner(&json!({"id": 12, "assigned_to": 7}));
+        assert_eq!(ours, Some(("12".to_owned(), Some(named(Some("7"), None)))));
+        assert_eq!(owner(&json!({"id": "12", "assigned_to": null})), Some(("12".to_owned(), None)));
+        assert_eq!((owner(&json!({"id": 12})), owner(&json!({"assigned_to": 7}))), (None, None));
         assert_eq!(user(json!("7")), Some(named(Some("7"), None)));
         assert_eq!(user(json!("Ada Cole")), Some(named(None, Some("Ada Cole"))));
         assert_eq!(

@@ -14,7 +14,7 @@ mod links;
 mod words;
 
 pub use confirm::{Confirmed, confirm};
-pub use links::{Links, Named};
+pub use links::{Links, Named, owner};
 use words::Words;
 pub use words::{StatusMap, StatusMapError};
 

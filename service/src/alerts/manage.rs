@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::delivery::address;
 use crate::error::{Error, is_taken};
+use crate::naming::check_name;
 use crate::secrets::{Context, Purpose, new_signing_secret};
 
 /// Channels of a tenant at most: a notice is sent to each.
@@ -121,7 +122,7 @@ pub async fn create_channel(
     }
     let now = app.clock.now();
     let id = AlertChannelId(app.ids.next(now));
-    let name = name(&new.name)?;
+    let name = check_name(&new.name)?;
     let (target_sealed, target_shown) = seal_target(app, tenant, id, &new.kind, &new.target)?;
     let secret = (new.kind == "webhook").then(new_signing_secret);
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
@@ -160,7 +161,7 @@ pub async fn update_channel(
     let (kind, old_name) = (found.kind.clone(), found.name.clone());
     let mut row: alert_channel::ActiveModel = found.into();
     if let Some(given) = &change.name {
-        row.name = Set(name(given)?);
+        row.name = Set(check_name(given)?);
     }
     if let Some(target) = &change.target {
         let (sealed, shown) = seal_target(app, tenant, id, &kind, target)?;
@@ -215,7 +216,7 @@ pub async fn create_rule(app: &App, tenant: TenantId, new: NewRule) -> Result<al
         return Err(Error::invalid("destination", "a rule for silence watches a source, not a destination"));
     }
     let now = app.clock.now();
-    let name = name(&new.name)?;
+    let name = check_name(&new.name)?;
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
     if rules(&tx).await?.len() >= RULES_MAX {
         return Err(Error::Limit(format!("a tenant has at most {RULES_MAX} alert rules").into()));
@@ -263,7 +264,7 @@ pub async fn update_rule(
     })?;
     let wanted = change.name.clone().unwrap_or_else(|| found.name.clone());
     let mut row: alert_rule::ActiveModel = found.into();
-    row.name = Set(name(&wanted)?);
+    row.name = Set(check_name(&wanted)?);
     if let Some(threshold) = change.threshold {
         row.threshold = Set(threshold);
     }
@@ -342,14 +343,6 @@ async fn known_channels(
 
 fn check(limits: Limits) -> Result<(), Error> {
     limits.check().map_err(|fault| Error::invalid(fault.field, fault.message))
-}
-
-fn name(given: &str) -> Result<String, Error> {
-    let name = given.trim();
-    if name.is_empty() || name.chars().count() > 80 || name.contains(char::is_control) {
-        return Err(Error::invalid("name", "the name has 1 to 80 characters"));
-    }
-    Ok(name.to_owned())
 }
 
 fn taken(error: sea_orm::DbErr, constraint: &str, name: &str) -> Error {

@@ -15,7 +15,7 @@ use super::address;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
-use crate::naming::{check_name, check_slug, name_or_slug, slug_taken};
+use crate::naming::{check_name, check_slug, display, slug_taken};
 use crate::secrets::{Context, Purpose, new_signing_secret};
 
 /// What a destination is made of.
@@ -104,7 +104,7 @@ pub async fn create(
     let row = destination::ActiveModel {
         tenant_id: Set(tenant.uuid()),
         id: Set(id.uuid()),
-        name: Set(name_or_slug(new.name, &new.slug)),
+        name: Set(display(new.name, &new.slug)?),
         slug: Set(new.slug.clone()),
         kind: Set(new.kind),
         url_sealed: Set(url_sealed),
@@ -147,7 +147,7 @@ pub async fn update(
         row.credentials_sealed = Set(seal_credentials(app, tenant, id, &credentials));
     }
     if let Some(name) = change.name {
-        row.name = Set(check_name(name)?);
+        row.name = Set(check_name(&name)?);
     }
     if let Some(enabled) = change.enabled {
         row.enabled = Set(enabled);

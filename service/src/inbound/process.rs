@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::jobs::{self, How, Job};
 use crate::reconciliation::links::{self, Linked};
 use crate::reconciliation::plans;
+use crate::sla::agents;
 use crate::sla::clocks::{self, Occurrence};
 use crate::suppression::{self, OptOut};
 
@@ -251,11 +252,14 @@ async fn apply(
     for step in &report.steps {
         if record(app, connection, place, *step, at, &report.said, &linked).await? {
             done.push(step.as_str());
-            // Clocks of service levels start and stop with it, at its own time; who reached the lead is whose it is there.
-            let agent = linked.user.clone().filter(|_| *step == Step::Contacted);
-            let occurrence = Occurrence { agent, ..Occurrence::of(lead, at) };
+            // Clocks of service levels start and stop with it, at its own time; who did it is whose the lead is there.
+            let occurrence = Occurrence { agent: linked.user.clone(), ..Occurrence::of(lead, at) };
             clocks::occurred(connection, tenant, Event::Step(*step), &[occurrence], now, &app.ids).await?;
         }
+    }
+    // The clocks that are still open, and those that have just begun, are whose the lead is.
+    if let Some(agent) = &linked.user {
+        agents::assigned(connection, tenant, &[lead.uuid()], std::slice::from_ref(agent)).await?;
     }
     if report.opted_out {
         let actor = destination.to_string();

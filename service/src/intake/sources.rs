@@ -8,7 +8,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, Quer
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
-use crate::naming::{check_name, check_slug, name_or_slug, slug_taken};
+use crate::naming::{check_name, check_slug, display, slug_taken};
 
 /// What a source is made of.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ pub async fn create(app: &App, tenant: TenantId, new: NewSource) -> Result<lead_
     let row = lead_source::ActiveModel {
         tenant_id: Set(tenant.uuid()),
         id: Set(app.ids.next(now)),
-        name: Set(name_or_slug(new.name, &new.slug)),
+        name: Set(display(new.name, &new.slug)?),
         slug: Set(new.slug.clone()),
         kind: Set(new.kind),
         mapping: Set(mapping),
@@ -145,7 +145,7 @@ pub async fn update(
     let generic = source.kind == "generic";
     let mut row: lead_source::ActiveModel = source.into();
     if let Some(name) = change.name {
-        row.name = Set(check_name(name)?);
+        row.name = Set(check_name(&name)?);
     }
     if let Some(enabled) = change.enabled {
         row.enabled = Set(enabled);

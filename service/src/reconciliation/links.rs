@@ -14,7 +14,7 @@ use crate::error::Error;
 /// What a report says of a lead's links, in our terms.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Linked {
-    /// The name of the user whose it is.
+    /// The name of the user whose it is, as the report or an earlier one says.
     pub user: Option<String>,
     /// Whether anything is other than before.
     pub changed: bool,
@@ -27,10 +27,12 @@ pub(crate) async fn report(
     links: &Links,
     at: DateTime<Utc>,
 ) -> Result<Linked, Error> {
+    let (tenant, destination, lead) = place;
+    let at_service = (tenant, destination);
     let mut linked = Linked::default();
     if let Some(user) = &links.user {
         let found = match user {
-            Some(named) => known(connection, place, "user", named).await?,
+            Some(named) => known(connection, at_service, "user", named).await?,
             None => None,
         };
         // A user that nobody knows is no reason to forget the one before.
@@ -39,21 +41,104 @@ pub(crate) async fn report(
             linked.changed |= set(connection, place, "user", &ids, at).await?;
         }
         linked.user = found.map(|(_, name)| name);
+    } else {
+        linked.user = current(connection, at_service, lead).await?;
     }
     if let Some(campaigns) = &links.campaigns {
         let mut ids = Vec::with_capacity(campaigns.len());
         for campaign in campaigns {
-            ids.extend(known(connection, place, "campaign", campaign).await?.map(|(id, _)| id));
+            ids.extend(known(connection, at_service, "campaign", campaign).await?.map(|(id, _)| id));
         }
         linked.changed |= set(connection, place, "campaign", &ids, at).await?;
     }
     Ok(linked)
 }
 
+/// The name of the user whose the lead was said to be.
+async fn current(
+    connection: &mut PgConnection,
+    (tenant, destination): (TenantId, DestinationId),
+    lead: LeadId,
+) -> Result<Option<String>, Error> {
+    Ok(sqlx::query_scalar(
+        "SELECT coalesce(r.name, l.remote_id) FROM crm_link l
+         LEFT JOIN crm_record r ON r.tenant_id = l.tenant_id AND r.destination_id = l.destination_id
+              AND r.kind = l.kind AND r.remote_id = l.remote_id
+         WHERE l.tenant_id = $1 AND l.destination_id = $2 AND l.lead_id = $3 AND l.kind = 'user' LIMIT 1",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .bind(lead.uuid())
+    .fetch_optional(connection)
+    .await?)
+}
+
+/// Records of the service and whose each is, one array a column.
+#[derive(Default)]
+pub(super) struct Owned {
+    records: Vec<String>,
+    ids: Vec<Option<String>>,
+    names: Vec<Option<String>>,
+}
+
+impl Owned {
+    /// A record, and the id and name of its user; none: it is nobody's.
+    pub(super) fn push(&mut self, record: String, user: Option<(String, String)>) {
+        let (id, name) = user.unzip();
+        self.records.push(record);
+        self.ids.push(id);
+        self.names.push(name);
+    }
+}
+
+/// Writes whose the leads of those records are. Answers the leads that are somebody's, and the names of their users.
+pub(super) async fn own(
+    connection: &mut PgConnection,
+    (tenant, destination): (TenantId, DestinationId),
+    owned: &Owned,
+    at: DateTime<Utc>,
+) -> Result<(Vec<Uuid>, Vec<String>), Error> {
+    let rows: Vec<(Uuid, String)> = sqlx::query_as(
+        "WITH ours AS MATERIALIZED (
+             SELECT DISTINCT ON (d.lead_id) d.lead_id, t.user_id, t.name
+             FROM unnest($3::text[], $4::text[], $5::text[]) AS t(record_id, user_id, name)
+             JOIN delivery d ON d.tenant_id = $1 AND d.destination_id = $2 AND d.remote_id = t.record_id
+             ORDER BY d.lead_id, d.id DESC
+         ), gone AS (
+             DELETE FROM crm_link l USING ours
+             WHERE l.tenant_id = $1 AND l.destination_id = $2 AND l.kind = 'user' AND l.lead_id = ours.lead_id
+               AND l.remote_id IS DISTINCT FROM ours.user_id
+         ), new AS (
+             INSERT INTO crm_link (tenant_id, destination_id, kind, remote_id, lead_id, since)
+             SELECT $1, $2, 'user', user_id, lead_id, $6 FROM ours WHERE user_id IS NOT NULL
+             ON CONFLICT DO NOTHING
+         )
+         SELECT lead_id, name FROM ours WHERE name IS NOT NULL",
+    )
+    .bind(tenant.uuid())
+    .bind(destination.uuid())
+    .bind(&owned.records)
+    .bind(&owned.ids)
+    .bind(&owned.names)
+    .bind(at)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().unzip())
+}
+
+/// Id and name of a user.
+pub(super) async fn user(
+    connection: &mut PgConnection,
+    at_service: (TenantId, DestinationId),
+    named: &Named,
+) -> Result<Option<(String, String)>, Error> {
+    known(connection, at_service, "user", named).await
+}
+
 /// Id and name of a user or campaign: by its id, whether or not the table has it yet, else by its e-mail or name when one has it.
 async fn known(
     connection: &mut PgConnection,
-    (tenant, destination, _): (TenantId, DestinationId, LeadId),
+    (tenant, destination): (TenantId, DestinationId),
     kind: &str,
     named: &Named,
 ) -> Result<Option<(String, String)>, Error> {

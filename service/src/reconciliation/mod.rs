@@ -6,7 +6,8 @@
 //! sets, a statement for each key → pairs that are not equal byte for byte are compared by the rule, what is left over is
 //! named ([`findings`]) → the differences meet the exceptions that are known, and counts, evidence and history commit together
 //! ([`ledger`]). So a process that dies leaves a run that says so and nothing half-written, and memory does not grow with
-//! the lists: they never leave the database and the file.
+//! the lists: they never leave the database and the file. Of their API's list it is also taken over whose each lead is
+//! ([`owners`]), before the comparison and in transactions of its own: clocks of service levels must not wait for a run.
 //!
 //! Invariants:
 //! * No network call inside the transaction: pages are fetched before it begins.
@@ -23,6 +24,7 @@ pub mod ledger;
 pub mod links;
 pub mod list;
 pub mod nightly;
+mod owners;
 pub mod plans;
 mod progress;
 mod record;

@@ -20,7 +20,7 @@ use super::list::{ListFacts, Reading};
 use super::progress::{Phase, Progress};
 use super::runs::{self, Counts, RunRow};
 use super::stage::{self, Scope};
-use super::{plans, record, repair};
+use super::{owners, plans, record, repair};
 use crate::alerts;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
@@ -164,6 +164,9 @@ async fn compare(
             let spool = Spool::new(app, &id.to_string())?;
             progress.enter(Phase::Fetching);
             api.spool("prospects", &spool.0, progress).await?;
+            if !request.dry_run {
+                owners::take_over(app, tenant, request.destination, &spool.0).await?;
+            }
             (spool.0.clone(), Some(spool))
         }
     };

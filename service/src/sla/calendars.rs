@@ -9,6 +9,7 @@ use super::policies;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::{Error, is_taken};
+use crate::naming::check_name;
 
 /// The most calendars of a tenant.
 const CALENDARS_MAX: usize = 100;
@@ -44,15 +45,6 @@ pub fn read(spec: &CalendarSpec) -> Result<Calendar, Error> {
 
 fn json(spec: &CalendarSpec) -> Result<serde_json::Value, Error> {
     serde_json::to_value(spec).map_err(|error| Error::internal("writing a calendar", error))
-}
-
-/// A name that people can read.
-pub(super) fn check_name(name: &str) -> Result<String, Error> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > 80 {
-        return Err(Error::invalid("name", "a name has 1 to 80 characters"));
-    }
-    Ok(name.to_owned())
 }
 
 fn taken(error: sea_orm::DbErr, name: &str) -> Error {

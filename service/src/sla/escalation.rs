@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{CaseId, TenantId};
 use domain::journey::Step;
 use domain::sla::Period;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, QueryBuilder};
 use uuid::Uuid;
 
 use super::reads::{self, ClockFilter};
@@ -14,6 +14,7 @@ use crate::alerts::{self, Condition};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
+use crate::intake::leads::{PAGE_ROWS_MAX, Page, Rows, cut, push_page};
 
 /// The most leads whose journeys tell of a case.
 const LEADS_MAX: i64 = 50;
@@ -94,7 +95,7 @@ pub async fn set(app: &App, tenant: TenantId, setting: Setting) -> Result<Settin
     Ok(setting)
 }
 
-/// Looks whether cases open or close.
+/// Looks whether cases open or close. A window in which nothing is decided, as at night, proves neither.
 pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
@@ -112,8 +113,9 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
             changed |= open(app, tx.connection(), tenant, &setting.clock, (met, missed), period).await?;
             alerts::raise(app, &tx, &condition(&setting, (met, missed))).await?;
         } else {
-            let closed = sqlx::query(
-                "UPDATE sla_case SET closed_at = $3, met_now = $4, missed_now = $5
+            let recovered = decided > 0 && !below;
+            let looked = sqlx::query(
+                "UPDATE sla_case SET closed_at = CASE WHEN $6 THEN $3::timestamptz END, met_now = $4, missed_now = $5
                  WHERE tenant_id = $1 AND clock = $2 AND closed_at IS NULL",
             )
             .bind(tenant.uuid())
@@ -121,10 +123,13 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
             .bind(now)
             .bind(met)
             .bind(missed)
+            .bind(recovered)
             .execute(tx.connection())
             .await?;
-            changed |= closed.rows_affected() > 0;
-            alerts::clear(app, &tx, &alert_key(&setting.clock)).await?;
+            if recovered {
+                changed |= looked.rows_affected() > 0;
+                alerts::clear(app, &tx, &alert_key(&setting.clock)).await?;
+            }
         }
     }
     tx.commit().await?;
@@ -209,13 +214,21 @@ async fn open(
     Ok(opened)
 }
 
-/// Cases, the newest first; only the open ones when asked.
-pub async fn cases(tx: &TenantTx, only_open: bool, most: usize) -> Result<Vec<CaseRow>, Error> {
-    let open = if only_open { "AND closed_at IS NULL" } else { "" };
-    let sql = format!(
-        "SELECT {CASE} FROM sla_case WHERE tenant_id = $1 {open} ORDER BY id DESC LIMIT {}",
-        most.min(100)
-    );
+/// A page of cases, the newest first; only the open ones when asked.
+pub async fn cases(tx: &TenantTx, only_open: bool, page: Page) -> Result<Rows<CaseRow>, Error> {
+    let mut query = QueryBuilder::new("SELECT ");
+    query.push(CASE).push(" FROM sla_case c WHERE c.tenant_id = ").push_bind(tx.tenant().uuid());
+    if only_open {
+        query.push(" AND c.closed_at IS NULL");
+    }
+    push_page(&mut query, "c.id", page);
     let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(tx.tenant().uuid()).fetch_all(&mut *connection).await?)
+    let rows: Vec<CaseRow> = query.build_query_as().fetch_all(&mut *connection).await?;
+    Ok(cut(rows, page))
+}
+
+/// The cases in which help can be booked, the newest first: at most one a clock.
+pub async fn open_cases(tx: &TenantTx) -> Result<Vec<CaseRow>, Error> {
+    let page = Page { rows: PAGE_ROWS_MAX, after: None, before: None, from_end: false };
+    Ok(cases(tx, true, page).await?.rows)
 }

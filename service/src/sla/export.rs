@@ -177,8 +177,8 @@ fn amounts(worth: &[Worth], of: impl Fn(&Worth) -> Option<i64>) -> Result<String
     Ok(all.join("; "))
 }
 
-/// What each source brought; its reasons of refusal in one cell.
-pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Error> {
+/// What each source of the filter brought; its reasons of refusal in one cell.
+pub async fn effectiveness(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Result<Vec<u8>, Error> {
     let names = names(tx, Some(Dimension::Source)).await?;
     let mut reasons: HashMap<Uuid, Vec<String>> = HashMap::new();
     for one in sources::refusals(tx, period).await? {
@@ -200,7 +200,7 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<u8>, Err
         "cost",
         "revenue",
     ])?;
-    for row in sources::effectiveness(tx, period).await? {
+    for row in sources::effectiveness(tx, &filter.sources, period).await? {
         let name = names.get(&row.source_id.to_string()).cloned();
         let mut cells = vec![name.unwrap_or_else(|| SourceId(row.source_id).to_string())];
         let counts = [row.received, row.accepted, row.refused, row.delivered, row.contacted, row.sold];
@@ -222,7 +222,7 @@ pub async fn performance(
     teams: bool,
 ) -> Result<Vec<u8>, Error> {
     let dimension = if teams { Dimension::Team } else { Dimension::Agent };
-    let sold = sources::sold_by(tx, teams, period).await?;
+    let sold = sources::sold_by(tx, filter, teams, period).await?;
     let question = Question { filter: filter.clone(), period, bucket: None, dimension: Some(dimension) };
     let mut sheet = Sheet::new(&[&[dimension.as_str()][..], &FIGURES, &["sold"]].concat())?;
     for row in reads::adherence(tx, &question).await? {

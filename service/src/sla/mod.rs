@@ -7,12 +7,14 @@
 //!
 //! * [`calendars`], [`policies`] – what is promised. A policy's versions are never changed; a clock keeps its own.
 //! * [`clocks`] – start and stop. [`pauses`] – stand still, go on.
+//! * [`agents`] – whose a lead is before it was reached.
 //! * [`due`] – at risk, breached; the worker.
 //! * [`escalation`], [`bookings`] – cases, help that can be booked.
 //! * [`reads`], [`sources`], [`what_if`], [`export`], [`parquet`] – what it came to.
 //!
 //! Deliberately absent: a job for each deadline. A million open clocks would be a million jobs.
 
+pub(crate) mod agents;
 pub mod bookings;
 pub mod calendars;
 pub mod clocks;

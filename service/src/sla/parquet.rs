@@ -31,7 +31,7 @@ enum Kind {
     Text,
     Id,
     Time,
-    Seconds,
+    Number,
     Boolean,
 }
 
@@ -45,9 +45,9 @@ struct View {
     columns: &'static [(&'static str, Kind)],
 }
 
-use Kind::{Boolean, Id, Seconds, Text, Time};
+use Kind::{Boolean, Id, Number, Text, Time};
 
-const VIEWS: [View; 3] = [
+const VIEWS: [View; 4] = [
     View {
         name: "lead",
         day: "received_at",
@@ -85,7 +85,7 @@ const VIEWS: [View; 3] = [
             ("due_at", Time),
             ("stopped_at", Time),
             ("breached_at", Time),
-            ("elapsed_seconds", Seconds),
+            ("elapsed_seconds", Number),
             ("in_target", Boolean),
             ("reason", Text),
         ],
@@ -100,6 +100,19 @@ const VIEWS: [View; 3] = [
             ("source", Text),
             ("state", Text),
             ("code", Text),
+        ],
+    },
+    View {
+        name: "amount",
+        day: "received_at",
+        key: "(lead_id::text || kind || currency)",
+        columns: &[
+            ("lead_id", Id),
+            ("received_at", Time),
+            ("source", Text),
+            ("kind", Text),
+            ("currency", Text),
+            ("amount", Number),
         ],
     },
 ];
@@ -199,7 +212,7 @@ fn schema(view: &View) -> Result<Type, Error> {
         let (physical, converted) = match kind {
             Text | Id => (Physical::BYTE_ARRAY, ConvertedType::UTF8),
             Time => (Physical::INT64, ConvertedType::TIMESTAMP_MICROS),
-            Seconds => (Physical::DOUBLE, ConvertedType::NONE),
+            Number => (Physical::DOUBLE, ConvertedType::NONE),
             Boolean => (Physical::BOOLEAN, ConvertedType::NONE),
         };
         let column = Type::primitive_type_builder(name, physical);
@@ -256,7 +269,7 @@ fn write_group(
                 })?;
                 writer.typed::<Int64Type>().write_batch(&values, Some(&levels), None).map_err(failed)?;
             }
-            Seconds => {
+            Number => {
                 let (values, levels) = column(rows, |row| row.try_get::<Option<f64>, _>(place))?;
                 writer.typed::<DoubleType>().write_batch(&values, Some(&levels), None).map_err(failed)?;
             }

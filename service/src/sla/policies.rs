@@ -7,10 +7,11 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::calendars::{self, check_name};
+use super::calendars;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
+use crate::naming::check_name;
 
 /// The most policies of a tenant: each is looked at for each lead.
 const POLICIES_MAX: i64 = 100;

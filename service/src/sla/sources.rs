@@ -2,10 +2,12 @@
 
 use chrono_tz::Tz;
 use domain::billing::Currency;
+use domain::ids::SourceId;
 use domain::sla::Period;
-use sqlx::FromRow;
+use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
+use super::filter::{ClockFilter, push_sources};
 use crate::database::TenantTx;
 use crate::error::Error;
 use crate::intake::leads::first_id_of;
@@ -97,8 +99,12 @@ pub struct Refusal {
 }
 
 /// Of the leads that were received in the period: what each source brought. Ids are in the order of receipt, so the period is
-/// a range of the primary key.
-pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<Effectiveness>, Error> {
+/// a range of the primary key. Only these sources; without any, all.
+pub async fn effectiveness(
+    tx: &TenantTx,
+    only: &[SourceId],
+    period: Period,
+) -> Result<Vec<Effectiveness>, Error> {
     let mut connection = tx.lock().await;
     Ok(sqlx::query_as(
         "WITH came AS MATERIALIZED (
@@ -125,11 +131,12 @@ pub async fn effectiveness(tx: &TenantTx, period: Period) -> Result<Vec<Effectiv
          LEFT JOIN refusals ON refusals.source_id = s.id
          LEFT JOIN deliveries ON deliveries.source_id = s.id
          LEFT JOIN steps ON steps.source_id = s.id
-         WHERE s.tenant_id = $1 ORDER BY 2 DESC, s.id",
+         WHERE s.tenant_id = $1 AND (cardinality($4::uuid[]) = 0 OR s.id = ANY($4)) ORDER BY 2 DESC, s.id",
     )
     .bind(tx.tenant().uuid())
     .bind(first_id_of(period.from))
     .bind(first_id_of(period.until))
+    .bind(only.iter().map(|id| id.uuid()).collect::<Vec<_>>())
     .fetch_all(&mut *connection)
     .await?)
 }
@@ -159,22 +166,25 @@ pub struct Sold {
     pub sold: i64,
 }
 
-/// Sold leads whose response clock started in the period, by who reached them.
-pub async fn sold_by(tx: &TenantTx, team: bool, period: Period) -> Result<Vec<Sold>, Error> {
+/// Sold leads whose clock started in the period, by whose the clock is.
+pub async fn sold_by(
+    tx: &TenantTx,
+    filter: &ClockFilter,
+    team: bool,
+    period: Period,
+) -> Result<Vec<Sold>, Error> {
     let column = if team { "c.team" } else { "c.agent" };
-    let sql = format!(
+    let mut query = QueryBuilder::new(format!(
         "SELECT {column} AS key, count(DISTINCT c.lead_id) AS sold
          FROM lead_source s
-         JOIN sla_clock c ON c.tenant_id = $1 AND c.clock = 'response' AND c.source_id = s.id
-              AND c.started_at >= $2 AND c.started_at < $3
-         JOIN lead_event e ON e.tenant_id = $1 AND e.lead_id = c.lead_id AND e.kind = 'sold'
-         WHERE s.tenant_id = $1 GROUP BY 1"
-    );
+         JOIN sla_clock c ON c.tenant_id = s.tenant_id AND c.source_id = s.id
+         JOIN lead_event e ON e.tenant_id = c.tenant_id AND e.lead_id = c.lead_id AND e.kind = 'sold'
+         WHERE s.tenant_id = "
+    ));
+    query.push_bind(tx.tenant().uuid()).push(" AND c.started_at >= ").push_bind(period.from);
+    query.push(" AND c.started_at < ").push_bind(period.until);
+    push_sources(&mut query, filter);
+    query.push(" GROUP BY 1");
     let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(tx.tenant().uuid())
-        .bind(period.from)
-        .bind(period.until)
-        .fetch_all(&mut *connection)
-        .await?)
+    Ok(query.build_query_as().fetch_all(&mut *connection).await?)
 }

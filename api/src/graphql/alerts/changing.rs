@@ -10,7 +10,7 @@ use service::alerts::send;
 use super::{AlertChannel, AlertChannelKind, AlertRule, AlertRuleKind, channel, rule};
 use crate::graphql::error::{ApiError, UserError, expected};
 use crate::graphql::id::{Id, each};
-use crate::graphql::operation::operation;
+use crate::graphql::operation::of_tenant;
 
 #[derive(InputObject)]
 struct CreateAlertChannelInput {
@@ -94,8 +94,7 @@ impl AlertMutations {
         context: &Context<'_>,
         input: CreateAlertChannelInput,
     ) -> Result<AlertChannelPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let new = NewChannel {
             name: input.name,
             kind: input.kind.word().to_owned(),
@@ -117,8 +116,7 @@ impl AlertMutations {
         context: &Context<'_>,
         input: UpdateAlertChannelInput,
     ) -> Result<AlertChannelPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let change = ChannelChange {
             name: input.name,
             target: input.target.map(SecretString::from),
@@ -140,8 +138,7 @@ impl AlertMutations {
         context: &Context<'_>,
         id: Id<AlertChannelId>,
     ) -> Result<DonePayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         DonePayload::of(operation.change(manage::delete_channel(&operation.app, tenant, id.0)).await)
     }
 
@@ -151,8 +148,7 @@ impl AlertMutations {
         context: &Context<'_>,
         id: Id<AlertChannelId>,
     ) -> Result<DonePayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         DonePayload::of(operation.change(send::test(&operation.app, tenant, id.0)).await)
     }
 
@@ -161,8 +157,7 @@ impl AlertMutations {
         context: &Context<'_>,
         input: CreateAlertRuleInput,
     ) -> Result<AlertRulePayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let new = NewRule {
             name: input.name,
             kind: input.kind.into(),
@@ -180,8 +175,7 @@ impl AlertMutations {
         context: &Context<'_>,
         input: UpdateAlertRuleInput,
     ) -> Result<AlertRulePayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let everybody = input.all_channels == Some(true);
         if everybody && input.channel_ids.is_some() {
             return Err(ApiError::invalid("input.allChannels", "give `channelIds` or make it all, not both"));
@@ -203,8 +197,7 @@ impl AlertMutations {
         context: &Context<'_>,
         id: Id<AlertRuleId>,
     ) -> Result<DonePayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         DonePayload::of(operation.change(manage::delete_rule(&operation.app, tenant, id.0)).await)
     }
 
@@ -214,8 +207,7 @@ impl AlertMutations {
         context: &Context<'_>,
         hour: i32,
     ) -> Result<DonePayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         DonePayload::of(operation.change(manage::set_summary_hour(&operation.app, tenant, hour)).await)
     }
 }

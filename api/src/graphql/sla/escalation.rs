@@ -1,6 +1,7 @@
 //! Cases, thresholds, slots and bookings.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -9,9 +10,11 @@ use service::sla::bookings::{self, BookingEventRow, BookingRow, SlotRow};
 use service::sla::escalation::{self, CaseRow, Setting};
 use uuid::Uuid;
 
+use super::super::at_hand::{AtHand, Below, Getter};
 use super::super::error::{ApiError, UserError, expected, stored};
 use super::super::id::Id;
-use super::super::operation::operation;
+use super::super::operation::{Reads, of_tenant, operation};
+use super::super::page::{Listed, Window, connection, page_cost};
 use super::figures::SlaFilter;
 use super::live::SlaNow;
 
@@ -54,6 +57,8 @@ pub struct SlaThresholdInput {
 /// Adherence that fell below its threshold; open until it has recovered.
 #[derive(SimpleObject)]
 pub struct SlaCase {
+    #[graphql(skip)]
+    row_id: Uuid,
     id: ID,
     clock: String,
     opened_at: DateTime<Utc>,
@@ -67,6 +72,18 @@ pub struct SlaCase {
     /// The leads whose journeys tell of it.
     lead_ids: Vec<ID>,
     bookings: Vec<SlaBooking>,
+}
+
+/// Their pages are few and short; the engine resolves them.
+impl AtHand for SlaCase {
+    fn getter(_: &str, _: &Below<'_>) -> Option<Getter<Self>> {
+        None
+    }
+}
+
+connection! {
+    /// A page of cases.
+    SlaCaseConnection, SlaCaseEdge, SlaCase {}
 }
 
 /// The state of a booking.
@@ -152,6 +169,7 @@ fn booking(row: BookingRow, history: Vec<BookingEventRow>) -> Result<SlaBooking,
 
 fn case(row: CaseRow, bookings: Vec<SlaBooking>) -> SlaCase {
     SlaCase {
+        row_id: row.id,
         id: ID(CaseId(row.id).to_string()),
         clock: row.clock,
         opened_at: row.opened_at,
@@ -163,6 +181,27 @@ fn case(row: CaseRow, bookings: Vec<SlaBooking>) -> SlaCase {
         lead_ids: row.lead_ids.into_iter().map(|id| ID(LeadId(id).to_string())).collect(),
         bookings,
     }
+}
+
+/// The cases of those rows, with their bookings.
+async fn cases_of(reads: &Reads, rows: Vec<CaseRow>) -> Result<Vec<Arc<SlaCase>>, ApiError> {
+    let cases: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let bookings = bookings::bookings(reads, &cases).await?;
+    let ids: Vec<Uuid> = bookings.iter().map(|row| row.id).collect();
+    let mut history: HashMap<Uuid, Vec<BookingEventRow>> = HashMap::new();
+    for event in bookings::booking_events(reads, &ids).await? {
+        history.entry(event.booking_id).or_default().push(event);
+    }
+    let mut of_case: HashMap<Uuid, Vec<SlaBooking>> = HashMap::new();
+    for row in bookings {
+        let (case, events) = (row.case_id, history.remove(&row.id).unwrap_or_default());
+        of_case.entry(case).or_default().push(booking(row, events)?);
+    }
+    Ok(rows
+        .into_iter()
+        .map(|row| (of_case.remove(&row.id).unwrap_or_default(), row))
+        .map(|(bookings, row)| Arc::new(case(row, bookings)))
+        .collect())
 }
 
 #[derive(Default)]
@@ -178,30 +217,20 @@ impl EscalationQueries {
     }
 
     /// Cases, the newest first, with their bookings.
+    #[graphql(complexity = "page_cost(first, None, child_complexity)")]
     async fn sla_cases(
         &self,
         context: &Context<'_>,
+        #[graphql(default = 25)] first: Option<i32>,
+        after: Option<String>,
         #[graphql(default = false)] only_open: bool,
-    ) -> Result<Vec<SlaCase>, ApiError> {
+    ) -> Result<SlaCaseConnection, ApiError> {
+        let page = Window { first, after: after.as_deref(), ..Window::default() }.page()?;
         let reads = operation(context)?.read().await?;
-        let rows = escalation::cases(&reads, only_open, 50).await?;
-        let cases: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-        let bookings = bookings::bookings(&reads, &cases).await?;
-        let ids: Vec<Uuid> = bookings.iter().map(|row| row.id).collect();
-        let mut history: HashMap<Uuid, Vec<BookingEventRow>> = HashMap::new();
-        for event in bookings::booking_events(&reads, &ids).await? {
-            history.entry(event.booking_id).or_default().push(event);
-        }
-        let mut of_case: HashMap<Uuid, Vec<SlaBooking>> = HashMap::new();
-        for row in bookings {
-            let (case, events) = (row.case_id, history.remove(&row.id).unwrap_or_default());
-            of_case.entry(case).or_default().push(booking(row, events)?);
-        }
-        Ok(rows
-            .into_iter()
-            .map(|row| (of_case.remove(&row.id).unwrap_or_default(), row))
-            .map(|(b, r)| case(r, b))
-            .collect())
+        let rows = escalation::cases(&reads, only_open, page).await?;
+        let nodes = cases_of(&reads, rows.rows).await?;
+        let listed = Listed::new(nodes, |case: &SlaCase| case.row_id, (rows.more_after, rows.more_before));
+        Ok(SlaCaseConnection { page_info: listed.info(), listed })
     }
 
     async fn sla_thresholds(&self, context: &Context<'_>) -> Result<Vec<SlaThreshold>, ApiError> {
@@ -252,8 +281,7 @@ impl EscalationMutations {
         context: &Context<'_>,
         input: SlaThresholdInput,
     ) -> Result<SlaThresholdPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let setting = Setting {
             clock: input.clock,
             threshold_percent: i16::try_from(input.threshold_percent).unwrap_or(0),
@@ -275,8 +303,7 @@ impl EscalationMutations {
         starts_at: DateTime<Utc>,
         ends_at: DateTime<Utc>,
     ) -> Result<SlaSlotPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let added = operation.change(bookings::add_slot(&operation.app, tenant, starts_at, ends_at)).await;
         Ok(match expected(added)? {
             Ok(slot) => SlaSlotPayload { slot: Some(slot.into()), error: None },

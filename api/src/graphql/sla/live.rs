@@ -36,7 +36,7 @@ pub struct SlaNow {
 impl SlaNow {
     pub(super) async fn read(reads: &Reads, filter: &ClockFilter) -> Result<Self, ApiError> {
         let now = reads::now(reads, filter, reads.now).await?;
-        let cases = escalation::cases(reads, true, 100).await?;
+        let cases = escalation::open_cases(reads).await?;
         Ok(Self {
             at: reads.now,
             running: count(now.running),

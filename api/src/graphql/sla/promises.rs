@@ -12,7 +12,7 @@ use service::sla::{calendars, pauses};
 
 use super::super::error::{ApiError, UserError, expected, found};
 use super::super::id::Id;
-use super::super::operation::operation;
+use super::super::operation::{of_tenant, operation};
 use super::count;
 use super::figures::period;
 use super::policy::{
@@ -180,8 +180,7 @@ impl PromiseMutations {
         context: &Context<'_>,
         input: SlaCalendarInput,
     ) -> Result<SlaCalendarPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let (name, spec) = input.spec();
         let made = operation.change(calendars::create(&operation.app, tenant, &name, &spec)).await;
         calendar_payload(expected(made)?)

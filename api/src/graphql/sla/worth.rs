@@ -13,7 +13,7 @@ use service::sla::{costs, reads, sources};
 use uuid::Uuid;
 
 use super::super::error::{ApiError, UserError, expected};
-use super::super::id::Id;
+use super::super::id::{Id, each};
 use super::super::operation::operation;
 use super::super::sources::{self as lead_sources, Source};
 use super::super::wants::{Selected, SourceWants, Wants};
@@ -127,11 +127,12 @@ impl WorthQueries {
         context: &Context<'_>,
         since: DateTime<Utc>,
         until: Option<DateTime<Utc>>,
+        source_ids: Option<Vec<Id<SourceId>>>,
     ) -> Result<Vec<SlaSource>, ApiError> {
         let reads = operation(context)?.read().await?;
         let period = period(since, until, reads.now)?;
         let selected = Selected::here(context);
-        let rows = sources::effectiveness(&reads, period).await?;
+        let rows = sources::effectiveness(&reads, &each(source_ids.as_ref()), period).await?;
         let wants = SourceWants::read(&selected.field("source"));
         let named = lead_sources::by_ids(&reads, rows.iter().map(|row| row.source_id), wants).await?;
         let mut refusals: HashMap<Uuid, Vec<SlaRefusal>> = HashMap::new();
@@ -181,8 +182,9 @@ impl WorthQueries {
         let reads = operation(context)?.read().await?;
         let period = period(since, until, reads.now)?;
         let dimension = if teams { SlaDimension::Team } else { SlaDimension::Agent };
-        let found = rows(&reads, &SlaFilter::read(filter), period, None, Some(dimension)).await?;
-        let sold: HashMap<Option<String>, i64> = sources::sold_by(&reads, teams, period)
+        let filter = SlaFilter::read(filter);
+        let found = rows(&reads, &filter, period, None, Some(dimension)).await?;
+        let sold: HashMap<Option<String>, i64> = sources::sold_by(&reads, &filter, teams, period)
             .await?
             .into_iter()
             .map(|row| (row.key, row.sold))

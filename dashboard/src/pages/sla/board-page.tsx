@@ -11,10 +11,10 @@ import type { SlaPerformanceQuery } from '../../gql/graphql';
 import { formatCount, plural } from '../../lib/format';
 import { useThreshold } from './cases-page';
 import { SlaChoicesDocument, SlaPerformanceDocument } from './data';
-import { spans, useBoard, type Board, type ListName } from './filter';
+import { spans, useBoard, useClocks, type Board, type ListName } from './filter';
 import { Answer, Breaches, By, Csv, dimensions, HeatMap, Open, Share, SourceTable, Tiles, Trend, useNow } from './parts';
 import classes from './sla.module.css';
-import { clockName, lasting } from './words';
+import { lasting } from './words';
 
 function Filters({ board }: { board: Board }) {
   const [{ data }] = useQuery({ query: SlaChoicesDocument });
@@ -27,10 +27,10 @@ function Filters({ board }: { board: Board }) {
       onChange={(value) => { board.set({ [name]: value }); }} clearButtonProps={{ 'aria-label': `All: ${label.toLowerCase()}` }}
     />
   );
-  const clocks = [...new Set(['processing', 'response', ...(choices?.clocks ?? [])])];
+  const clocks = useClocks();
   return (
     <FilterBar label="Filter the board" active={board.active} onClear={() => { board.set({ sources: null, leadTypes: null, states: null, campaigns: null, agents: null, teams: null, destinations: null }); }}>
-      <Select label="Clock" allowDeselect={false} value={board.clock} data={clocks.map((value) => ({ value, label: clockName(value) }))} onChange={(clock) => { board.set({ clock }); }} />
+      <Select label="Clock" allowDeselect={false} value={board.clock} data={clocks} onChange={(clock) => { board.set({ clock }); }} />
       {many('sources', 'Source', named(data?.sources))}
       {many('leadTypes', 'Lead type', texts(choices?.leadTypes))}
       {many('states', 'State', texts(choices?.states))}

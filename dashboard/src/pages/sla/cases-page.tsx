@@ -1,12 +1,13 @@
 import { Alert, Button, Group, NumberInput, Select, Skeleton, TextInput } from '@mantine/core';
 import { IconExternalLink, IconLifebuoy } from '@tabler/icons-react';
 import { useState } from 'react';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay, useZone } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
+import { Pager } from '../../components/pager';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
@@ -15,14 +16,18 @@ import { graphql } from '../../gql';
 import type { SlaBookingState, SlaCasesQuery } from '../../gql/graphql';
 import { formatShare, plural } from '../../lib/format';
 import { formatTime, instantOf } from '../../lib/zone';
+import { useClocks } from './filter';
 import classes from './sla.module.css';
 import { bookingStates, clockName } from './words';
 
 const SlaCasesDocument = graphql(`
-  query SlaCases {
-    slaCases {
-      id clock openedAt closedAt met missed metNow missedNow leadIds
-      bookings { id state startsAt note createdAt history { state at actor note } }
+  query SlaCases($first: Int, $after: String) {
+    slaCases(first: $first, after: $after) {
+      nodes {
+        id clock openedAt closedAt met missed metNow missedNow leadIds
+        bookings { id state startsAt note createdAt history { state at actor note } }
+      }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
     }
     slaThresholds { clock thresholdPercent windowMinutes clocksMin bookingUrl }
     slaSlots { id startsAt endsAt }
@@ -55,7 +60,7 @@ export function useThreshold(clock: string): number | undefined {
   return data?.slaThresholds.find((one) => one.clock === clock)?.thresholdPercent;
 }
 
-type Case = SlaCasesQuery['slaCases'][number];
+type Case = SlaCasesQuery['slaCases']['nodes'][number];
 type Slots = SlaCasesQuery['slaSlots'];
 
 function Bookings({ of, onDone }: { of: Case; onDone: () => void }) {
@@ -139,6 +144,7 @@ function ThresholdForm({ settings, onDone, onClose }: { settings: SlaCasesQuery[
 function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
   clock: string; setClock: (clock: string) => void; of: SlaCasesQuery['slaThresholds'][number] | undefined; writes: boolean; onDone: () => void; onClose: () => void;
 }) {
+  const clocks = useClocks();
   const [percent, setPercent] = useState(of?.thresholdPercent ?? 90);
   const [hours, setHours] = useState((of?.windowMinutes ?? 1440) / 60);
   const [least, setLeast] = useState(of?.clocksMin ?? 10);
@@ -156,7 +162,7 @@ function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
   return (
     <FormDrawer opened title="When help opens" action="Save" readOnly={!writes} busy={fetching} onSubmit={save} onClose={onClose}>
       <OtherMessage error={problem} fields={['thresholdPercent', 'windowMinutes', 'clocksMin', 'bookingUrl']} />
-      <Select label="Clock" allowDeselect={false} value={clock} data={['processing', 'response'].map((value) => ({ value, label: clockName(value) }))} onChange={(value) => { if (value) setClock(value); }} />
+      <Select label="Clock" allowDeselect={false} value={clock} data={clocks} onChange={(value) => { if (value) setClock(value); }} />
       <NumberInput label="Below this share in target" suffix=" %" min={1} max={100} value={percent} onChange={(value) => { setPercent(Number(value)); }} error={messageFor(problem, 'thresholdPercent')} />
       <NumberInput label="Of the clocks of the last hours" suffix=" h" min={1} value={hours} onChange={(value) => { setHours(Number(value)); }} error={messageFor(problem, 'windowMinutes')} />
       <NumberInput label="When at least so many are decided" min={1} value={least} onChange={(value) => { setLeast(Number(value)); }} error={messageFor(problem, 'clocksMin')} />
@@ -188,7 +194,8 @@ function AddSlot({ onDone }: { onDone: () => void }) {
 
 export function CasesPage() {
   const writes = useMay('sla:write');
-  const [{ data, error }, again] = useQuery({ query: SlaCasesDocument });
+  const [parameters] = useSearchParams();
+  const [{ data, error }, again] = useQuery({ query: SlaCasesDocument, variables: { first: 20, after: parameters.get('after') } });
   const [setting, setSetting] = useState(false);
   const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
@@ -201,10 +208,11 @@ export function CasesPage() {
       )}
       <Panel title="Cases, newest first" flush>
         {error && !data ? <ErrorState error={error} onRetry={reload} /> : !data ? <Skeleton height={160} aria-busy="true" /> : (
-          data.slaCases.length === 0
+          data.slaCases.nodes.length === 0
             ? <EmptyState icon={IconLifebuoy} title="No case" detail="Service levels were kept above their thresholds." />
-            : data.slaCases.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
+            : data.slaCases.nodes.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
         )}
+        <Pager label="cases" pageInfo={data?.slaCases.pageInfo} />
       </Panel>
       {writes && data && (
         <Panel title="Times that can be booked" detail={plural(data.slaSlots.length, 'free hour')}>

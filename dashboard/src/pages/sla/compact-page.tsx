@@ -3,10 +3,9 @@ import { useEffect } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { RequireSession } from '../../app/session';
 import { useThreshold } from './cases-page';
-import { spans, useBoard } from './filter';
+import { spans, useBoard, useClocks } from './filter';
 import { By, Open, Tiles, Trend, useNow } from './parts';
 import classes from './sla.module.css';
-import { clockName } from './words';
 
 /** The board on one screen of 1280 by 720, without the frame: what a CRM shows behind a resource link. */
 export function CompactPage() {
@@ -15,6 +14,7 @@ export function CompactPage() {
 
 function Compact() {
   const board = useBoard();
+  const clocks = useClocks();
   const now = useNow(board);
   const threshold = useThreshold(board.clock);
   const [parameters] = useSearchParams();
@@ -25,7 +25,7 @@ function Compact() {
         <h1 tabIndex={-1}>Service levels</h1>
         <div className={classes.compactTools}>
           <Select
-            size="xs" w={250} aria-label="Clock" allowDeselect={false} value={board.clock} data={['processing', 'response'].map((value) => ({ value, label: clockName(value) }))}
+            size="xs" w={250} aria-label="Clock" allowDeselect={false} value={board.clock} data={clocks}
             onChange={(clock) => { board.set({ clock }); }}
           />
           <SegmentedControl
@@ -38,7 +38,7 @@ function Compact() {
       <Tiles board={board} now={now} />
       <div className={classes.compactGrid}>
         <Open board={board} now={now} first={10} standing={null} title="Due next" detail="Open clocks that can still be met" />
-        <Trend board={board} height={176} target={threshold} />
+        <Trend board={board} height={176} target={threshold} csv={false} />
         <By board={board} dimension="SOURCE" most={5} />
       </div>
     </main>

@@ -52,8 +52,8 @@ export const SlaHeatDocument = graphql(`
 `);
 
 export const SlaSourcesDocument = graphql(`
-  query SlaSources($since: DateTime!) {
-    slaSources(since: $since) {
+  query SlaSources($since: DateTime!, $sourceIds: [ID!]) {
+    slaSources(since: $since, sourceIds: $sourceIds) {
       source { id name } received accepted refused delivered contacted sold refusals { code count }
       costs { currency amount } revenues { currency amount }
     }

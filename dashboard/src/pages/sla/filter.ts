@@ -1,6 +1,9 @@
 import { useMemo, useState } from 'react';
+import { useQuery } from 'urql';
 import { useFilters } from '../../components/filters';
 import type { SlaBucket, SlaFilter } from '../../gql/graphql';
+import { SlaChoicesDocument } from './data';
+import { clockName } from './words';
 
 const hour = 3_600_000;
 
@@ -16,6 +19,13 @@ export type Span = keyof typeof spans;
 /** The lists that clocks are filtered by, as the address and the downloads name them. */
 export const lists = ['sources', 'leadTypes', 'states', 'campaigns', 'agents', 'teams', 'destinations'] as const;
 export type ListName = (typeof lists)[number];
+
+/** The clocks to choose from: the two that everybody has, and those of the tenant's own policies. */
+export function useClocks(): { value: string; label: string }[] {
+  const [{ data }] = useQuery({ query: SlaChoicesDocument });
+  const clocks = new Set(['processing', 'response', ...(data?.slaChoices.clocks ?? [])]);
+  return Array.from(clocks, (value) => ({ value, label: clockName(value) }));
+}
 
 /** What the board shows, all of it from the address. */
 export function useBoard() {

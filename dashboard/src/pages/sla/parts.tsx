@@ -83,13 +83,13 @@ export function Tiles({ board, now }: { board: Board; now: Now }) {
 const adherenceSeries = [{ name: 'In target', color: 'var(--busy-fill)' }];
 
 /** The share in target over time, with the threshold that the tenant wants as a line. */
-export function Trend({ board, height = 220, target }: { board: Board; height?: number; target?: number | undefined }) {
+export function Trend({ board, height = 220, target, csv = true }: { board: Board; height?: number; target?: number | undefined; csv?: boolean }) {
   const zone = useZone();
   const { bucket } = spans[board.span];
   const [{ data, error }, again] = useQuery({ query: SlaTrendDocument, variables: { since: board.since, filter: board.filter, bucket } });
   const name = board.span === 'day' ? formatClock : formatDay;
   return (
-    <Panel title="In target over time" detail={`Of the clocks decided, by when they started${target === undefined ? '' : `; the line is the threshold, ${target} %`}`}>
+    <Panel title="In target over time" detail={`Of the clocks decided, by when they started${target === undefined ? '' : `; the line is the threshold, ${target} %`}`} actions={csv && <Csv href={board.download('adherence', { bucket: bucket.toLowerCase() })} what="adherence over time" />}>
       <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={height}>
         {({ slaAdherence: { rows } }) => {
           const points = rows.map(({ since, figures }) => ({ at: since, 'In target': typeof figures.share === 'number' ? figures.share * 100 : null }));
@@ -300,10 +300,10 @@ const sourceColumns: readonly Column<SourceRow>[] = [
   { key: 'revenue', header: 'Revenue', align: 'end', fit: 'line', cell: (row) => money(row.revenues) },
 ];
 
-export function SourceTable({ board }: { board: Pick<Board, 'since' | 'download'> }) {
+export function SourceTable({ board }: { board: Pick<Board, 'since' | 'filter' | 'download'> }) {
   const admin = useMay('sla:write');
   const [costs, setCosts] = useState(false);
-  const [{ data, error }, again] = useQuery({ query: SlaSourcesDocument, variables: { since: board.since } });
+  const [{ data, error }, again] = useQuery({ query: SlaSourcesDocument, variables: { since: board.since, sourceIds: board.filter.sourceIds ?? null } });
   return (
     <Panel
       title="Source effectiveness" detail="Of what was received in the span; revenue is what partners were billed for these leads" flush

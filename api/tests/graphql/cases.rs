@@ -1,0 +1,89 @@
+//! Cases of missed service levels as they are listed.
+
+use chrono::TimeDelta;
+use domain::ids::{BookingId, CaseId};
+use serde_json::{Value, json};
+use service::database::Mode;
+use service::sla::bookings;
+
+use crate::world::World;
+
+const PAGE: &str = "query ($first: Int, $after: String, $open: Boolean! = false) {
+    slaCases(first: $first, after: $after, onlyOpen: $open) {
+        edges { cursor node { id } } nodes { id clock closedAt bookings { id } }
+        pageInfo { hasNextPage hasPreviousPage endCursor } } }";
+
+/// Writes cases of one clock, minutes apart; the last one is open. Answers their ids, the newest first.
+async fn cases(world: &World, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut tx = world.app.begin(world.acme.id, Mode::ReadWrite).await.unwrap();
+    for number in 1..=count {
+        world.app.clock.advance(TimeDelta::minutes(10));
+        let now = world.app.clock.now();
+        let case = CaseId(world.app.ids.next(now));
+        sqlx::query(
+            "INSERT INTO sla_case (tenant_id, id, clock, opened_at, closed_at, met, missed, met_now, missed_now, lead_ids)
+             VALUES ($1, $2, 'response', $3, $4, 1, 9, 1, 9, '{}')",
+        )
+        .bind(world.acme.id.uuid())
+        .bind(case.uuid())
+        .bind(now)
+        .bind((number < count).then(|| now + TimeDelta::minutes(5)))
+        .execute(tx.connection())
+        .await
+        .unwrap();
+        ids.push(case.to_string());
+    }
+    tx.commit().await.unwrap();
+    ids.reverse();
+    ids
+}
+
+/// A case of the rival's, and help that was booked for it.
+pub async fn help(world: &World) -> (String, String) {
+    let case = CaseId(world.app.ids.next(world.app.clock.now()));
+    let mut tx = world.app.begin(world.rival.id, Mode::ReadWrite).await.unwrap();
+    sqlx::query(
+        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, met, missed, met_now, missed_now, lead_ids)
+         VALUES ($1, $2, 'response', $3, 1, 9, 1, 9, '{}')",
+    )
+    .bind(world.rival.id.uuid())
+    .bind(case.uuid())
+    .bind(world.app.clock.now())
+    .execute(tx.connection())
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    let booking = bookings::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
+    (case.to_string(), BookingId(booking.id).to_string())
+}
+
+#[tokio::test]
+async fn every_case_is_reached_by_pages() {
+    let world = World::new().await;
+    let who = &world.acme.admin;
+    let newest = cases(&world, 7).await;
+    let mut walked = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let page = world.data(who, PAGE, json!({ "first": 3, "after": after })).await;
+        let (list, info) = (&page["slaCases"]["nodes"], &page["slaCases"]["pageInfo"]);
+        assert_eq!(info["hasPreviousPage"], !after.is_null());
+        walked.extend(list.as_array().unwrap().iter().map(|case| case["id"].as_str().unwrap().to_owned()));
+        if info["hasNextPage"] == false {
+            break;
+        }
+        after = info["endCursor"].clone();
+    }
+    assert_eq!(walked, newest);
+
+    let open = world.data(who, PAGE, json!({ "open": true })).await;
+    assert_eq!(
+        open["slaCases"]["nodes"],
+        json!([{ "id": newest[0], "clock": "response", "closedAt": null, "bookings": [] }])
+    );
+    let rivals = world.data(&world.rival.admin, PAGE, Value::Null).await;
+    assert_eq!(rivals["slaCases"]["nodes"], json!([]));
+    assert_eq!(world.code(who, PAGE, json!({ "first": 101 })).await, "LIMIT_EXCEEDED");
+    assert_eq!(world.code(who, PAGE, json!({ "after": "nonsense" })).await, "BAD_USER_INPUT");
+}
