@@ -74,6 +74,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000012_statistics.up.sql"),
                 include_str!("sql/000012_statistics.down.sql"),
             ),
+            sql(
+                "m20261121_000013_repair",
+                include_str!("sql/000013_repair.up.sql"),
+                include_str!("sql/000013_repair.down.sql"),
+            ),
         ]
     }
 }

@@ -1,5 +1,8 @@
 //! Reconciliations that go on by themselves, and what becomes of one whose process dies.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::TimeDelta;
 use domain::ids::{DestinationId, ReconciliationId, TenantId};
 use serde_json::json;
@@ -7,7 +10,7 @@ use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Step as Crm};
 use service::jobs;
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::{List, Request, background, run, runs};
+use service::reconciliation::{List, Request, background, exceptions, proof, repair, run, runs};
 use tests::TestApp;
 use tests::data::{deliver, destination, submit};
 
@@ -21,12 +24,17 @@ struct World {
 impl World {
     /// A tenant that has handed over one lead; its CRM's API never answers.
     async fn new() -> Self {
+        Self::whose_api(|_| Crm::Hang).await
+    }
+
+    /// The same with an API that answers a path so.
+    async fn whose_api(answers: impl Fn(&str) -> Crm + Send + Sync + 'static) -> Self {
         let test = TestApp::new().await;
         let tenant = test.tenant("acme").await;
         let source = test.source(tenant, "leadsource").await;
-        let api = FakeCrm::answering(|request| match request.method.as_str() {
+        let api = FakeCrm::answering(move |request| match request.method.as_str() {
             "POST" => Crm::body(200, r#"{"id": "p-1"}"#),
-            _ => Crm::Hang,
+            _ => answers(&request.path),
         })
         .await;
         let destination = destination(&test.app, tenant, "webhook", api.url(), None).await;
@@ -56,17 +64,17 @@ impl World {
         }
     }
 
-    /// A list that has our lead, where uploads wait.
-    fn upload(&self) -> (Request, String) {
+    /// A list of that text, where uploads wait.
+    fn upload(&self, list: &str) -> (Request, String) {
         let stored = "uploads/list.csv".to_owned();
         let path = self.test.folder.path().join(&stored);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-        std::fs::write(&path, "id,external_id,phone\np-1,LS-1,3035550101\n").expect("written");
+        std::fs::write(&path, list).expect("written");
         (self.request(List::File { path, name: "crm.csv".to_owned() }), stored)
     }
 
     async fn started(&self) -> (ReconciliationId, String) {
-        let (request, stored) = self.upload();
+        let (request, stored) = self.upload("id,external_id,phone\np-1,LS-1,3035550101\n");
         let begun = background::start(&self.test.app, self.tenant, request, Some(&stored)).await;
         (begun.expect("a run"), stored)
     }
@@ -74,6 +82,11 @@ impl World {
     async fn row(&self, id: ReconciliationId) -> runs::RunRow {
         let tx = self.test.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
         runs::by_id(&tx, id).await.expect("a run")
+    }
+
+    async fn proof(&self) -> entity::reconciliation_proof::Model {
+        let tx = self.test.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
+        proof::of(&tx, self.destination).await.expect("read").expect("a proof")
     }
 
     async fn work(&self) {
@@ -125,8 +138,7 @@ async fn a_run_whose_process_died_begins_anew_at_once() {
 async fn an_interrupted_command_is_called_failed() {
     let world = World::new().await;
     let sent = world.api.count();
-    let (app, tenant, request) =
-        (std::sync::Arc::clone(&world.test.app), world.tenant, world.request(List::Api));
+    let (app, tenant, request) = (Arc::clone(&world.test.app), world.tenant, world.request(List::Api));
     let running = tokio::spawn(async move { run::run(&app, tenant, request).await });
     world.api.wait_for(sent + 1).await;
     assert_eq!(background::take_over(&world.test.app).await.expect("looked"), 0, "it lives");
@@ -147,4 +159,45 @@ async fn an_interrupted_command_is_called_failed() {
     let rows = runs::list(&tx, None, page).await.expect("runs").rows;
     let told = rows.iter().map(|row| (row.state.as_str(), row.error.as_deref())).collect::<Vec<_>>();
     assert_eq!(told, [("failed", Some("it was interrupted; run it again"))]);
+}
+
+/// Looking up what was sent again is a job too: it says why it ended early, begins anew when it is asked to, and is taken over.
+#[tokio::test]
+async fn a_proof_is_a_job_that_is_taken_over() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let refusing = Arc::clone(&refuses);
+    let world = World::whose_api(move |path| match path {
+        _ if refusing.load(Ordering::Relaxed) => Crm::status(401),
+        path if path.contains("search=") => Crm::body(200, r#"{"data": [{"id": 6, "external_id": "LS-1"}]}"#),
+        _ => Crm::status(404),
+    })
+    .await;
+    let (app, tenant, destination) = (&world.test.app, world.tenant, world.destination);
+    let (request, _) = world.upload("id,external_id,phone\nq-9,LS-9,3035550199\n");
+    let report = run::run(app, tenant, request).await.expect("a report");
+    assert_eq!(report.run.counts.missing, 1, "{report:?}");
+    assert_eq!(repair::resend_missing(app, tenant, destination, 10, "ada").await.expect("sent"), 1);
+    deliver(app).await;
+
+    let begun = proof::start(app, tenant, destination, "ada").await.expect("begun");
+    assert_eq!((begun.state.as_str(), begun.total), ("running", 0));
+    world.work().await;
+    let row = world.proof().await;
+    let told = row.error.as_deref().unwrap_or_default();
+    assert!(row.state == "failed" && told.contains("refuses the API token"), "{row:?}");
+    assert_eq!((row.total, row.found, row.absent, row.waiting), (1, 0, 0, 0));
+
+    refuses.store(false, Ordering::Relaxed);
+    proof::start(app, tenant, destination, "ada").await.expect("begun");
+    proof::start(app, tenant, destination, "ada").await.expect("it is under way");
+    world.sql("UPDATE baton_jobs._private_jobs SET locked_at = now(), locked_by = 'a process that died', attempts = 1").await;
+    world.work().await;
+    assert_eq!(world.proof().await.state, "running", "the queue still believes in it");
+    assert_eq!(background::take_over(app).await.expect("looked"), 1);
+    world.work().await;
+    let row = world.proof().await;
+    assert_eq!((row.state.as_str(), row.total, row.found, row.error.as_deref()), ("done", 1, 1, None));
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let standing = exceptions::standing(&tx, destination).await.expect("counted");
+    assert_eq!(standing, [0, 0, 1, 0], "open, sent again, resolved, accepted");
 }

@@ -25,6 +25,7 @@ pub mod list;
 pub mod nightly;
 pub mod plans;
 mod progress;
+pub mod proof;
 mod record;
 mod refused;
 pub mod repair;

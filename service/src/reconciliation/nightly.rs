@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::run::{self, List, Request};
-use super::{background, curated, repair};
+use super::{background, curated, proof};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -68,7 +68,7 @@ impl Job for Nightly {
             // A service without these tables is reconciled all the same.
             tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
         }
-        repair::prove(&app, self.tenant, self.destination, ACTOR).await?;
+        proof::prove(&app, self.tenant, self.destination, ACTOR).await?;
         let request = Request {
             destination: self.destination,
             list: List::Api,

@@ -137,8 +137,8 @@ pub(super) async fn carry_out(
     Ok(report)
 }
 
-/// The error for the run's row: of a part that does not answer, also why.
-fn told(error: &Error) -> String {
+/// The error for the row of a run or a proof: of a part that does not answer, also why.
+pub(super) fn told(error: &Error) -> String {
     match error {
         Error::Unavailable { source, .. } => format!("{error}: {source}"),
         other => other.to_string(),

@@ -8,7 +8,8 @@ use service::database::Mode;
 use service::delivery::testing::Step;
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow};
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::repair::{self, Proved};
+use service::reconciliation::proof::{self, Proved};
+use service::reconciliation::repair;
 
 use crate::world::World;
 
@@ -97,7 +98,7 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     let sent = repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada").await;
     assert_eq!(sent.expect("sent"), 1);
     assert_eq!(only(&world).await.state, "resending");
-    let prove = || repair::prove(&world.app, world.tenant, world.destination, "ada");
+    let prove = || proof::prove(&world.app, world.tenant, world.destination, "ada");
     assert_eq!(prove().await.expect("looked up"), Proved { waiting: 1, ..Proved::default() });
     assert_eq!(world.deliver().await, 1);
     let received = world.crm.received();

@@ -21,6 +21,18 @@ pub enum ReconciliationState {
     Failed,
 }
 
+impl ReconciliationState {
+    /// The state of that word of a row.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "running" => Some(Self::Running),
+            "done" => Some(Self::Done),
+            "failed" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+
 /// What a run does now.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "service::reconciliation::Phase")]
@@ -217,12 +229,7 @@ pub(in crate::graphql) async fn runs_of(
     let reads = operation(context)?.read().await?;
     let destinations = if rows.is_empty() { Vec::new() } else { manage::list(&reads).await? };
     let run = |row: RunRow| {
-        let state = match row.state.as_str() {
-            "running" => Some(ReconciliationState::Running),
-            "done" => Some(ReconciliationState::Done),
-            "failed" => Some(ReconciliationState::Failed),
-            _ => None,
-        };
+        let state = ReconciliationState::parse(&row.state);
         let phase = row
             .phase
             .as_deref()

@@ -1,0 +1,3 @@
+ALTER TABLE reconciliation_run DROP COLUMN tries;
+DROP FUNCTION running_proofs();
+DROP TABLE reconciliation_proof;
