@@ -8,7 +8,8 @@ use domain::ids::{DestinationId, ReconciliationId, TenantId};
 use serde_json::json;
 use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Step as Crm};
-use service::jobs;
+use service::jobs::{self, How};
+use service::reconciliation::nightly::Nightly;
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::{List, Request, background, exceptions, proof, repair, run, runs};
 use tests::TestApp;
@@ -89,6 +90,12 @@ impl World {
         proof::of(&tx, self.destination).await.expect("read").expect("a proof")
     }
 
+    async fn rows(&self) -> Vec<runs::RunRow> {
+        let tx = self.test.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
+        let page = service::intake::leads::Page { rows: 10, after: None, before: None, from_end: false };
+        runs::list(&tx, None, page).await.expect("runs").rows
+    }
+
     async fn work(&self) {
         jobs::run_due(&self.test.app).await.expect("worked");
     }
@@ -154,9 +161,7 @@ async fn an_interrupted_command_is_called_failed() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     assert_eq!(taken, 1);
-    let tx = world.test.app.begin(world.tenant, Mode::ReadOnly).await.expect("a transaction");
-    let page = service::intake::leads::Page { rows: 10, after: None, before: None, from_end: false };
-    let rows = runs::list(&tx, None, page).await.expect("runs").rows;
+    let rows = world.rows().await;
     let told = rows.iter().map(|row| (row.state.as_str(), row.error.as_deref())).collect::<Vec<_>>();
     assert_eq!(told, [("failed", Some("it was interrupted; run it again"))]);
 }
@@ -200,4 +205,39 @@ async fn a_proof_is_a_job_that_is_taken_over() {
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
     let standing = exceptions::standing(&tx, destination).await.expect("counted");
     assert_eq!(standing, [0, 0, 1, 0], "open, sent again, resolved, accepted");
+}
+
+/// However often a night's run fails, it is one run: the last reason, and how often it was tried.
+#[tokio::test]
+async fn a_nights_run_is_tried_again_in_its_own_row() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let refusing = Arc::clone(&refuses);
+    let list = json!({"data": [{"id": "p-1", "external_id": "LS-1"}], "meta": {"current_page": 1, "last_page": 1}});
+    let world = World::whose_api(move |_| {
+        if refusing.load(Ordering::Relaxed) { Crm::status(401) } else { Crm::body(200, list.to_string()) }
+    })
+    .await;
+    let app = &world.test.app;
+    let run = ReconciliationId(app.ids.next(app.clock.now()));
+    let job = Nightly { tenant: world.tenant, destination: world.destination, run };
+    let mut connection = app.database.app.acquire().await.expect("a connection");
+    jobs::enqueue(&mut connection, &job, How::default()).await.expect("queued");
+    drop(connection);
+    for tries in 1..=2 {
+        world.work().await;
+        let [row]: [runs::RunRow; 1] = world.rows().await.try_into().expect("one run");
+        assert_eq!((row.id, row.state.as_str(), row.tries), (run.uuid(), "failed", tries));
+        assert!(row.error.as_deref().is_some_and(|error| error.contains("refuses the API token")), "{row:?}");
+        world.sql("UPDATE baton_jobs._private_jobs SET run_at = now() - interval '1 second'").await;
+    }
+    refuses.store(false, Ordering::Relaxed);
+    world.work().await;
+    let [row]: [runs::RunRow; 1] = world.rows().await.try_into().expect("one run");
+    let told = (row.state.as_str(), row.error.as_deref(), row.tries, row.counts.matched);
+    assert_eq!(told, ("done", None, 3, 1), "{row:?}");
+    // The queue promises at least once: a second time changes nothing.
+    jobs::Job::run(Nightly { tenant: world.tenant, destination: world.destination, run }, Arc::clone(app))
+        .await
+        .expect("nothing to do");
+    assert_eq!(world.row(run).await.finished_at, row.finished_at);
 }

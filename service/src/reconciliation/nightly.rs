@@ -1,8 +1,10 @@
 //! Runs that begin by themselves, in the hour of the tenant's day that the plan names.
+//!
+//! A night has one run: its id goes with the job, so a try after a failure goes on with the same row and counts itself there.
 
 use std::sync::Arc;
 
-use domain::ids::{DestinationId, TenantId};
+use domain::ids::{DestinationId, ReconciliationId, TenantId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -35,7 +37,8 @@ impl Job for Tick {
                 .fetch_all(&app.database.app)
                 .await?;
         for (tenant, destination) in due {
-            let job = Nightly { tenant: TenantId(tenant), destination: DestinationId(destination) };
+            let run = ReconciliationId(app.ids.next(now));
+            let job = Nightly { tenant: TenantId(tenant), destination: DestinationId(destination), run };
             let mut tx = app.begin(job.tenant, Mode::ReadWrite).await?;
             let key = format!("{} {} {}", Nightly::NAME, job.tenant, job.destination);
             jobs::enqueue(tx.connection(), &job, How::keyed(key)).await?;
@@ -52,6 +55,8 @@ pub struct Nightly {
     pub tenant: TenantId,
     /// Where they went.
     pub destination: DestinationId,
+    /// The night's run; it is made by the first try.
+    pub run: ReconciliationId,
 }
 
 impl Job for Nightly {
@@ -68,7 +73,10 @@ impl Job for Nightly {
             // A service without these tables is reconciled all the same.
             tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
         }
-        proof::prove(&app, self.tenant, self.destination, ACTOR).await?;
+        if let Err(error) = proof::prove(&app, self.tenant, self.destination, ACTOR).await {
+            // The list that is read next proves it too, and where the API is away the run's row says so.
+            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "what was sent again was not looked up");
+        }
         let request = Request {
             destination: self.destination,
             list: List::Api,
@@ -79,6 +87,6 @@ impl Job for Nightly {
             dry_run: false,
             actor: ACTOR.to_owned(),
         };
-        run::run(&app, self.tenant, request).await.map(|_| ())
+        run::try_again(&app, self.tenant, self.run, &request).await
     }
 }

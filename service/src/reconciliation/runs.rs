@@ -73,13 +73,14 @@ pub struct RunRow {
     pub finished_at: Option<DateTime<Utc>>,
     pub phase: Option<String>,
     pub records: i32,
+    pub tries: i32,
     #[sqlx(flatten)]
     pub counts: Counts,
 }
 
 const COLUMNS: &str = "id, destination_id, origin, file_name, list_hash, since, before, channel, as_of, actor, state, error,
     created_at, finished_at, ours, theirs, skipped, matched, mismatched, missing, merge_suspected, unconfirmed, duplicated,
-    unexpected, extra_known, pre_existing, enriched, opted_out, phase, records";
+    unexpected, extra_known, pre_existing, enriched, opted_out, phase, records, tries";
 
 /// A page of runs, newest first.
 pub async fn list(

@@ -122,6 +122,11 @@ impl Reconciliation {
         self.row.records
     }
 
+    /// How often it was tried: a run of the night that fails is tried again.
+    async fn tries(&self) -> i32 {
+        self.row.tries
+    }
+
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.created_at
     }
