@@ -117,7 +117,7 @@ async fn a_run_of_the_web_is_a_job_and_takes_its_file_along() {
     assert!(world.test.folder.path().join(&stored).exists());
     world.work().await;
     let row = world.row(id).await;
-    assert_eq!((row.state.as_str(), row.phase.as_deref(), row.counts.matched), ("done", None, 1), "{row:?}");
+    assert_eq!((row.state.as_str(), row.phase.as_deref(), row.matched), ("done", None, 1), "{row:?}");
     assert!(!world.test.folder.path().join(&stored).exists());
 }
 
@@ -132,7 +132,7 @@ async fn a_run_whose_process_died_begins_anew_at_once() {
     assert_eq!(background::take_over(&world.test.app).await.expect("looked"), 1);
     world.work().await;
     let row = world.row(id).await;
-    assert_eq!((row.state.as_str(), row.counts.matched), ("done", 1), "{row:?}");
+    assert_eq!((row.state.as_str(), row.matched), ("done", 1), "{row:?}");
     // The queue comes to see it too, and gives the first job away: nothing is left to do.
     world.sql("UPDATE baton_jobs._private_jobs SET locked_at = NULL, locked_by = NULL, run_at = now()").await;
     world.work().await;
@@ -180,7 +180,7 @@ async fn a_proof_is_a_job_that_is_taken_over() {
     let (app, tenant, destination) = (&world.test.app, world.tenant, world.destination);
     let (request, _) = world.upload("id,external_id,phone\nq-9,LS-9,3035550199\n");
     let report = run::run(app, tenant, request).await.expect("a report");
-    assert_eq!(report.run.counts.missing, 1, "{report:?}");
+    assert_eq!(report.counts.missing, 1, "{report:?}");
     assert_eq!(repair::resend_missing(app, tenant, destination, 10, "ada").await.expect("sent"), 1);
     deliver(app).await;
 
@@ -233,7 +233,7 @@ async fn a_nights_run_is_tried_again_in_its_own_row() {
     refuses.store(false, Ordering::Relaxed);
     world.work().await;
     let [row]: [runs::RunRow; 1] = world.rows().await.try_into().expect("one run");
-    let told = (row.state.as_str(), row.error.as_deref(), row.tries, row.counts.matched);
+    let told = (row.state.as_str(), row.error.as_deref(), row.tries, row.matched);
     assert_eq!(told, ("done", None, 3, 1), "{row:?}");
     // The queue promises at least once: a second time changes nothing.
     jobs::Job::run(Nightly { tenant: world.tenant, destination: world.destination, run }, Arc::clone(app))

@@ -74,6 +74,8 @@ pub struct Request {
 pub struct Report {
     /// The run as it stands; of a dry run, as it would.
     pub run: RunRow,
+    /// What it counted.
+    pub counts: Counts,
     /// The first differences.
     pub differences: Vec<ExceptionRow>,
     /// How many missing leads it sent again by itself.
@@ -149,7 +151,7 @@ pub(super) async fn carry_out(
         record::fail(app, tenant, id, &told(error)).await?;
     }
     let (mut report, most) = ended?;
-    if !request.dry_run && most > 0 && report.run.counts.missing > 0 {
+    if !request.dry_run && most > 0 && report.counts.missing > 0 {
         report.resent =
             repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
     }
@@ -234,7 +236,7 @@ async fn compare(
     } else {
         tx.commit().await?;
     }
-    Ok((Report { run, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
+    Ok((Report { run, counts, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
 }
 
 /// Of two runs on one destination at a time, one: the other would count what the first is about to write.

@@ -54,7 +54,7 @@ async fn a_list_is_read_to_its_end_through_every_fault_that_passes() {
     ];
     let (world, api) = world(4, script).await;
     let report = run::run(&world.app, world.tenant, world.request(List::Api)).await.expect("a report");
-    let counts = report.run.counts;
+    let counts = report.counts;
     assert_eq!(
         (counts.theirs, counts.matched, counts.missing, counts.duplicated),
         (3, 3, 1, 0),

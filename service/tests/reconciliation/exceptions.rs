@@ -145,13 +145,13 @@ async fn what_is_there_after_all_is_confirmed() {
         .await
         .expect("failed");
     tx.commit().await.expect("committed");
-    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").run.counts;
+    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.unconfirmed, counts.missing), (0, 1, 0));
     let row = only(&world).await;
     repair::confirm(&world.app, world.tenant, ExceptionId(row.id), "ada").await.expect("confirmed");
     let delivery = world.rows("SELECT jsonb_build_array(state, remote_id) FROM delivery").await;
     assert_eq!(delivery, [json!(["delivered", "8"])]);
     assert_eq!(only(&world).await.state, "resolved");
-    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").run.counts;
+    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.matched, counts.unconfirmed), (1, 1, 0));
 }

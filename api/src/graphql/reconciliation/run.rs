@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use domain::ids::{DestinationId, ReconciliationId};
 use service::delivery::manage;
-use service::reconciliation::{Phase, RunRow};
+use service::reconciliation::{Counts, Phase, RunRow};
 
 use crate::graphql::at_hand::{AtHand, Below, Getter};
 use crate::graphql::error::{ApiError, stored};
@@ -137,72 +137,72 @@ impl Reconciliation {
 
     /// Our deliveries within its scope that we call delivered.
     async fn ours(&self) -> i32 {
-        self.row.counts.ours
+        self.row.ours
     }
 
     /// Records of their list.
     async fn theirs(&self) -> i32 {
-        self.row.counts.theirs
+        self.row.theirs
     }
 
     /// Rows of their list that are no record, or repeat one.
     async fn skipped(&self) -> i32 {
-        self.row.counts.skipped
+        self.row.skipped
     }
 
     async fn matched(&self) -> i32 {
-        self.row.counts.matched
+        self.row.matched
     }
 
     async fn mismatched(&self) -> i32 {
-        self.row.counts.mismatched
+        self.row.mismatched
     }
 
     async fn missing(&self) -> i32 {
-        self.row.counts.missing
+        self.row.missing
     }
 
     /// Of the missing ones, those whose phone, e-mail or id another lead's record there has.
     async fn merge_suspected(&self) -> i32 {
-        self.row.counts.merge_suspected
+        self.row.merge_suspected
     }
 
     async fn unconfirmed(&self) -> i32 {
-        self.row.counts.unconfirmed
+        self.row.unconfirmed
     }
 
     async fn duplicated(&self) -> i32 {
-        self.row.counts.duplicated
+        self.row.duplicated
     }
 
     /// There though refused or held back by us, or with our mark and unknown to us.
     async fn unexpected(&self) -> i32 {
-        self.row.counts.unexpected
+        self.row.unexpected
     }
 
     /// Theirs alone.
     async fn extra_known(&self) -> i32 {
-        self.row.counts.extra_known
+        self.row.extra_known
     }
 
     /// There before we handed it over.
     async fn pre_existing(&self) -> i32 {
-        self.row.counts.pre_existing
+        self.row.pre_existing
     }
 
     /// They know a field that we do not.
     async fn enriched(&self) -> i32 {
-        self.row.counts.enriched
+        self.row.enriched
     }
 
     /// They say that the person wants no more contact.
     async fn opted_out(&self) -> i32 {
-        self.row.counts.opted_out
+        self.row.opted_out
     }
 
     /// What somebody has to look at.
     async fn differences(&self) -> i32 {
-        self.row.counts.differences()
+        Counts::from(&self.row).differences()
     }
 }
 
