@@ -294,7 +294,7 @@ async fn tell(app: &App, tx: &TenantTx, destination: DestinationId, name: &str) 
     let finding = alerts::Finding {
         measure: Measure::Count(i64::from(open)),
         title: format!("{open} open differences with {name}"),
-        detail: "Open Reconciliation on the dashboard, or run `baton reconcile list`.".to_owned(),
+        detail: alerts::OPEN_DIFFERENCES.to_owned(),
         subject: None,
     };
     alerts::measured(app, tx, Kind::Reconciliation, destination, &finding).await
