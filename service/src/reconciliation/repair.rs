@@ -123,7 +123,7 @@ pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) 
     }
     sqlx::query(
         "UPDATE delivery SET state = 'delivered', finished_at = $3, remote_id = coalesce($4, remote_id), reason = NULL,
-             code = NULL, unsure = false, lease = NULL
+             code = NULL, unsure = false, lease = NULL, failed_once = failed_once OR state <> 'pending'
          WHERE tenant_id = $1 AND id = $2 AND state <> 'delivered'",
     )
     .bind(tenant.uuid())
