@@ -177,6 +177,8 @@ async fn compare(
     let destination = manage::by_id(&tx, request.destination).await?;
     let plan = plans::of(&tx, request.destination).await?;
     tx.commit().await?;
+    // Before the list is read: what is handed over while their pages are fetched may be on none of them.
+    let as_of = request.as_of.unwrap_or_else(|| app.clock.now());
     let (path, _spool) = match &request.list {
         List::File { path, .. } => (path.clone(), None),
         List::Api => {
@@ -195,7 +197,7 @@ async fn compare(
         since: request.since,
         before: request.before,
         channel: request.channel.clone(),
-        as_of: request.as_of.unwrap_or_else(|| app.clock.now()),
+        as_of,
     };
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     alone(tx.connection(), request.destination).await?;
