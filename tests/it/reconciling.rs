@@ -241,3 +241,35 @@ async fn a_nights_run_is_tried_again_in_its_own_row() {
         .expect("nothing to do");
     assert_eq!(world.row(run).await.finished_at, row.finished_at);
 }
+
+/// A night's run is due from its hour on, once a day: a process that was down then, or a clock that leaves the hour out, costs no night.
+#[tokio::test]
+async fn a_nights_run_is_due_once_from_its_hour_on() {
+    let world = World::new().await;
+    let app = &world.test.app;
+    let due = async |at: &str| -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM due_reconciliations($1::text::timestamptz)")
+            .bind(at)
+            .fetch_one(&app.database.app)
+            .await
+            .expect("counted")
+    };
+    let change = PlanChange { nightly_hour: Some(Some(2)), ..PlanChange::default() };
+    plans::change(app, world.tenant, world.destination, change).await.expect("a plan");
+    let zone = "UPDATE tenant SET time_zone = 'America/Denver'";
+    let mut tx = app.begin(world.tenant, Mode::ReadWrite).await.expect("a transaction");
+    sqlx::query(zone).execute(tx.connection()).await.expect("a zone");
+    tx.commit().await.expect("committed");
+    // On 14 March 2027 the clock goes from 02:00 to 03:00, which is 09:00 UTC.
+    assert_eq!(due("2027-03-14T08:59:00Z").await, 0);
+    assert_eq!(due("2027-03-14T09:07:00Z").await, 1);
+    assert_eq!(due("2027-03-14T20:07:00Z").await, 1, "nobody was there until now");
+    let mut tx = app.begin(world.tenant, Mode::ReadWrite).await.expect("a transaction");
+    let ran = "INSERT INTO reconciliation_run (tenant_id, id, destination_id, origin, as_of, actor, state, error, created_at)
+               SELECT tenant_id, gen_random_uuid(), id, 'api', t.at, 'schedule', 'failed', 'no answer', t.at
+               FROM destination, (SELECT timestamptz '2027-03-14T20:07:00Z' AS at) t";
+    sqlx::query(ran).execute(tx.connection()).await.expect("a run");
+    tx.commit().await.expect("committed");
+    assert_eq!(due("2027-03-14T21:07:00Z").await, 0, "it had its run");
+    assert_eq!(due("2027-03-15T08:07:00Z").await, 1, "the day after, at two in the morning");
+}

@@ -38,3 +38,18 @@ ALTER TABLE delivery ADD COLUMN failed_once boolean NOT NULL DEFAULT false;
 ALTER TABLE delivery NO FORCE ROW LEVEL SECURITY;
 UPDATE delivery SET failed_once = true WHERE budget_from > 0;
 ALTER TABLE delivery FORCE ROW LEVEL SECURITY;
+
+-- Destinations whose hour has come in their tenant's day, and which have had no run of that day yet. Not in that hour only: in spring the
+-- clock may leave it out, and a process that was down then does not lose the night. A plan that was made after the hour waits for the next.
+CREATE OR REPLACE FUNCTION due_reconciliations(at timestamptz) RETURNS TABLE (tenant_id uuid, destination_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+    AS $$
+        SELECT p.tenant_id, p.destination_id
+        FROM reconciliation_plan p JOIN tenant t ON t.id = p.tenant_id
+        CROSS JOIN LATERAL (SELECT (date_trunc('day', at AT TIME ZONE t.time_zone) + make_interval(hours => p.nightly_hour))
+                                   AT TIME ZONE t.time_zone AS begins) due
+        WHERE due.begins <= at AND p.updated_at < due.begins
+          AND NOT EXISTS (SELECT FROM reconciliation_run r
+                          WHERE r.tenant_id = p.tenant_id AND r.destination_id = p.destination_id AND r.actor = 'schedule'
+                            AND r.created_at >= due.begins)
+    $$;

@@ -1,4 +1,4 @@
-//! Runs that begin by themselves, in the hour of the tenant's day that the plan names.
+//! Runs that begin by themselves, once a day, when the hour of the tenant's day that the plan names has come.
 //!
 //! A night has one run: its id goes with the job, so a try after a failure goes on with the same row and counts itself there.
 
@@ -69,24 +69,30 @@ impl Job for Nightly {
     }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
-        if let Err(error) = curated::sync(&app, self.tenant, self.destination).await {
-            // A service without these tables is reconciled all the same.
-            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
-        }
-        if let Err(error) = proof::prove(&app, self.tenant, self.destination, ACTOR).await {
-            // The list that is read next proves it too, and where the API is away the run's row says so.
-            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "what was sent again was not looked up");
-        }
         let request = Request {
             destination: self.destination,
             list: List::Api,
             since: None,
             before: None,
             channel: None,
-            as_of: None,
+            as_of: Some(app.clock.now()),
             dry_run: false,
             actor: ACTOR.to_owned(),
         };
-        run::try_again(&app, self.tenant, self.run, &request).await
+        let before = self.before(&app);
+        run::try_again(&app, self.tenant, self.run, &request, before).await
+    }
+}
+
+impl Nightly {
+    /// What goes before the comparison. A service without these tables is reconciled all the same; where its API is away, the run says so.
+    async fn before(&self, app: &App) {
+        if let Err(error) = curated::sync(app, self.tenant, self.destination).await {
+            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
+        }
+        // What stays unproved is proved by the list that is read next.
+        if let Err(error) = proof::prove(app, self.tenant, self.destination, ACTOR).await {
+            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "what was sent again was not looked up");
+        }
     }
 }

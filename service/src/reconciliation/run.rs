@@ -98,19 +98,21 @@ pub async fn run(app: &App, tenant: TenantId, request: Request) -> Result<Report
     report
 }
 
-/// Runs the reconciliation of that id to its end, or once more when it has failed. Nothing is done when it is done, or somebody works on it.
+/// Runs the reconciliation of that id to its end, or once more when it has failed; `before` is done first, when its row is there to be seen.
+/// Nothing is done when it is done, or somebody works on it.
 pub(super) async fn try_again(
     app: &App,
     tenant: TenantId,
     id: ReconciliationId,
     request: &Request,
+    before: impl Future<Output = ()>,
 ) -> Result<(), Error> {
-    check(app, tenant, request).await?;
     let Some(working) = Working::try_on(app, &id).await? else { return Ok(()) };
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let begun = record::begin_try(tx.connection(), tenant, id, request, app.clock.now()).await?;
     tx.commit().await?;
     if begun {
+        before.await;
         carry_out(app, tenant, id, request).await?;
     }
     drop(working);
