@@ -19,6 +19,7 @@ pub(super) const BATCH: i64 = 500;
 /// one that is not missing, or not open, is refused and nothing is sent.
 pub async fn resend(app: &App, tenant: TenantId, ids: &[ExceptionId], actor: &str) -> Result<u64, Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    lock(&mut tx, ids).await?;
     let found = exceptions::by_ids(&tx, ids).await?;
     for id in ids {
         let row =
@@ -76,6 +77,19 @@ pub async fn resend_missing(
     Ok(total)
 }
 
+/// Of two people who act on a difference at the same moment the second sees what the first has done, and nothing is sent twice.
+async fn lock(tx: &mut TenantTx, ids: &[ExceptionId]) -> Result<(), Error> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query(
+        "SELECT FROM reconciliation_exception WHERE tenant_id = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE",
+    )
+    .bind(tenant)
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 /// Makes the deliveries pending and says so everywhere: in the exception, its history, and the lead's journey.
 async fn send(app: &App, tx: &mut TenantTx, pairs: &[(Uuid, Uuid)], actor: &str) -> Result<u64, Error> {
     let tenant = tx.tenant();
@@ -113,6 +127,7 @@ pub(super) async fn to(
 /// What their list has and our record does not call delivered becomes delivered, with their id: the evidence is theirs.
 pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) -> Result<(), Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    lock(&mut tx, &[id]).await?;
     let row = exceptions::by_id(&tx, id).await?;
     if row.kind != "unconfirmed" || row.state != "open" {
         let message = format!(

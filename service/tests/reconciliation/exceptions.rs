@@ -114,6 +114,19 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     assert_eq!(journey, [json!("resent")]);
 }
 
+/// Two people press the button at the same moment: the lead goes out once more, not twice.
+#[tokio::test]
+async fn two_who_send_again_at_once_send_once() {
+    let (world, empty, _) = missing().await;
+    world.reconcile(&empty).await.expect("a report");
+    let ids = [ExceptionId(only(&world).await.id)];
+    let resend = |actor: &'static str| repair::resend(&world.app, world.tenant, &ids, actor);
+    let (one, two) = tokio::join!(resend("ada"), resend("kim"));
+    assert!(one.is_ok() != two.is_ok(), "{one:?}, {two:?}");
+    let steps = world.rows("SELECT to_jsonb(actor) FROM reconciliation_step WHERE state = 'resending'").await;
+    assert_eq!(steps.len(), 1, "{steps:?}");
+}
+
 /// What was sent again, delivered, and is still not in the next list, needs a person.
 #[tokio::test]
 async fn sent_again_and_still_missing_opens_again() {
