@@ -189,7 +189,8 @@ async fn a_report_before_its_delivery_waits() {
     let waits = "it waits: its lead has not come yet".to_owned();
     assert_eq!(world.hooks().await, [("received".to_owned(), Some(waits))]);
     // Waiting is no failure: one job is queued for later, and none has gone wrong.
-    let queued: (i64, i64) = sqlx::query_as("SELECT count(*), count(last_error) FROM baton_jobs._private_jobs")
+    let waiting = "SELECT count(*), count(last_error) FROM baton_jobs._private_jobs";
+    let queued: (i64, i64) = sqlx::query_as(waiting)
         .fetch_one(&world.test.app.database.app)
         .await
         .expect("counted");

@@ -108,11 +108,9 @@ async fn what_is_handed_over_meanwhile_is_not_missing() {
     };
     plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
     let mut tx = world.app.begin(world.tenant, Mode::ReadWrite).await.expect("a transaction");
-    sqlx::query("UPDATE delivery SET finished_at = $1 WHERE lead_id = (SELECT id FROM lead WHERE external_id = 'LS-2')")
-        .bind(meanwhile)
-        .execute(tx.connection())
-        .await
-        .expect("handed over later");
+    let later = "UPDATE delivery SET finished_at = $1
+                 WHERE lead_id = (SELECT id FROM lead WHERE external_id = 'LS-2')";
+    sqlx::query(later).bind(meanwhile).execute(tx.connection()).await.expect("handed over later");
     tx.commit().await.expect("committed");
     let report = run::run(&world.app, world.tenant, world.request(List::Api)).await.expect("a report");
     assert_eq!((report.counts.matched, report.counts.missing), (1, 0), "{:?}", report.counts);
