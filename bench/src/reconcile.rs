@@ -49,7 +49,7 @@ pub async fn run_part(data_dir: &Path, file: &Path) -> Outcome<()> {
     let started = Instant::now();
     let report = run::run(&app, tenant, request).await?;
     let seconds = started.elapsed().as_secs_f64();
-    let done = Done { seconds, peak_memory_mb: process::peak_memory_mb()?, note: note(&report.run.counts) };
+    let done = Done { seconds, peak_memory_mb: process::peak_memory_mb()?, note: note(&report.counts) };
     println!("{}", serde_json::to_string(&done)?);
     app.database.clone().close().await?;
     Ok(())

@@ -21,7 +21,7 @@ pub struct Model {
     pub state: String,
     /// Requests begun so far.
     pub attempts: i16,
-    /// Attempts made before a person last retried it.
+    /// Attempts that do not count: those before a person last retried it, and those that only showed that the destination was away.
     pub budget_from: i16,
     /// Not before this; while a worker has it, the end of that worker's lease.
     pub due_at: DateTimeUtc,
@@ -40,6 +40,8 @@ pub struct Model {
     pub code: Option<String>,
     /// The last request may have arrived.
     pub unsure: bool,
+    /// It came to an end that needed a person, whatever became of it since.
+    pub failed_once: bool,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

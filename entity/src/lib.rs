@@ -41,6 +41,7 @@ pub mod rate_plan_version;
 pub mod reconciliation_difference;
 pub mod reconciliation_exception;
 pub mod reconciliation_plan;
+pub mod reconciliation_proof;
 pub mod reconciliation_run;
 pub mod reconciliation_step;
 pub mod report_download;

@@ -82,6 +82,8 @@ pub struct Model {
     pub phase: Option<String>,
     /// Records of their list so far.
     pub records: i32,
+    /// How often it was tried.
+    pub tries: i32,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

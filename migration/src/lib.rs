@@ -75,6 +75,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000012_statistics.down.sql"),
             ),
             sql(
+                "m20261121_000013_repair",
+                include_str!("sql/000013_repair.up.sql"),
+                include_str!("sql/000013_repair.down.sql"),
+            ),
+            sql(
                 "m20261121_000014_report_amount",
                 include_str!("sql/000014_report_amount.up.sql"),
                 include_str!("sql/000014_report_amount.down.sql"),

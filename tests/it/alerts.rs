@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use domain::alerts::Kind;
-use domain::ids::{AlertChannelId, TenantId};
+use domain::ids::{AlertChannelId, DestinationId, ExceptionId, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use service::alerts::manage::{self, NewChannel, NewRule, RuleChange};
@@ -11,6 +11,8 @@ use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Step};
 use service::jobs;
 use service::mail::testing::MailServer;
+use service::reconciliation::exceptions::{self, Decision, Filter};
+use service::reconciliation::{List, Request, run};
 use standardwebhooks::Webhook;
 use tests::TestApp;
 use tests::data::{deliver, destination, submit};
@@ -78,6 +80,39 @@ impl World {
         let tx = self.test.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
         let rows = reads::alerts(&tx, false, 100).await.expect("alerts");
         rows.into_iter().map(|row| (row.kind, row.cleared_at.is_none())).collect()
+    }
+
+    /// Compares with a list that has none of our leads.
+    async fn compare(&self, destination: DestinationId) {
+        let app = &self.test.app;
+        app.clock.advance(TimeDelta::hours(1));
+        let path = self.test.folder.path().join("list.csv");
+        std::fs::write(&path, "id,phone\n9,3035559999\n").expect("a list");
+        let request = Request {
+            destination,
+            list: List::File { path, name: "list.csv".to_owned() },
+            since: None,
+            before: None,
+            channel: None,
+            as_of: None,
+            dry_run: false,
+            actor: "test".to_owned(),
+        };
+        let report = run::run(app, self.tenant, request).await.expect("a report");
+        assert_eq!(report.counts.missing, 1, "{report:?}");
+    }
+
+    /// A person puts right what is open.
+    async fn settle(&self) {
+        let app = &self.test.app;
+        let tx = app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
+        let page = service::intake::leads::Page { rows: 10, after: None, before: None, from_end: false };
+        let open = exceptions::list(&tx, &Filter::default(), page).await.expect("differences").rows;
+        drop(tx);
+        for row in open {
+            let (id, resolved) = (ExceptionId(row.id), Decision::Resolve("put in by hand".to_owned()));
+            exceptions::decide(app, self.tenant, id, resolved, "ada").await.expect("settled");
+        }
     }
 
     async fn lead(&self, number: usize) {
@@ -262,4 +297,44 @@ async fn what_cannot_be_told_says_why() {
         .expect("the queue");
     assert_eq!(waiting.len(), 1, "{waiting:?}");
     assert!(!waiting[0].to_string().contains("example.com"), "an address stands in the queue");
+    drop(tx);
+
+    // Half a day later it is given up, and does not stay pending for ever.
+    world.test.app.clock.advance(TimeDelta::hours(13));
+    sqlx::query("UPDATE baton_jobs._private_jobs SET run_at = now() - interval '1 second'")
+        .execute(&world.test.app.database.app)
+        .await
+        .expect("due");
+    jobs::run_due(&world.test.app).await.expect("tried");
+    let tx = world.test.app.begin(world.tenant, Mode::ReadOnly).await.expect("a transaction");
+    let notices = reads::notices_of(&tx, &[id]).await.expect("notices");
+    let row = notices.iter().find(|row| row.channel_id == later.uuid()).expect("a notice");
+    let error = row.error.as_deref().unwrap_or_default();
+    assert!(row.state == "failed" && error.ends_with("given up after 12 hours"), "{}: {error}", row.state);
+}
+
+/// What people settle between two runs clears the alert, so that the next run is told of anew.
+#[tokio::test]
+async fn differences_that_come_back_are_told_anew() {
+    let world = World::new().await;
+    world.test.source(world.tenant, "leadsource").await;
+    let crm = FakeCrm::start([]).await;
+    let crm = destination(&world.test.app, world.tenant, "bonzo", crm.url(), None).await;
+    world.channel("email", "ada@example.com", false).await;
+    world.rule(Kind::Reconciliation, 0, None).await;
+    world.lead(0).await;
+    deliver(&world.test.app).await;
+    world.compare(crm).await;
+    world.minute().await;
+    assert_eq!(world.alerts().await, [("reconciliation".to_owned(), true)]);
+    world.settle().await;
+    world.minute().await;
+    assert_eq!(world.alerts().await, [("reconciliation".to_owned(), false)]);
+    world.compare(crm).await;
+    world.minute().await;
+    assert_eq!(
+        world.alerts().await,
+        [("reconciliation".to_owned(), true), ("reconciliation".to_owned(), false)]
+    );
+    assert_eq!(world.mail.taken().len(), 2);
 }

@@ -158,6 +158,7 @@ fn entities() -> BTreeMap<String, Declared> {
     declared(entity::report_download::Entity, &mut all);
     declared(entity::report_link::Entity, &mut all);
     declared(entity::reconciliation_plan::Entity, &mut all);
+    declared(entity::reconciliation_proof::Entity, &mut all);
     declared(entity::reconciliation_run::Entity, &mut all);
     declared(entity::reconciliation_exception::Entity, &mut all);
     declared(entity::reconciliation_difference::Entity, &mut all);

@@ -109,3 +109,26 @@ async fn each_lead_counts_once_by_its_first_submission() {
         sessions.iter().rev().map(|row| (row.session_id.as_str(), row.closed_by.as_deref())).collect();
     assert_eq!(ends, [("901", Some("submitted")), ("902", Some("submitted")), ("903", Some("failed"))]);
 }
+
+/// What Baton goes on with by itself is no failure, though a destination that lets nothing in is one that a person has to see to.
+#[tokio::test]
+async fn a_lead_that_only_waited_has_not_failed() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let crm = FakeCrm::start([Step::status(401), Step::status(204)]).await;
+    let to = destination(&test.app, tenant, "webhook", crm.url(), None).await;
+    let since = test.app.clock.now() - TimeDelta::hours(1);
+    let record = json!({"Lead ID": "LS-1", "First Name": "Ada", "Pri. Phone": "3035550101"});
+    submit(&test.app, tenant, &source, &record).await;
+    assert_eq!(deliver(&test.app).await.again, 1, "it waits");
+    test.app.retries().resume(tenant, to, "test").await.expect("resumed");
+    assert_eq!(deliver(&test.app).await.delivered, 1);
+    let succeeded = list(&test, tenant, of(Ending::Succeeded)).await;
+    assert_eq!(succeeded.iter().map(|row| (row.attempts, row.resolved)).collect::<Vec<_>>(), [(2, false)]);
+    assert_eq!(list(&test, tenant, of(Ending::Resolved)).await.len(), 0);
+    let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let until = test.app.clock.now() + TimeDelta::hours(1);
+    let rate = rates::of_period(&tx, since, until, None).await.expect("a rate");
+    assert_eq!(rate, Rate { succeeded: 1, failed: 0, pending: 0 });
+}

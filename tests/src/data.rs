@@ -22,6 +22,7 @@ use service::intake::run::{self as importing, Ended};
 use service::intake::submit::{self, Submission, Submitted};
 use service::reconciliation::curated;
 use service::reconciliation::plans::{self, PlanChange};
+use service::reconciliation::proof;
 use service::reconciliation::run::{self, List, Request};
 use service::sla::escalation::{self, Setting};
 use service::sla::policies::{Draft, NewPolicy};
@@ -255,7 +256,8 @@ async fn reconciled(test: &TestApp, tenant: TenantId, destination: DestinationId
         actor: "operator".to_owned(),
     };
     let report = run::run(app, tenant, request).await.expect("a reconciliation");
-    assert!(report.run.counts.missing > 10, "{:?}", report.run.counts);
+    assert!(report.counts.missing > 10, "{:?}", report.counts);
+    proof::start(app, tenant, destination, "operator").await.expect("a proof");
 }
 
 /// An alert that a channel is told of, a report of the destination, somebody who wants no more contact.

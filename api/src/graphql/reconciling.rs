@@ -9,6 +9,7 @@ use service::Error;
 use service::reconciliation::background;
 use service::reconciliation::exceptions::{self, Decision};
 use service::reconciliation::plans::{self, PlanChange};
+use service::reconciliation::proof;
 use service::reconciliation::repair;
 use service::reconciliation::run::{List, Request};
 use service::reconciliation::runs;
@@ -16,7 +17,9 @@ use service::reconciliation::runs;
 use super::error::{ApiError, UserError, expected};
 use super::id::Id;
 use super::operation::operation;
-use super::reconciliation::{Difference, Reconciliation, ReconciliationPlan, difference, runs_of};
+use super::reconciliation::{
+    Difference, DifferenceProof, Reconciliation, ReconciliationPlan, difference, runs_of,
+};
 
 /// Differences that are sent again by one request, at most.
 const RESEND_MAX: usize = 500;
@@ -55,12 +58,8 @@ struct ResendDifferencesPayload {
 
 #[derive(SimpleObject)]
 struct ProveDifferencesPayload {
-    /// Found there: resolved.
-    found: Option<i32>,
-    /// Handed over again and still not there: open.
-    absent: Option<i32>,
-    /// Not handed over yet.
-    waiting: Option<i32>,
+    /// How far it is; the standing of the destination's differences goes on to say so.
+    proof: Option<DifferenceProof>,
     error: Option<UserError>,
 }
 
@@ -176,7 +175,7 @@ impl ReconciliationMutations {
         })
     }
 
-    /// Looks up at the destination's API what was sent again.
+    /// Looks up at the destination's API what was sent again; it goes on by itself.
     async fn prove_differences(
         &self,
         context: &Context<'_>,
@@ -185,17 +184,10 @@ impl ReconciliationMutations {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
         let actor = viewer.actor.to_string();
-        let proving = repair::prove(&operation.app, viewer.tenant, destination_id.0, &actor);
-        Ok(match expected(operation.change(proving).await)? {
-            Ok(proved) => ProveDifferencesPayload {
-                found: Some(number(proved.found)),
-                absent: Some(number(proved.absent)),
-                waiting: Some(number(proved.waiting)),
-                error: None,
-            },
-            Err(error) => {
-                ProveDifferencesPayload { found: None, absent: None, waiting: None, error: Some(error) }
-            }
+        let beginning = proof::start(&operation.app, viewer.tenant, destination_id.0, &actor);
+        Ok(match expected(operation.change(beginning).await)? {
+            Ok(row) => ProveDifferencesPayload { proof: Some(DifferenceProof::new(row)?), error: None },
+            Err(error) => ProveDifferencesPayload { proof: None, error: Some(error) },
         })
     }
 

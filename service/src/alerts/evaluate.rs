@@ -8,7 +8,7 @@ use domain::ids::{DestinationId, SourceId, TenantId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Finding, Rule, apply, enabled_rules, summary};
+use super::{Finding, OPEN_DIFFERENCES, Rule, apply, enabled_rules, summary};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -79,8 +79,7 @@ async fn measure(app: &App, tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, 
         Kind::SuccessRate => vec![success_rate(app, tx, rule).await?],
         Kind::DestinationHeld => held_destinations(tx, rule).await?,
         Kind::SilentSource => silent_source(app, tx, rule).await?.into_iter().collect(),
-        // A reconciliation says at its end what it found.
-        Kind::Reconciliation => Vec::new(),
+        Kind::Reconciliation => open_differences(tx, rule).await?,
     })
 }
 
@@ -144,6 +143,30 @@ async fn held_destinations(tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, E
             .to_owned(),
         subject: Some(DestinationId(id).to_string()),
     }
+    };
+    Ok(destinations.into_iter().map(finding).collect())
+}
+
+/// One finding a destination. A run says at its end what it found; between the runs people settle it, and only what has cleared is told
+/// anew by the next one. Counted up to the limit and one more, which is all that the verdict needs.
+async fn open_differences(tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, Error> {
+    let mut connection = tx.lock().await;
+    let destinations: Vec<(Uuid, String, i64)> = sqlx::query_as(
+        "SELECT t.id, t.name, (SELECT count(*) FROM (
+             SELECT FROM reconciliation_exception e
+             WHERE e.tenant_id = $1 AND e.destination_id = t.id AND e.state = 'open' LIMIT $3) counted)
+         FROM destination t WHERE t.tenant_id = $1 AND ($2::uuid IS NULL OR t.id = $2)",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(rule.destination_id)
+    .bind(i64::from(rule.threshold) + 1)
+    .fetch_all(&mut *connection)
+    .await?;
+    let finding = |(id, name, count): (Uuid, String, i64)| Finding {
+        measure: Measure::Count(count),
+        title: format!("More than {} open differences with {name}", rule.threshold),
+        detail: OPEN_DIFFERENCES.to_owned(),
+        subject: Some(DestinationId(id).to_string()),
     };
     Ok(destinations.into_iter().map(finding).collect())
 }

@@ -3,7 +3,8 @@
 //! * A **condition** has a key. [`raise`] makes an alert of it unless one of that key is open, and queues one notice a channel, all
 //!   in the caller's transaction; [`clear`] ends it. So however often a condition is found, it is told once.
 //! * A **rule** is a tenant's own: what is measured, from where on it is an alert, which channels hear of it ([`manage`]). A tick a
-//!   minute measures every tenant that has one ([`evaluate`]); another capability that measures by itself says so with [`measured`].
+//!   minute measures every tenant that has one ([`evaluate`]); a capability that learns something at a moment of its own says so with
+//!   [`measured`].
 //! * A **channel** is a mail address or a webhook ([Standard Webhooks](https://www.standardwebhooks.com); an SMS gateway is one). Each
 //!   notice is a row and a job: it is tried again for hours, and its end is written beside it ([`send`]).
 //! * The **daily summary** goes to the channels that want it, at the tenant's hour ([`summary`]).
@@ -25,6 +26,9 @@ pub mod manage;
 pub mod reads;
 pub mod send;
 pub mod summary;
+
+/// What to do about differences with a destination.
+pub const OPEN_DIFFERENCES: &str = "Open Reconciliation on the dashboard, or run `baton reconcile list`.";
 
 /// Something that holds and that a person should know of.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use domain::ids::{AlertChannelId, AlertId, AlertRuleId, TenantId};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -21,6 +22,9 @@ use crate::error::Error;
 use crate::jobs::Job;
 use crate::mail::{self, Letter};
 use crate::secrets::{Context, Purpose};
+
+/// A notice that could not be told for so long is given up. The queue's last try comes later than this, so that none stays pending.
+const TRIED_FOR: TimeDelta = TimeDelta::hours(12);
 
 /// Sends one notice.
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,12 +88,18 @@ impl Job for SendNotice {
         } else {
             Err(Trouble::Lasting("the channel is disabled".to_owned()))
         };
+        let now = app.clock.now();
+        let told = match told {
+            Err(Trouble::Passing(why)) if now - row.created_at >= TRIED_FOR => {
+                Err(Trouble::Lasting(format!("{why}; given up after {} hours", TRIED_FOR.num_hours())))
+            }
+            told => told,
+        };
         let (state, error) = match &told {
             Ok(()) => ("sent", None),
             Err(Trouble::Lasting(why)) => ("failed", Some(why.as_str())),
             Err(Trouble::Passing(why)) => ("pending", Some(why.as_str())),
         };
-        let now = app.clock.now();
         let tx = app.begin(self.tenant, Mode::ReadWrite).await?;
         sqlx::query(
             "UPDATE alert_notice SET state = $3, error = $4, sent_at = CASE WHEN $3 = 'sent' THEN $5 END

@@ -5,111 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::delivery::{
-    LeadFacts, Next, Outcome, Policy, Reply, RetrySchedule, Signal, judge_failure, judge_reply,
-};
+use domain::delivery::{LeadFacts, Next, Outcome, Policy, Reply, Signal, judge_failure, judge_reply};
 use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Error;
-use super::client::{self, Answer, Client};
+use super::client::{Answer, Client};
 use super::destinations::{Destination, Destinations, Key, Known};
 use super::gates::{self, Gates};
 use super::lookup::{self, Found};
 use super::request;
+use super::settings::Settings;
 use super::settled::{End, Settled, settled};
 use super::store::{self, Attempt, Finished, State, Written};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
 use crate::suppression;
-
-/// How a worker works. The defaults suit a machine with a few cores and one worker process on it.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Outgoing requests.
-    pub client: client::Settings,
-    /// When to try again.
-    pub schedule: RetrySchedule,
-    /// For how long a claim holds; more than the deadline, so that what waits its turn is still sent.
-    pub lease: Duration,
-    /// Deliveries held at a time at most, from claim to commit.
-    pub places: usize,
-    /// Deliveries in one claim or one commit at most.
-    pub batch: usize,
-    /// Requests to one destination at a time at most.
-    pub requests_per_destination: usize,
-    /// Longest time between two looks at the database when nobody wakes the worker.
-    pub poll: Duration,
-    /// How long outcomes wait for company before they are committed, while more are on their way.
-    pub gather: Duration,
-    /// How long requests on their way may go on after the worker was told to stop.
-    pub stop_limit: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            client: client::Settings::default(),
-            schedule: RetrySchedule::default(),
-            lease: Duration::from_secs(35),
-            places: 2_048,
-            batch: 256,
-            requests_per_destination: 128,
-            poll: Duration::from_millis(500),
-            gather: Duration::from_millis(10),
-            stop_limit: Duration::from_secs(20),
-        }
-    }
-}
-
-/// What came of a piece of work.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Claims made.
-    pub claimed: u64,
-    /// Delivered.
-    pub delivered: u64,
-    /// Failed: refused, or out of attempts.
-    pub failed: u64,
-    /// Held: cannot be sent as they are.
-    pub held: u64,
-    /// Nobody knows whether they arrived: a person decides.
-    pub unknown: u64,
-    /// Stopped by a rule of the client.
-    pub rejected: u64,
-    /// To be tried again.
-    pub again: u64,
-    /// Finished too late: somebody else had them by then, and nothing was written.
-    pub lost: u64,
-}
-
-impl Tally {
-    pub(super) fn count(&mut self, batch: &[Finished]) {
-        for finished in batch {
-            match finished.state {
-                State::Delivered { .. } => self.delivered += 1,
-                State::Failed { .. } => self.failed += 1,
-                State::Held { .. } => self.held += 1,
-                State::Unknown { .. } => self.unknown += 1,
-                State::Rejected { .. } => self.rejected += 1,
-                State::Pending(_) | State::Refunded(_) => self.again += 1,
-            }
-        }
-    }
-
-    pub(super) fn add(&mut self, other: Self) {
-        self.claimed += other.claimed;
-        self.delivered += other.delivered;
-        self.failed += other.failed;
-        self.held += other.held;
-        self.unknown += other.unknown;
-        self.rejected += other.rejected;
-        self.again += other.again;
-        self.lost += other.lost;
-    }
-}
 
 /// A claimed delivery with all that sending it takes.
 pub(super) struct Job {

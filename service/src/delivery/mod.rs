@@ -52,16 +52,19 @@ pub mod manage;
 pub mod reads;
 mod request;
 mod retries;
+mod settings;
 mod settled;
 mod store;
+mod tally;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod worker;
 
-pub use engine::{Settings, Tally};
 pub use request::Shown;
 pub use retries::Retries;
+pub use settings::Settings;
 pub use settled::{End, Settled};
+pub use tally::Tally;
 pub use worker::{Wake, Worker};
 
 /// What can go wrong around deliveries. What goes wrong *with* one is its outcome and no error.

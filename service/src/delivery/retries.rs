@@ -49,7 +49,7 @@ impl Retries<'_> {
         let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(
         "UPDATE delivery
          SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL, finished_at = NULL,
-             due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
+             failed_once = true, due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
          WHERE tenant_id = $1 AND id = $2 AND state IN ('failed', 'held', 'unknown') AND attempts < $4
          RETURNING id, lead_id",
     )
@@ -110,7 +110,8 @@ impl Retries<'_> {
              )
              UPDATE delivery
              SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 finished_at = NULL, due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $4) ELSE $4 END
+                 finished_at = NULL, failed_once = true,
+                 due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $4) ELSE $4 END
              WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
              RETURNING id, lead_id",
             )
@@ -166,7 +167,7 @@ impl Retries<'_> {
         let resent: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "UPDATE delivery
              SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 remote_id = NULL, finished_at = NULL, unsure = false
+                 remote_id = NULL, finished_at = NULL, unsure = false, failed_once = failed_once OR state <> 'delivered'
              WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('delivered', 'failed', 'held', 'unknown')
                AND attempts < $4
              RETURNING id, lead_id",
@@ -194,7 +195,8 @@ impl Retries<'_> {
         let now = self.clock.now();
         let confirmed: Option<(Uuid, Uuid, Uuid)> = sqlx::query_as(
             "UPDATE delivery
-             SET state = 'delivered', remote_id = $3, reason = NULL, code = NULL, finished_at = $4, unsure = false
+             SET state = 'delivered', remote_id = $3, reason = NULL, code = NULL, finished_at = $4, unsure = false,
+                 failed_once = true
              WHERE tenant_id = $1 AND id = $2 AND state = 'unknown'
              RETURNING id, lead_id, destination_id",
         )

@@ -33,6 +33,8 @@ use crate::suppression::{self, OptOut};
 const WAITS: TimeDelta = TimeDelta::hours(1);
 /// So long an API that does not answer is asked again.
 const ASKS: TimeDelta = TimeDelta::hours(12);
+/// Shortest and longest pause between two tries; in between it is as long as the report has waited.
+const PAUSE: (TimeDelta, TimeDelta) = (TimeDelta::seconds(5), TimeDelta::hours(1));
 
 /// Processes one report.
 #[derive(Debug, Serialize, Deserialize)]
@@ -177,6 +179,7 @@ async fn settle(
         End::Later(why) => {
             written.state = "failed";
             written.result = format!("{why}; given up after {} hours", ASKS.num_hours());
+            tracing::error!(hook.id = %hook, reason = why, "a report was given up");
         }
         End::Effect(checked) => {
             written.confirmation = checked.confirmation;
@@ -193,9 +196,11 @@ async fn settle(
         }
     }
     if let Some(why) = later {
-        waiting(tx.connection(), (tenant, hook), &why).await?;
+        waiting(tx.connection(), (tenant, hook), &why, age).await?;
         tx.commit().await?;
-        return Err(Error::Unavailable { what: "what a report needs", source: why.into() });
+        // Expected, and it ends by itself: not a job that failed.
+        tracing::debug!(hook.id = %hook, reason = why, "a report waits");
+        return Ok(());
     }
     finish(tx.connection(), app, (tenant, hook), &written).await?;
     tx.commit().await?;
@@ -362,12 +367,15 @@ async fn waiting(
     connection: &mut PgConnection,
     (tenant, hook): (TenantId, InboundHookId),
     why: &str,
+    age: TimeDelta,
 ) -> Result<(), Error> {
     sqlx::query("UPDATE inbound_hook SET result = $3 WHERE tenant_id = $1 AND id = $2")
         .bind(tenant.uuid())
         .bind(hook.uuid())
         .bind(format!("it waits: {why}"))
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    let pause = age.clamp(PAUSE.0, PAUSE.1).to_std().unwrap_or_default();
+    let how = How::keyed(format!("{} {tenant} {hook}", ProcessHook::NAME));
+    jobs::enqueue_after(connection, &ProcessHook { tenant, hook }, pause, how).await
 }

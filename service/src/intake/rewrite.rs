@@ -32,7 +32,8 @@ const REVISE: &str = "UPDATE lead SET import_id = $2, record = n.record, fingerp
 
 /// What was held for want of something may have it now.
 const RELEASE_HELD: &str = "UPDATE delivery
-    SET state = 'pending', due_at = $3, budget_from = attempts, reason = NULL, finished_at = NULL, code = NULL
+    SET state = 'pending', due_at = $3, budget_from = attempts, reason = NULL, finished_at = NULL, code = NULL,
+        failed_once = true
     WHERE tenant_id = $1 AND lead_id = ANY($2) AND state = 'held'";
 
 /// A revised lead as [`REVISE`] reads it.

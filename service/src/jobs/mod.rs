@@ -17,6 +17,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::TenantId;
@@ -94,6 +95,20 @@ pub async fn enqueue<J: Job>(connection: &mut PgConnection, job: &J, how: How) -
     Ok(())
 }
 
+/// Queues a job that begins after a pause, by the database's clock.
+pub async fn enqueue_after<J: Job>(
+    connection: &mut PgConnection,
+    job: &J,
+    pause: Duration,
+    how: How,
+) -> Result<(), Error> {
+    let at: DateTime<Utc> = sqlx::query_scalar("SELECT now() + make_interval(secs => $1)")
+        .bind(pause.as_secs_f64())
+        .fetch_one(&mut *connection)
+        .await?;
+    enqueue(connection, job, how.at(at)).await
+}
+
 /// Makes the queue's tables, or brings them up to date. Runs as the owner of the schema.
 pub async fn install(owner: &PgPool) -> Result<(), Error> {
     WorkerUtils::new(owner.clone(), SCHEMA)
@@ -102,8 +117,8 @@ pub async fn install(owner: &PgPool) -> Result<(), Error> {
         .map_err(|error| Error::internal("making the tables of the job queue", error))
 }
 
-/// So long a suspended tenant's job is put off at a time, in seconds.
-const PUT_OFF_SECONDS: f64 = 600.0;
+/// So long a suspended tenant's job is put off at a time.
+const PUT_OFF: Duration = Duration::from_mins(10);
 
 async fn suspended<J: Job>(app: &App, job: &J) -> Result<bool, Error> {
     let Some(tenant) = job.tenant() else { return Ok(false) };
@@ -116,11 +131,7 @@ async fn suspended<J: Job>(app: &App, job: &J) -> Result<bool, Error> {
 /// Queues the same job for later, with all its attempts: nothing of a suspended tenant is lost, and nothing of it happens.
 async fn put_off<J: Job>(app: &App, job: &J) -> Result<(), Error> {
     let mut connection = app.database.app.acquire().await?;
-    let at: DateTime<Utc> = sqlx::query_scalar("SELECT now() + make_interval(secs => $1)")
-        .bind(PUT_OFF_SECONDS)
-        .fetch_one(&mut *connection)
-        .await?;
-    enqueue(&mut connection, job, How::default().at(at)).await
+    enqueue_after(&mut connection, job, PUT_OFF, How::default()).await
 }
 
 /// A job as the queue's library sees it.

@@ -7,7 +7,7 @@ use crate::alerts::evaluate;
 use crate::alerts::send::SendNotice;
 use crate::billing::{announce, schedule};
 use crate::inbound::process::ProcessHook;
-use crate::reconciliation::{background, nightly};
+use crate::reconciliation::{background, nightly, proof};
 
 /// A worker that knows every job and every schedule. Times are UTC; a tenant's own hours are decided by the job.
 pub(super) fn everything() -> WorkerOptions {
@@ -18,6 +18,7 @@ pub(super) fn everything() -> WorkerOptions {
         .define_job::<Run<SendNotice>>()
         .define_job::<Run<ProcessHook>>()
         .define_job::<Run<background::Reconcile>>()
+        .define_job::<Run<proof::Prove>>()
         .define_job::<Run<nightly::Nightly>>()
         .define_job::<Run<nightly::Tick>>()
         .define_job::<Run<announce::Announce>>()

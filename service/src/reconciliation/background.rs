@@ -6,6 +6,7 @@
 //! a worker starts and once an hour. A run of the background begins anew, from its file or their API, and nothing of the first try is
 //! left to double; one of a command or of the night is called failed, because whoever asked for it has gone.
 
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,24 +17,24 @@ use sqlx::pool::PoolConnection;
 use sqlx::{FromRow, Postgres};
 use uuid::Uuid;
 
-use super::record;
 use super::run::{self, List, Request};
+use super::{proof, record};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
 use crate::jobs::{self, How, Job};
 
-/// Shows that a process works on a run, for as long as its connection lives.
+/// Shows that a process works on a run or a proof, for as long as its connection lives.
 pub(super) struct Working(#[expect(dead_code, reason = "held, not used")] PoolConnection<Postgres>);
 
 impl Working {
     /// None when somebody works on it already.
-    async fn try_on(app: &App, run: ReconciliationId) -> Result<Option<Self>, Error> {
+    pub(super) async fn try_on(app: &App, what: &impl Display) -> Result<Option<Self>, Error> {
         let mut connection = app.database.app.acquire().await?;
         // The lock goes with the connection, whatever ends first: the work, a panic or the process.
         connection.close_on_drop();
         let got: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(hashtextextended($1, 6))")
-            .bind(format!("work on {run}"))
+            .bind(format!("work on {what}"))
             .fetch_one(&mut *connection)
             .await?;
         Ok(got.then_some(Self(connection)))
@@ -41,7 +42,7 @@ impl Working {
 
     /// For a run that nobody else can know yet.
     pub(super) async fn on(app: &App, run: ReconciliationId) -> Result<Self, Error> {
-        let working = Self::try_on(app, run).await?;
+        let working = Self::try_on(app, &run).await?;
         working.ok_or_else(|| Error::Conflict("somebody works on this reconciliation already".into()))
     }
 }
@@ -90,7 +91,7 @@ impl Job for Reconcile {
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
         // Another process has it: the queue gave it away while this one was slow to say that it lives.
-        let Some(working) = Working::try_on(&app, self.run).await? else { return Ok(()) };
+        let Some(working) = Working::try_on(&app, &self.run).await? else { return Ok(()) };
         let Some(row) = unfinished(&app, self.tenant, self.run).await? else { return Ok(()) };
         let path = row.stored_as.as_deref().map(|stored| app.settings.data_dir.join(stored));
         let request = row.request(path.as_deref());
@@ -159,7 +160,8 @@ async fn unfinished(app: &App, tenant: TenantId, run: ReconciliationId) -> Resul
     .await?)
 }
 
-/// Sees to the runs that nobody works on any more: those of the background are queued, the others are called failed. Answers how many.
+/// Sees to the runs and proofs that nobody works on any more: those of the background are queued, the others are called failed. Answers how
+/// many.
 pub async fn take_over(app: &App) -> Result<usize, Error> {
     let running: Vec<(Uuid, Uuid)> = sqlx::query_as(
         "SELECT tenant_id, id FROM running_reconciliations() WHERE tenant_id NOT IN (SELECT suspended_tenants())",
@@ -169,7 +171,7 @@ pub async fn take_over(app: &App) -> Result<usize, Error> {
     let mut taken = 0;
     for (tenant, run) in running {
         let (tenant, run) = (TenantId(tenant), ReconciliationId(run));
-        let Some(working) = Working::try_on(app, run).await? else { continue };
+        let Some(working) = Working::try_on(app, &run).await? else { continue };
         let Some(row) = unfinished(app, tenant, run).await? else { continue };
         if row.background {
             let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
@@ -181,5 +183,5 @@ pub async fn take_over(app: &App) -> Result<usize, Error> {
         drop(working);
         taken += 1;
     }
-    Ok(taken)
+    Ok(taken + proof::take_over(app).await?)
 }

@@ -27,6 +27,7 @@ pub mod nightly;
 mod owners;
 pub mod plans;
 mod progress;
+pub mod proof;
 mod record;
 mod refused;
 pub mod repair;

@@ -1,13 +1,15 @@
-//! Runs that begin by themselves, in the hour of the tenant's day that the plan names.
+//! Runs that begin by themselves, once a day, when the hour of the tenant's day that the plan names has come.
+//!
+//! A night has one run: its id goes with the job, so a try after a failure goes on with the same row and counts itself there.
 
 use std::sync::Arc;
 
-use domain::ids::{DestinationId, TenantId};
+use domain::ids::{DestinationId, ReconciliationId, TenantId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::run::{self, List, Request};
-use super::{background, curated, repair};
+use super::{background, curated, proof};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -35,7 +37,8 @@ impl Job for Tick {
                 .fetch_all(&app.database.app)
                 .await?;
         for (tenant, destination) in due {
-            let job = Nightly { tenant: TenantId(tenant), destination: DestinationId(destination) };
+            let run = ReconciliationId(app.ids.next(now));
+            let job = Nightly { tenant: TenantId(tenant), destination: DestinationId(destination), run };
             let mut tx = app.begin(job.tenant, Mode::ReadWrite).await?;
             let key = format!("{} {} {}", Nightly::NAME, job.tenant, job.destination);
             jobs::enqueue(tx.connection(), &job, How::keyed(key)).await?;
@@ -52,6 +55,8 @@ pub struct Nightly {
     pub tenant: TenantId,
     /// Where they went.
     pub destination: DestinationId,
+    /// The night's run; it is made by the first try.
+    pub run: ReconciliationId,
 }
 
 impl Job for Nightly {
@@ -64,21 +69,30 @@ impl Job for Nightly {
     }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
-        if let Err(error) = curated::sync(&app, self.tenant, self.destination).await {
-            // A service without these tables is reconciled all the same.
-            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
-        }
-        repair::prove(&app, self.tenant, self.destination, ACTOR).await?;
         let request = Request {
             destination: self.destination,
             list: List::Api,
             since: None,
             before: None,
             channel: None,
-            as_of: None,
+            as_of: Some(app.clock.now()),
             dry_run: false,
             actor: ACTOR.to_owned(),
         };
-        run::run(&app, self.tenant, request).await.map(|_| ())
+        let before = self.before(&app);
+        run::try_again(&app, self.tenant, self.run, &request, before).await
+    }
+}
+
+impl Nightly {
+    /// What goes before the comparison. A service without these tables is reconciled all the same; where its API is away, the run says so.
+    async fn before(&self, app: &App) {
+        if let Err(error) = curated::sync(app, self.tenant, self.destination).await {
+            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "users and campaigns were not synchronised");
+        }
+        // What stays unproved is proved by the list that is read next.
+        if let Err(error) = proof::prove(app, self.tenant, self.destination, ACTOR).await {
+            tracing::warn!(destination.id = %self.destination, error = &error as &dyn std::error::Error, "what was sent again was not looked up");
+        }
     }
 }

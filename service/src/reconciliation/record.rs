@@ -46,6 +46,40 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Writes that a run begins, or is tried once more. False when it is done.
+pub(super) async fn begin_try(
+    connection: &mut PgConnection,
+    tenant: TenantId,
+    id: ReconciliationId,
+    request: &Request,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let again = sqlx::query(
+        "UPDATE reconciliation_run SET state = 'running', error = NULL, finished_at = NULL, phase = 'waiting', records = 0,
+             as_of = $3, tries = tries + 1
+         WHERE tenant_id = $1 AND id = $2 AND state <> 'done'",
+    )
+    .bind(tenant.uuid())
+    .bind(id.uuid())
+    .bind(request.as_of.unwrap_or(now))
+    .execute(&mut *connection)
+    .await?;
+    if again.rows_affected() > 0 {
+        return Ok(true);
+    }
+    let done: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM reconciliation_run WHERE tenant_id = $1 AND id = $2)",
+    )
+    .bind(tenant.uuid())
+    .bind(id.uuid())
+    .fetch_one(&mut *connection)
+    .await?;
+    if !done {
+        insert(connection, tenant, id, request, None, now).await?;
+    }
+    Ok(!done)
+}
+
 /// Writes that a run has failed, and why.
 pub(super) async fn fail(
     app: &App,

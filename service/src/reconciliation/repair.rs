@@ -1,12 +1,11 @@
-//! Putting right: what is missing is sent again and looked up; what is there after all is called delivered.
+//! Putting right: what is missing is sent again, which [`super::proof`] looks up; what is there after all is called delivered.
 
 use domain::ids::{DeliveryId, DestinationId, ExceptionId, LeadId, TenantId};
 use domain::reconciliation::State;
 use domain::sla::Event;
 use uuid::Uuid;
 
-use super::api::Wanted;
-use super::{exceptions, plans};
+use super::exceptions;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::delivery::manage;
@@ -14,12 +13,13 @@ use crate::error::Error;
 use crate::sla::clocks::{self, Occurrence};
 
 /// Exceptions of one transaction.
-const BATCH: i64 = 500;
+pub(super) const BATCH: i64 = 500;
 
 /// Sends the leads of those exceptions again: their deliveries are due at once, under the same message id. Answers how many;
 /// one that is not missing, or not open, is refused and nothing is sent.
 pub async fn resend(app: &App, tenant: TenantId, ids: &[ExceptionId], actor: &str) -> Result<u64, Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    lock(&mut tx, ids).await?;
     let found = exceptions::by_ids(&tx, ids).await?;
     for id in ids {
         let row =
@@ -77,6 +77,19 @@ pub async fn resend_missing(
     Ok(total)
 }
 
+/// Of two people who act on a difference at the same moment the second sees what the first has done, and nothing is sent twice.
+async fn lock(tx: &mut TenantTx, ids: &[ExceptionId]) -> Result<(), Error> {
+    let tenant = tx.tenant().uuid();
+    sqlx::query(
+        "SELECT FROM reconciliation_exception WHERE tenant_id = $1 AND id = ANY ($2) ORDER BY id FOR UPDATE",
+    )
+    .bind(tenant)
+    .bind(ids.iter().map(|id| id.uuid()).collect::<Vec<_>>())
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
 /// Makes the deliveries pending and says so everywhere: in the exception, its history, and the lead's journey.
 async fn send(app: &App, tx: &mut TenantTx, pairs: &[(Uuid, Uuid)], actor: &str) -> Result<u64, Error> {
     let tenant = tx.tenant();
@@ -87,7 +100,8 @@ async fn send(app: &App, tx: &mut TenantTx, pairs: &[(Uuid, Uuid)], actor: &str)
     Ok(sent)
 }
 
-async fn to(
+/// Moves those exceptions to a state, with a step of their history.
+pub(super) async fn to(
     app: &App,
     tx: &mut TenantTx,
     ids: &[Uuid],
@@ -113,6 +127,7 @@ async fn to(
 /// What their list has and our record does not call delivered becomes delivered, with their id: the evidence is theirs.
 pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) -> Result<(), Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    lock(&mut tx, &[id]).await?;
     let row = exceptions::by_id(&tx, id).await?;
     if row.kind != "unconfirmed" || row.state != "open" {
         let message = format!(
@@ -123,7 +138,7 @@ pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) 
     }
     sqlx::query(
         "UPDATE delivery SET state = 'delivered', finished_at = $3, remote_id = coalesce($4, remote_id), reason = NULL,
-             code = NULL, unsure = false, lease = NULL
+             code = NULL, unsure = false, lease = NULL, failed_once = failed_once OR state <> 'pending'
          WHERE tenant_id = $1 AND id = $2 AND state <> 'delivered'",
     )
     .bind(tenant.uuid())
@@ -142,94 +157,4 @@ pub async fn confirm(app: &App, tenant: TenantId, id: ExceptionId, actor: &str) 
     to(app, &mut tx, &[row.id], State::Resolved, Some("confirmed: it is in their list"), actor).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// What came of looking up what was sent again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Proved {
-    /// Found there: resolved.
-    pub found: u64,
-    /// Delivered again and still not there: open.
-    pub absent: u64,
-    /// Not delivered yet.
-    pub waiting: u64,
-}
-
-/// A lead that was sent again.
-#[derive(sqlx::FromRow)]
-struct Resent {
-    id: Uuid,
-    state: String,
-    remote_id: Option<String>,
-    external_id: Option<String>,
-    phone: Option<String>,
-    email: Option<String>,
-}
-
-/// Looks up at the destination's API what was sent again and has been delivered since. Without an API the next list proves it.
-pub async fn prove(
-    app: &App,
-    tenant: TenantId,
-    destination: DestinationId,
-    actor: &str,
-) -> Result<Proved, Error> {
-    let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    let api = plans::api(app, &tx, destination).await?;
-    let plan = plans::of(&tx, destination).await?;
-    tx.commit().await?;
-    let mut proved = Proved::default();
-    let Some(api) = api else { return Ok(proved) };
-    let mapping = plans::mapping(&plan)?;
-    let mut after = Uuid::nil();
-    loop {
-        let batch = resent(app, tenant, destination, after).await?;
-        let Some(last) = batch.last() else { return Ok(proved) };
-        after = last.id;
-        for lead in batch {
-            if lead.state == "pending" {
-                proved.waiting += 1;
-                continue;
-            }
-            let wanted = Wanted {
-                remote_id: lead.remote_id,
-                external_id: lead.external_id,
-                phone: lead.phone,
-                email: lead.email,
-            };
-            let found = if lead.state == "delivered" { api.find(&mapping, &wanted).await? } else { None };
-            let (state, reason) = if found.is_some() {
-                proved.found += 1;
-                (State::Resolved, "sent again and found there")
-            } else {
-                proved.absent += 1;
-                (State::Open, "sent again and still not there")
-            };
-            let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
-            to(app, &mut tx, &[lead.id], state, Some(reason), actor).await?;
-            tx.commit().await?;
-        }
-    }
-}
-
-async fn resent(
-    app: &App,
-    tenant: TenantId,
-    destination: DestinationId,
-    after: Uuid,
-) -> Result<Vec<Resent>, Error> {
-    let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
-    Ok(sqlx::query_as(
-        "SELECT e.id, d.state, d.remote_id, l.external_id, l.phone, l.email
-         FROM reconciliation_exception e
-         JOIN delivery d ON d.tenant_id = e.tenant_id AND d.id = e.delivery_id
-         JOIN lead l ON l.tenant_id = d.tenant_id AND l.id = d.lead_id
-         WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'resending' AND e.id > $3
-         ORDER BY e.id LIMIT $4",
-    )
-    .bind(tenant.uuid())
-    .bind(destination.uuid())
-    .bind(after)
-    .bind(BATCH)
-    .fetch_all(tx.connection())
-    .await?)
 }

@@ -74,6 +74,8 @@ pub struct Request {
 pub struct Report {
     /// The run as it stands; of a dry run, as it would.
     pub run: RunRow,
+    /// What it counted.
+    pub counts: Counts,
     /// The first differences.
     pub differences: Vec<ExceptionRow>,
     /// How many missing leads it sent again by itself.
@@ -94,6 +96,27 @@ pub async fn run(app: &App, tenant: TenantId, request: Request) -> Result<Report
     let report = carry_out(app, tenant, id, &request).await;
     drop(working);
     report
+}
+
+/// Runs the reconciliation of that id to its end, or once more when it has failed; `before` is done first, when its row is there to be seen.
+/// Nothing is done when it is done, or somebody works on it.
+pub(super) async fn try_again(
+    app: &App,
+    tenant: TenantId,
+    id: ReconciliationId,
+    request: &Request,
+    before: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    let Some(working) = Working::try_on(app, &id).await? else { return Ok(()) };
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let begun = record::begin_try(tx.connection(), tenant, id, request, app.clock.now()).await?;
+    tx.commit().await?;
+    if begun {
+        before.await;
+        carry_out(app, tenant, id, request).await?;
+    }
+    drop(working);
+    Ok(())
 }
 
 /// Checks what is asked for: the period, the destination, its API where that is the list.
@@ -130,15 +153,15 @@ pub(super) async fn carry_out(
         record::fail(app, tenant, id, &told(error)).await?;
     }
     let (mut report, most) = ended?;
-    if !request.dry_run && most > 0 && report.run.counts.missing > 0 {
+    if !request.dry_run && most > 0 && report.counts.missing > 0 {
         report.resent =
             repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
     }
     Ok(report)
 }
 
-/// The error for the run's row: of a part that does not answer, also why.
-fn told(error: &Error) -> String {
+/// The error for the row of a run or a proof: of a part that does not answer, also why.
+pub(super) fn told(error: &Error) -> String {
     match error {
         Error::Unavailable { source, .. } => format!("{error}: {source}"),
         other => other.to_string(),
@@ -156,6 +179,8 @@ async fn compare(
     let destination = manage::by_id(&tx, request.destination).await?;
     let plan = plans::of(&tx, request.destination).await?;
     tx.commit().await?;
+    // Before the list is read: what is handed over while their pages are fetched may be on none of them.
+    let as_of = request.as_of.unwrap_or_else(|| app.clock.now());
     let (path, _spool) = match &request.list {
         List::File { path, .. } => (path.clone(), None),
         List::Api => {
@@ -177,7 +202,7 @@ async fn compare(
         since: request.since,
         before: request.before,
         channel: request.channel.clone(),
-        as_of: request.as_of.unwrap_or_else(|| app.clock.now()),
+        as_of,
     };
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     alone(tx.connection(), request.destination).await?;
@@ -218,7 +243,7 @@ async fn compare(
     } else {
         tx.commit().await?;
     }
-    Ok((Report { run, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
+    Ok((Report { run, counts, differences, resent: 0 }, u64::from(plan.auto_resend_max.unsigned_abs())))
 }
 
 /// Of two runs on one destination at a time, one: the other would count what the first is about to write.
@@ -276,7 +301,7 @@ async fn tell(app: &App, tx: &TenantTx, destination: DestinationId, name: &str) 
     let finding = alerts::Finding {
         measure: Measure::Count(i64::from(open)),
         title: format!("{open} open differences with {name}"),
-        detail: "Open Reconciliation on the dashboard, or run `baton reconcile list`.".to_owned(),
+        detail: alerts::OPEN_DIFFERENCES.to_owned(),
         subject: None,
     };
     alerts::measured(app, tx, Kind::Reconciliation, destination, &finding).await

@@ -1,17 +1,19 @@
 //! Runs as they are read.
 
-use chrono::{DateTime, Utc};
 use domain::ids::{DestinationId, ReconciliationId};
+use entity::Tenanted;
+pub use entity::reconciliation_run::Model as RunRow;
+use entity::reconciliation_run::{Column, Entity};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde::Serialize;
-use sqlx::{FromRow, QueryBuilder};
 use uuid::Uuid;
 
 use crate::database::TenantTx;
 use crate::error::Error;
-use crate::intake::leads::{Page, Rows, cut, push_page};
+use crate::intake::leads::{Page, Rows, cut};
 
 /// What a run counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRow, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Our deliveries within the scope that we call delivered.
     pub ours: i32,
@@ -50,36 +52,26 @@ impl Counts {
     }
 }
 
-/// A run.
-#[derive(Clone, Debug, FromRow)]
-#[expect(
-    missing_docs,
-    reason = "the columns of table reconciliation_run, whose migration says what they mean"
-)]
-pub struct RunRow {
-    pub id: Uuid,
-    pub destination_id: Uuid,
-    pub origin: String,
-    pub file_name: Option<String>,
-    pub list_hash: Option<Vec<u8>>,
-    pub since: Option<DateTime<Utc>>,
-    pub before: Option<DateTime<Utc>>,
-    pub channel: Option<String>,
-    pub as_of: DateTime<Utc>,
-    pub actor: String,
-    pub state: String,
-    pub error: Option<String>,
-    pub created_at: DateTime<Utc>,
-    pub finished_at: Option<DateTime<Utc>>,
-    pub phase: Option<String>,
-    pub records: i32,
-    #[sqlx(flatten)]
-    pub counts: Counts,
+impl From<&RunRow> for Counts {
+    fn from(run: &RunRow) -> Self {
+        Self {
+            ours: run.ours,
+            theirs: run.theirs,
+            skipped: run.skipped,
+            matched: run.matched,
+            mismatched: run.mismatched,
+            missing: run.missing,
+            merge_suspected: run.merge_suspected,
+            unconfirmed: run.unconfirmed,
+            duplicated: run.duplicated,
+            unexpected: run.unexpected,
+            extra_known: run.extra_known,
+            pre_existing: run.pre_existing,
+            enriched: run.enriched,
+            opted_out: run.opted_out,
+        }
+    }
 }
-
-const COLUMNS: &str = "id, destination_id, origin, file_name, list_hash, since, before, channel, as_of, actor, state, error,
-    created_at, finished_at, ours, theirs, skipped, matched, mismatched, missing, merge_suspected, unconfirmed, duplicated,
-    unexpected, extra_known, pre_existing, enriched, opted_out, phase, records";
 
 /// A page of runs, newest first.
 pub async fn list(
@@ -87,26 +79,23 @@ pub async fn list(
     destination: Option<DestinationId>,
     page: Page,
 ) -> Result<Rows<RunRow>, Error> {
-    let mut query = QueryBuilder::new("SELECT ");
-    query.push(COLUMNS).push(" FROM reconciliation_run r WHERE r.tenant_id = ").push_bind(tx.tenant().uuid());
+    let mut runs = Entity::of(tx.tenant()).limit(page.rows as u64 + 1);
     if let Some(destination) = destination {
-        query.push(" AND r.destination_id = ").push_bind(destination.uuid());
+        runs = runs.filter(Column::DestinationId.eq(destination.uuid()));
     }
-    push_page(&mut query, "r.id", page);
-    let mut connection = tx.lock().await;
-    let rows: Vec<RunRow> = query.build_query_as().fetch_all(&mut *connection).await?;
-    Ok(cut(rows, page))
+    if let Some(after) = page.after {
+        runs = runs.filter(Column::Id.lt(after));
+    }
+    if let Some(before) = page.before {
+        runs = runs.filter(Column::Id.gt(before));
+    }
+    runs = if page.from_end { runs.order_by_asc(Column::Id) } else { runs.order_by_desc(Column::Id) };
+    Ok(cut(runs.all(tx).await?, page))
 }
 
 /// The runs of those ids.
 pub async fn by_ids(tx: &TenantTx, ids: &[Uuid]) -> Result<Vec<RunRow>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM reconciliation_run WHERE tenant_id = $1 AND id = ANY ($2)");
-    let mut connection = tx.lock().await;
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
-        .bind(tx.tenant().uuid())
-        .bind(ids)
-        .fetch_all(&mut *connection)
-        .await?)
+    Ok(Entity::of(tx.tenant()).filter(Column::Id.is_in(ids.iter().copied())).all(tx).await?)
 }
 
 /// The run of that id.

@@ -48,7 +48,7 @@ pub struct DayRate {
 /// Each lead that was first submitted in the period, with what it came to. $1 tenant, $2 and $3 the period, $4 the destination.
 const FIRST: &str = "WITH first AS (
         SELECT d.lead_id, min(a.started_at) AS at,
-               bool_or(d.state IN ('failed', 'held', 'unknown') OR d.budget_from > 0) AS failed,
+               bool_or(d.state IN ('failed', 'held', 'unknown') OR d.failed_once) AS failed,
                bool_and(d.state = 'delivered') AS delivered
         FROM delivery_attempt a
         JOIN delivery d ON d.tenant_id = $1 AND d.id = a.delivery_id

@@ -93,7 +93,7 @@ pub struct SubmissionRow {
 const SELECT: &str = "SELECT d.id, d.lead_id, d.destination_id, d.state, d.reason, d.remote_id, d.attempts,
         (SELECT count(*) FROM lead_event e WHERE e.tenant_id = d.tenant_id AND e.lead_id = d.lead_id AND e.kind = 'retried'
              AND e.data ->> 'delivery' IS NOT NULL) AS retries,
-        (d.state = 'delivered' AND d.budget_from > 0) AS resolved,
+        (d.state = 'delivered' AND d.failed_once) AS resolved,
         first.started_at AS first_at, last.started_at AS last_at, d.finished_at, last.response_body AS response, last.http_status,
         l.channel, CASE WHEN l.channel IN ('sms', 'voice') THEN l.external_id END AS session_id,
         l.details ->> 'session_key' AS session_key, s.slug AS source, s.kind AS source_kind,
@@ -135,7 +135,7 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
                 "coalesce(d.finished_at, last.started_at, d.due_at)",
             )
         }
-        Ending::Resolved => (" AND d.state = 'delivered' AND d.budget_from > 0", "d.finished_at"),
+        Ending::Resolved => (" AND d.state = 'delivered' AND d.failed_once", "d.finished_at"),
     };
     query.push(condition);
     if let Some(since) = filter.since {

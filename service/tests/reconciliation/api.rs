@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use service::Error;
+use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Step};
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::{List, run};
@@ -54,7 +55,7 @@ async fn a_list_is_read_to_its_end_through_every_fault_that_passes() {
     ];
     let (world, api) = world(4, script).await;
     let report = run::run(&world.app, world.tenant, world.request(List::Api)).await.expect("a report");
-    let counts = report.run.counts;
+    let counts = report.counts;
     assert_eq!(
         (counts.theirs, counts.matched, counts.missing, counts.duplicated),
         (3, 3, 1, 0),
@@ -88,4 +89,29 @@ async fn half_a_list_judges_nothing() {
         let exceptions = world.rows("SELECT to_jsonb(e) FROM reconciliation_exception e").await;
         assert_eq!(exceptions, Vec::<Value>::new(), "{name}");
     }
+}
+
+/// What is handed over while the pages are read may be on none of them: it is not missing.
+#[tokio::test]
+async fn what_is_handed_over_meanwhile_is_not_missing() {
+    let (world, _) = world(2, Vec::new()).await;
+    let clock = world.app.clock.clone();
+    let meanwhile = clock.now() + chrono::TimeDelta::minutes(30);
+    let api = FakeCrm::answering(move |_| {
+        clock.advance(chrono::TimeDelta::hours(1));
+        page(&[prospect(1, 1)], 1, 1)
+    })
+    .await;
+    let change = PlanChange {
+        api_url: Some(Some(format!("http://127.0.0.1:{}/api/v3/", api.port()))),
+        ..PlanChange::default()
+    };
+    plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
+    let mut tx = world.app.begin(world.tenant, Mode::ReadWrite).await.expect("a transaction");
+    let later = "UPDATE delivery SET finished_at = $1
+                 WHERE lead_id = (SELECT id FROM lead WHERE external_id = 'LS-2')";
+    sqlx::query(later).bind(meanwhile).execute(tx.connection()).await.expect("handed over later");
+    tx.commit().await.expect("committed");
+    let report = run::run(&world.app, world.tenant, world.request(List::Api)).await.expect("a report");
+    assert_eq!((report.counts.matched, report.counts.missing), (1, 0), "{:?}", report.counts);
 }

@@ -8,7 +8,8 @@ use service::database::Mode;
 use service::delivery::testing::Step;
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow};
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::repair::{self, Proved};
+use service::reconciliation::proof::{self, Proved};
+use service::reconciliation::repair;
 
 use crate::world::World;
 
@@ -97,7 +98,7 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     let sent = repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada").await;
     assert_eq!(sent.expect("sent"), 1);
     assert_eq!(only(&world).await.state, "resending");
-    let prove = || repair::prove(&world.app, world.tenant, world.destination, "ada");
+    let prove = || proof::prove(&world.app, world.tenant, world.destination, "ada");
     assert_eq!(prove().await.expect("looked up"), Proved { waiting: 1, ..Proved::default() });
     assert_eq!(world.deliver().await, 1);
     let received = world.crm.received();
@@ -111,6 +112,19 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     assert!(asked[1].path.ends_with("search=%2B19705560001"), "{}", asked[1].path);
     let journey = world.rows("SELECT to_jsonb(kind) FROM lead_event").await;
     assert_eq!(journey, [json!("resent")]);
+}
+
+/// Two people press the button at the same moment: the lead goes out once more, not twice.
+#[tokio::test]
+async fn two_who_send_again_at_once_send_once() {
+    let (world, empty, _) = missing().await;
+    world.reconcile(&empty).await.expect("a report");
+    let ids = [ExceptionId(only(&world).await.id)];
+    let resend = |actor: &'static str| repair::resend(&world.app, world.tenant, &ids, actor);
+    let (one, two) = tokio::join!(resend("ada"), resend("kim"));
+    assert!(one.is_ok() != two.is_ok(), "{one:?}, {two:?}");
+    let steps = world.rows("SELECT to_jsonb(actor) FROM reconciliation_step WHERE state = 'resending'").await;
+    assert_eq!(steps.len(), 1, "{steps:?}");
 }
 
 /// What was sent again, delivered, and is still not in the next list, needs a person.
@@ -144,13 +158,13 @@ async fn what_is_there_after_all_is_confirmed() {
         .await
         .expect("failed");
     tx.commit().await.expect("committed");
-    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").run.counts;
+    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.unconfirmed, counts.missing), (0, 1, 0));
     let row = only(&world).await;
     repair::confirm(&world.app, world.tenant, ExceptionId(row.id), "ada").await.expect("confirmed");
     let delivery = world.rows("SELECT jsonb_build_array(state, remote_id) FROM delivery").await;
     assert_eq!(delivery, [json!(["delivered", "8"])]);
     assert_eq!(only(&world).await.state, "resolved");
-    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").run.counts;
+    let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.matched, counts.unconfirmed), (1, 1, 0));
 }

@@ -25,7 +25,7 @@ async fn the_crms_export_comes_out_as_expected() {
     let total = &expected["totals"]["reconciliation"];
     assert_eq!(Value::from(world.deliver().await), total["ours"]);
     let report = world.reconcile(&fixture("crm_export.csv")).await.expect("a report");
-    let counts = report.run.counts;
+    let counts = report.counts;
     let found = json!({
         "ours": counts.ours, "matched": counts.matched, "mismatched": counts.mismatched, "crm_rows": counts.theirs,
         "crm_duplicates": counts.duplicated, "extra_unexpected": counts.unexpected, "extra_known": counts.extra_known,
@@ -117,14 +117,14 @@ async fn a_period_counts_its_own_leads_and_a_list_only_what_it_can_have() {
     world.app.clock.advance(TimeDelta::minutes(1));
     let mut request = world.request(World::file(&path));
     request.since = Some(since);
-    let counts = run::run(&world.app, world.tenant, request.clone()).await.expect("a report").run.counts;
+    let counts = run::run(&world.app, world.tenant, request.clone()).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.matched, counts.missing, counts.unexpected), (1, 0, 1, 0));
     request.since = None;
     request.as_of = Some(since - TimeDelta::hours(1));
-    let counts = run::run(&world.app, world.tenant, request.clone()).await.expect("a report").run.counts;
+    let counts = run::run(&world.app, world.tenant, request.clone()).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.matched, counts.missing), (1, 1, 0));
     request.channel = Some("sms".to_owned());
-    let counts = run::run(&world.app, world.tenant, request).await.expect("a report").run.counts;
+    let counts = run::run(&world.app, world.tenant, request).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.differences()), (0, 0));
 }
 
@@ -139,7 +139,7 @@ async fn a_dry_run_changes_nothing() {
     let mut request = world.request(World::file(&path));
     request.dry_run = true;
     let report = run::run(&world.app, world.tenant, request).await.expect("a report");
-    assert_eq!((report.run.counts.missing, report.differences.len()), (1, 1));
+    assert_eq!((report.counts.missing, report.differences.len()), (1, 1));
     for sql in [
         "SELECT to_jsonb(r) FROM reconciliation_run r",
         "SELECT to_jsonb(e) FROM reconciliation_exception e",
@@ -160,7 +160,7 @@ async fn a_workbook_and_a_mapping_are_read_alike() {
     world.app.clock.advance(TimeDelta::hours(1));
     let request = world.request(World::file(&fixture("crm_export.xlsx")));
     let report = run::run(&world.app, world.tenant, request.clone()).await.expect("a report");
-    let counts = report.run.counts;
+    let counts = report.counts;
     assert_eq!((counts.theirs, counts.matched, counts.missing, counts.skipped), (2, 2, 1, 0), "{counts:?}");
 
     let change = service::reconciliation::plans::PlanChange {
@@ -171,7 +171,7 @@ async fn a_workbook_and_a_mapping_are_read_alike() {
         .await
         .expect("a plan");
     let path = world.list("list.csv", "Tel;Source\n(970) 556-0001;x\n970-556-0099;Baton\n970-556-0098;app\n");
-    let counts = world.reconcile(&path).await.expect("a report").run.counts;
+    let counts = world.reconcile(&path).await.expect("a report").counts;
     assert_eq!((counts.matched, counts.missing, counts.unexpected, counts.extra_known), (1, 2, 1, 1));
 }
 

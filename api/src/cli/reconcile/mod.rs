@@ -14,7 +14,7 @@ use service::delivery::manage;
 use service::intake::leads::Page;
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow, Filter};
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::{List, Request, RunRow, repair, run as running, runs};
+use service::reconciliation::{List, Request, RunRow, proof, repair, run as running, runs};
 
 use super::acts::Act;
 use super::context::Context;
@@ -286,7 +286,7 @@ async fn work(context: &Context, app: &App, tenant: TenantId, command: Command) 
             let tx = app.begin(tenant, Mode::ReadOnly).await?;
             let destination = DestinationId(manage::by_slug(&tx, &destination).await?.id);
             drop(tx);
-            let proved = repair::prove(app, tenant, destination, &actor).await?;
+            let proved = proof::prove(app, tenant, destination, &actor).await?;
             context.output.one(&Proved {
                 found: proved.found,
                 absent: proved.absent,

@@ -52,6 +52,7 @@ impl Row for RunShown {
 
 impl RunShown {
     pub(super) fn new(row: RunRow, destination: &str) -> Self {
+        let counts = Counts::from(&row);
         Self {
             id: ReconciliationId(row.id).to_string(),
             destination: destination.to_owned(),
@@ -65,8 +66,8 @@ impl RunShown {
             phase: row.phase,
             records: row.records,
             created_at: row.created_at,
-            differences: row.counts.differences(),
-            counts: row.counts,
+            differences: counts.differences(),
+            counts,
             resent: None,
             found: Vec::new(),
         }

@@ -143,15 +143,6 @@ pub struct DifferenceStep {
     pub(super) note: Option<String>,
 }
 
-/// How many differences of a destination stand where.
-#[derive(SimpleObject)]
-pub struct DifferenceStanding {
-    pub(super) open: i64,
-    pub(super) resending: i64,
-    pub(super) resolved: i64,
-    pub(super) accepted: i64,
-}
-
 /// Their pages are few and short; the engine resolves them.
 impl AtHand for Difference {
     fn getter(_: &str, _: &Below<'_>) -> Option<Getter<Self>> {

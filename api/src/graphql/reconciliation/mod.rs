@@ -9,7 +9,7 @@ use entity::reconciliation_plan;
 use serde_json::Value;
 use service::delivery::manage;
 use service::reconciliation::exceptions::{self, Filter};
-use service::reconciliation::{plans, runs};
+use service::reconciliation::{plans, proof, runs};
 
 use super::error::{ApiError, found, stored};
 use super::id::Id;
@@ -19,11 +19,14 @@ use super::wants::Selected;
 
 mod difference;
 mod run;
+mod standing;
 
 pub(super) use difference::{Difference, difference};
-use difference::{DifferenceConnection, DifferenceFilter, DifferenceStanding, DifferenceStep};
+use difference::{DifferenceConnection, DifferenceFilter, DifferenceStep};
 use run::ReconciliationConnection;
 pub(super) use run::{Reconciliation, runs_of};
+pub(super) use standing::DifferenceProof;
+use standing::DifferenceStanding;
 
 /// How a destination is compared.
 #[derive(SimpleObject)]
@@ -130,7 +133,7 @@ impl ReconciliationQueries {
         Ok(Some(steps))
     }
 
-    /// Where the differences of a destination stand: the progress of a repair.
+    /// Where the differences of a destination stand: the progress of a repair and of its proof.
     async fn difference_standing(
         &self,
         context: &Context<'_>,
@@ -141,7 +144,8 @@ impl ReconciliationQueries {
             return Ok(None);
         }
         let [open, resending, resolved, accepted] = exceptions::standing(&reads, destination_id.0).await?;
-        Ok(Some(DifferenceStanding { open, resending, resolved, accepted }))
+        let proof = proof::of(&reads, destination_id.0).await?.map(DifferenceProof::new).transpose()?;
+        Ok(Some(DifferenceStanding { open, resending, resolved, accepted, proof }))
     }
 
     /// How a destination is compared.

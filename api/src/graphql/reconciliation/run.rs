@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, Object};
 use chrono::{DateTime, Utc};
 use domain::ids::{DestinationId, ReconciliationId};
 use service::delivery::manage;
-use service::reconciliation::{Phase, RunRow};
+use service::reconciliation::{Counts, Phase, RunRow};
 
 use crate::graphql::at_hand::{AtHand, Below, Getter};
 use crate::graphql::error::{ApiError, stored};
@@ -19,6 +19,18 @@ pub enum ReconciliationState {
     Running,
     Done,
     Failed,
+}
+
+impl ReconciliationState {
+    /// The state of that word of a row.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        match word {
+            "running" => Some(Self::Running),
+            "done" => Some(Self::Done),
+            "failed" => Some(Self::Failed),
+            _ => None,
+        }
+    }
 }
 
 /// What a run does now.
@@ -110,6 +122,11 @@ impl Reconciliation {
         self.row.records
     }
 
+    /// How often it was tried: a run of the night that fails is tried again.
+    async fn tries(&self) -> i32 {
+        self.row.tries
+    }
+
     async fn created_at(&self) -> DateTime<Utc> {
         self.row.created_at
     }
@@ -120,72 +137,72 @@ impl Reconciliation {
 
     /// Our deliveries within its scope that we call delivered.
     async fn ours(&self) -> i32 {
-        self.row.counts.ours
+        self.row.ours
     }
 
     /// Records of their list.
     async fn theirs(&self) -> i32 {
-        self.row.counts.theirs
+        self.row.theirs
     }
 
     /// Rows of their list that are no record, or repeat one.
     async fn skipped(&self) -> i32 {
-        self.row.counts.skipped
+        self.row.skipped
     }
 
     async fn matched(&self) -> i32 {
-        self.row.counts.matched
+        self.row.matched
     }
 
     async fn mismatched(&self) -> i32 {
-        self.row.counts.mismatched
+        self.row.mismatched
     }
 
     async fn missing(&self) -> i32 {
-        self.row.counts.missing
+        self.row.missing
     }
 
     /// Of the missing ones, those whose phone, e-mail or id another lead's record there has.
     async fn merge_suspected(&self) -> i32 {
-        self.row.counts.merge_suspected
+        self.row.merge_suspected
     }
 
     async fn unconfirmed(&self) -> i32 {
-        self.row.counts.unconfirmed
+        self.row.unconfirmed
     }
 
     async fn duplicated(&self) -> i32 {
-        self.row.counts.duplicated
+        self.row.duplicated
     }
 
     /// There though refused or held back by us, or with our mark and unknown to us.
     async fn unexpected(&self) -> i32 {
-        self.row.counts.unexpected
+        self.row.unexpected
     }
 
     /// Theirs alone.
     async fn extra_known(&self) -> i32 {
-        self.row.counts.extra_known
+        self.row.extra_known
     }
 
     /// There before we handed it over.
     async fn pre_existing(&self) -> i32 {
-        self.row.counts.pre_existing
+        self.row.pre_existing
     }
 
     /// They know a field that we do not.
     async fn enriched(&self) -> i32 {
-        self.row.counts.enriched
+        self.row.enriched
     }
 
     /// They say that the person wants no more contact.
     async fn opted_out(&self) -> i32 {
-        self.row.counts.opted_out
+        self.row.opted_out
     }
 
     /// What somebody has to look at.
     async fn differences(&self) -> i32 {
-        self.row.counts.differences()
+        Counts::from(&self.row).differences()
     }
 }
 
@@ -217,12 +234,7 @@ pub(in crate::graphql) async fn runs_of(
     let reads = operation(context)?.read().await?;
     let destinations = if rows.is_empty() { Vec::new() } else { manage::list(&reads).await? };
     let run = |row: RunRow| {
-        let state = match row.state.as_str() {
-            "running" => Some(ReconciliationState::Running),
-            "done" => Some(ReconciliationState::Done),
-            "failed" => Some(ReconciliationState::Failed),
-            _ => None,
-        };
+        let state = ReconciliationState::parse(&row.state);
         let phase = row
             .phase
             .as_deref()

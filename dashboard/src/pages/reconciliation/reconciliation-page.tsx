@@ -20,7 +20,7 @@ import { runStates } from './words';
 const ReconciliationDocument = graphql(`
   query Reconciliation($id: ID!) {
     reconciliation(id: $id) {
-      id destinationId destinationName fileName listHash since before channel asOf actor state error phase recordsRead createdAt finishedAt
+      id destinationId destinationName fileName listHash since before channel asOf actor state error phase recordsRead tries createdAt finishedAt
       ours theirs skipped matched mismatched missing mergeSuspected unconfirmed duplicated unexpected extraKnown
       preExisting enriched optedOut differences
     }
@@ -59,7 +59,7 @@ export function ReconciliationPage() {
       <div className={panelClasses.stack}>
         {run.error && (
           <Alert color="red" variant="light" icon={<IconAlertCircle aria-hidden="true" />} title="The list could not be compared">
-            {sentence(run.error)}. Nothing was judged by it.
+            {sentence(run.error)}. Nothing was judged by it.{run.tries > 1 && ` It was tried ${formatCount(run.tries)} times.`}
           </Alert>
         )}
         {running && (

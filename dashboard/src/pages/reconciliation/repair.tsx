@@ -1,19 +1,24 @@
-import { Button, Progress } from '@mantine/core';
+import { Alert, Button, Progress, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconSearch, IconSend } from '@tabler/icons-react';
-import { useCallback, useEffect } from 'react';
+import { IconAlertCircle, IconSearch, IconSend } from '@tabler/icons-react';
+import { useCallback, useEffect, useRef } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { notifyDone, succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
+import { Time } from '../../components/time';
 import { graphql } from '../../gql';
-import { formatCount, plural } from '../../lib/format';
+import type { DifferenceStandingQuery } from '../../gql/graphql';
+import { formatCount, plural, sentence } from '../../lib/format';
 import classes from './reconciliation.module.css';
 
 const StandingDocument = graphql(`
   query DifferenceStanding($destinationId: ID!) {
-    differenceStanding(destinationId: $destinationId) { open resending resolved accepted }
+    differenceStanding(destinationId: $destinationId) {
+      open resending resolved accepted
+      proof { state error total found absent waiting finishedAt }
+    }
     missing: differences(first: 1, filter: { destinationId: $destinationId, states: [OPEN], kinds: [MISSING] }) { totalCount }
   }
 `);
@@ -26,26 +31,37 @@ export const ResendDocument = graphql(`
 
 const ProveDocument = graphql(`
   mutation ProveDifferences($destinationId: ID!) {
-    proveDifferences(destinationId: $destinationId) { found absent waiting error { field code message } }
+    proveDifferences(destinationId: $destinationId) { proof { state } error { field code message } }
   }
 `);
 
-/** Where the destination's differences stand, live while leads are on their way again. */
+type Proof = NonNullable<NonNullable<DifferenceStandingQuery['differenceStanding']>['proof']>;
+
+/** Where the destination's differences stand, live while leads are on their way again or looked up. */
 export function Repair({ destinationId, onChange }: { destinationId: string; onChange: () => void }) {
   const writes = useMay('reconciliation:write');
   const [{ data }, ask] = useQuery({ query: StandingDocument, variables: { destinationId } });
   const again = useCallback(() => { ask({ requestPolicy: 'network-only' }); }, [ask]);
   const [asking, { open, close }] = useDisclosure(false);
   const [{ fetching: sending }, resend] = useMutation(ResendDocument);
-  const [{ fetching: proving }, prove] = useMutation(ProveDocument);
+  const [{ fetching: asked }, prove] = useMutation(ProveDocument);
   const standing = data?.differenceStanding;
   const missing = data?.missing.totalCount ?? 0;
   const resending = standing?.resending ?? 0;
+  const proof = standing?.proof;
+  const proving = proof?.state === 'RUNNING';
+  const live = resending > 0 || proving;
   useEffect(() => {
-    if (resending === 0) return undefined;
+    if (!live) return undefined;
     const timer = setInterval(again, 2000);
     return () => { clearInterval(timer); };
-  }, [resending, again]);
+  }, [live, again]);
+  // What a proof settles is listed elsewhere on the page, which is told when it has ended.
+  const proved = useRef(false);
+  useEffect(() => {
+    if (proved.current && !proving) onChange();
+    proved.current = proving;
+  }, [proving, onChange]);
 
   async function sendAll() {
     const payload = succeeded(await resend({ input: { destinationId } }), (answer) => answer.resendDifferences);
@@ -57,11 +73,7 @@ export function Repair({ destinationId, onChange }: { destinationId: string; onC
   }
 
   async function lookUp() {
-    const payload = succeeded(await prove({ destinationId }), (answer) => answer.proveDifferences);
-    if (!payload) return;
-    notifyDone(`${formatCount(payload.found ?? 0)} found there, ${formatCount(payload.absent ?? 0)} still missing, ${formatCount(payload.waiting ?? 0)} on the way.`);
-    again();
-    onChange();
+    if (succeeded(await prove({ destinationId }), (answer) => answer.proveDifferences)) again();
   }
 
   if (!standing) return null;
@@ -74,7 +86,7 @@ export function Repair({ destinationId, onChange }: { destinationId: string; onC
       actions={writes && (
         <>
           {resending > 0 && (
-            <Button variant="default" loading={proving} leftSection={<IconSearch size={16} aria-hidden="true" />} onClick={lookUp}>Look them up</Button>
+            <Button variant="default" loading={asked || proving} leftSection={<IconSearch size={16} aria-hidden="true" />} onClick={lookUp}>Look them up</Button>
           )}
           {missing > 0 && (
             <Button leftSection={<IconSend size={16} aria-hidden="true" />} onClick={open}>Send the missing again</Button>
@@ -88,10 +100,32 @@ export function Repair({ destinationId, onChange }: { destinationId: string; onC
         <li><strong>{formatCount(standing.resolved)}</strong> Resolved</li>
         <li><strong>{formatCount(standing.accepted)}</strong> Accepted</li>
       </ul>
-      <Progress value={(settled / total) * 100} animated={resending > 0} size="lg" aria-label="Part of the differences that is settled" />
+      <Progress value={(settled / total) * 100} animated={live} size="lg" aria-label="Part of the differences that is settled" />
+      {proof && <ProofLine proof={proof} />}
       <Confirm opened={asking} onClose={close} onConfirm={sendAll} busy={sending} title="Send the missing leads again?" action="Send again">
         {plural(missing, 'lead')} {missing === 1 ? 'is' : 'are'} missing there. Where two people may have become one, a person decides first: those stay.
       </Confirm>
     </Panel>
   );
+}
+
+/** How far the lookup is, what the last one found, or why it ended early. */
+function ProofLine({ proof }: { proof: Proof }) {
+  const found = `${formatCount(proof.found)} found there, ${formatCount(proof.absent)} still missing, ${formatCount(proof.waiting)} on the way`;
+  if (proof.state === 'RUNNING') {
+    const done = proof.found + proof.absent + proof.waiting;
+    return (
+      <Text size="sm" c="dimmed" mt="xs" role="status">
+        {proof.total === 0 ? 'Looking them up there' : `Looking them up there, ${formatCount(done)} of ${formatCount(proof.total)}: ${found}`}. The page may be closed.
+      </Text>
+    );
+  }
+  if (proof.state === 'FAILED') {
+    return (
+      <Alert color="red" variant="light" mt="xs" icon={<IconAlertCircle aria-hidden="true" />} title="Not all could be looked up">
+        {sentence(proof.error ?? '')}. Before that: {found}.
+      </Alert>
+    );
+  }
+  return <Text size="sm" c="dimmed" mt="xs" role="status">Looked up <Time at={proof.finishedAt} />: {found}.</Text>;
 }

@@ -1,7 +1,5 @@
 //! The worker: claiming, sending and committing, each going on while the others do.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -9,22 +7,24 @@ use std::time::Duration;
 use domain::ids::{DestinationId, TenantId};
 use futures_util::StreamExt as _;
 use sqlx::PgPool;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Error;
 use super::claim::Room;
-use super::engine::{Engine, Job, Settings, Tally};
+use super::engine::{Engine, Job};
 use super::load::{Load, Place, Turn};
+use super::settings::Settings;
 use super::store::{self, Finished};
+use super::tally::Tally;
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
 
-/// Commits at a time: while one waits for the disk, the next is written.
-const COMMITS: usize = 2;
+mod commits;
+
 /// Deliveries claimed for a destination, as a multiple of the requests that may be on their way to it: while those of
 /// one claim are answered, the next claim is made.
 const CLAIMED_AHEAD: usize = 4;
@@ -155,7 +155,7 @@ impl Worker {
             abandon: CancellationToken::new(),
             give_up: CancellationToken::new(),
         });
-        let commits = tokio::spawn(commit_loop(Arc::clone(&run), received));
+        let commits = tokio::spawn(commits::commit_loop(Arc::clone(&run), received));
         self.claim_loop(&run).await;
         run.jobs.close();
         if timeout(settings.stop_limit, run.jobs.wait()).await.is_err() {
@@ -305,85 +305,6 @@ async fn do_job(run: Arc<Run>, job: Job, place: Place, turn: Turn) {
         let _ = run.outcomes.send(Outcome { tenant, finished, place });
     }
     run.sending.fetch_sub(1, Ordering::Relaxed);
-}
-
-/// Gathers outcomes and commits them by tenant, a few batches at a time.
-async fn commit_loop(run: Arc<Run>, mut received: UnboundedReceiver<Outcome>) {
-    let commits = Arc::new(Semaphore::new(COMMITS));
-    let tasks = TaskTracker::new();
-    while let ControlFlow::Continue(batch) = gather(&run, &mut received).await {
-        let mut by_tenant: HashMap<TenantId, Vec<Outcome>> = HashMap::new();
-        for outcome in batch {
-            by_tenant.entry(outcome.tenant).or_default().push(outcome);
-        }
-        for (tenant, batch) in by_tenant {
-            let Ok(permit) = Arc::clone(&commits).acquire_owned().await else { return };
-            let engine = Arc::clone(&run.engine);
-            let give_up = run.give_up.clone();
-            tasks.spawn(async move {
-                commit(&engine, &give_up, tenant, batch).await;
-                drop(permit);
-            });
-        }
-    }
-    tasks.close();
-    tasks.wait().await;
-}
-
-/// The next batch of outcomes; ends when all jobs have ended after a stop.
-async fn gather(run: &Run, received: &mut UnboundedReceiver<Outcome>) -> ControlFlow<(), Vec<Outcome>> {
-    let settings = &run.engine.settings;
-    let mut batch = Vec::new();
-    tokio::select! {
-        _ = received.recv_many(&mut batch, settings.batch) => {}
-        () = all_ended(run) => {
-            // The last ones may have come between the two looks.
-            while batch.len() < settings.batch && let Ok(outcome) = received.try_recv() {
-                batch.push(outcome);
-            }
-            return if batch.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(batch) };
-        }
-    }
-    let until = Instant::now() + settings.gather;
-    while batch.len() < settings.batch && run.sending.load(Ordering::Relaxed) > 0 {
-        let room = settings.batch - batch.len();
-        if timeout_at(until, received.recv_many(&mut batch, room)).await.is_err() {
-            break;
-        }
-    }
-    ControlFlow::Continue(batch)
-}
-
-async fn all_ended(run: &Run) {
-    run.jobs.wait().await;
-}
-
-/// Commits outcomes, and waits for the database as long as it takes: the fence decides what is still ours.
-async fn commit(engine: &Engine, give_up: &CancellationToken, tenant: TenantId, batch: Vec<Outcome>) {
-    let (mut finished, places): (Vec<Finished>, Vec<Place>) =
-        batch.into_iter().map(|outcome| (outcome.finished, outcome.place)).unzip();
-    let mut back_off = BACK_OFF.0;
-    loop {
-        match engine.finish_each(tenant, &mut finished).await {
-            Ok(written) => {
-                let lost = finished.len() as u64 - written;
-                if lost > 0 {
-                    tracing::warn!(tenant.id = %tenant, deliveries = lost, "outcomes came after the lease had passed on");
-                }
-                break;
-            }
-            Err(error) if error.is_passing() && !give_up.is_cancelled() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, tenant.id = %tenant, "outcomes wait for the database");
-                sleep_or(give_up, back_off).await;
-                back_off = (back_off * 2).min(BACK_OFF.1);
-            }
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, tenant.id = %tenant, "outcomes are lost; their leases will end");
-                break;
-            }
-        }
-    }
-    drop(places);
 }
 
 async fn keep_statistics(engine: Arc<Engine>) {
