@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::access::Role;
 use domain::ids::{BillingReportId, TenantId};
 use secrecy::ExposeSecret as _;
-use service::access::Actor;
+use service::access::{Actor, life};
 use service::billing::files::Format;
 use service::billing::{closing, links};
 use service::database::Mode;
@@ -111,6 +111,24 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
     assert_eq!(web.get("/reports/report_x/report.csv", &[mine]).await.problem().0, 404);
     assert_eq!(web.get(&format!("/reports/{id}/report.exe"), &[mine]).await.problem().0, 404);
+}
+
+#[tokio::test]
+async fn a_link_of_a_suspended_tenant_opens_nothing_until_it_is_resumed() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let books = books(&test.app, tenant).await;
+    sample(&test.app, books).await;
+    let report =
+        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
+    let id = BillingReportId(report.id);
+    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
+    let (web, secret) = (test.web(), link.secret.expose_secret());
+    let shared = format!("/reports/{id}/report.csv?link={secret}");
+    for (suspended, status) in [(true, 403), (false, 200)] {
+        life::set_suspended(&test.app, tenant, suspended).await.expect("set");
+        assert_eq!(web.get(&shared, &[]).await.status, status);
+    }
 }
 
 /// Somebody of a partner sees its own partner's billing on every way, changes nothing, and sees nothing else.
