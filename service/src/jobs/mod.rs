@@ -46,7 +46,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// How often it is tried in all; the pauses between tries grow from seconds to hours.
     const ATTEMPTS_MAX: i16 = 12;
 
-    /// Whose work it is; none for what looks across tenants. A suspended tenant's job is put off until it is resumed.
+    /// Whose work it is, in a field `tenant`, by which an erased tenant's jobs are found; none for what looks across tenants. A
+    /// suspended tenant's job is put off until it is resumed.
     fn tenant(&self) -> Option<TenantId>;
 
     /// Does the work. An error is logged with its causes, and the job runs again later.
@@ -121,6 +122,17 @@ async fn put_off<J: Job>(app: &App, job: &J) -> Result<(), Error> {
         .fetch_one(&mut *connection)
         .await?;
     enqueue(&mut connection, job, How::default().at(at)).await
+}
+
+/// Removes what waits for a tenant that is erased, and says how many jobs those were; what runs just now ends by itself.
+pub(crate) async fn forget(connection: &mut PgConnection, tenant: TenantId) -> Result<u64, Error> {
+    let gone = sqlx::query(
+        "DELETE FROM baton_jobs._private_jobs WHERE payload->>'tenant' = $1 AND locked_at IS NULL",
+    )
+    .bind(tenant.to_string())
+    .execute(connection)
+    .await?;
+    Ok(gone.rows_affected())
 }
 
 /// A job as the queue's library sees it.
