@@ -1,127 +1,15 @@
 //! The program from end to end, as a person at a terminal uses it: the built binary, a data folder of its own, a real private
 //! Postgres. One test walks through everything beside a running server, because each start of a Postgres costs a second.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+#[path = "cli/terminal.rs"]
+mod terminal;
+
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-struct Terminal {
-    folder: TempDir,
-    environment: Vec<(&'static str, String)>,
-}
-
-impl Terminal {
-    fn new() -> Self {
-        Self { folder: TempDir::new().expect("a folder"), environment: Vec::new() }
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("BATON_") || name.starts_with("PG") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments).output().expect("it runs"))
-    }
-
-    fn run_with_input(&self, arguments: &[&str], input: &str) -> Ended {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it runs");
-        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("written");
-        Ended::of(child.wait_with_output().expect("it ends"))
-    }
-
-    /// The JSON of a command that does well.
-    fn json(&self, arguments: &[&str]) -> Value {
-        let ended = self.run(&[arguments, &["--output", "json"]].concat());
-        assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
-        ended.json()
-    }
-}
-
-/// A server in the background. It is told to stop when it is dropped, so that a failed test leaves nothing behind.
-struct Server(Child);
-
-impl Server {
-    /// Returns once it listens.
-    fn start(terminal: &Terminal) -> Self {
-        let mut command = terminal.command(&["serve", "--no-worker"]);
-        command.env("BATON_HTTP__LISTEN", "127.0.0.1:0").stderr(Stdio::piped());
-        let mut child = command.spawn().expect("it runs");
-        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-        assert!(
-            lines.any(|line| line.starts_with("Baton listens on http://127.0.0.1:")),
-            "it never listened"
-        );
-        // The pipe must not fill up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
-    }
-
-    fn stop(mut self) -> i32 {
-        signal(&self.0, "TERM");
-        self.0.wait().expect("it ends").code().expect("no signal ended it")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.0.try_wait().is_ok_and(|ended| ended.is_none()) {
-            signal(&self.0, "TERM");
-            let _ = self.0.wait();
-        }
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
-    assert!(sent.expect("kill").success());
-}
-
-#[derive(Debug)]
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    fn of(output: Output) -> Self {
-        Self {
-            code: output.status.code().expect("no signal"),
-            out: String::from_utf8(output.stdout).expect("UTF-8"),
-            err: String::from_utf8(output.stderr).expect("UTF-8"),
-        }
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name)
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
+use terminal::{Ended, Server, Terminal, fixture, signal, text};
 
 #[test]
 fn wrong_usage_ends_with_2_and_says_what_would_be_right() {

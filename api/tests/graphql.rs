@@ -16,6 +16,8 @@ mod leads;
 mod limits;
 #[path = "graphql/progress.rs"]
 mod progress;
+#[path = "graphql/rival.rs"]
+mod rival;
 #[path = "graphql/statements.rs"]
 mod statements;
 #[path = "graphql/tenancy.rs"]

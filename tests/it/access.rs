@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use service::access::keys::{self, NewApiKey};
 use service::access::{self, Actor, Viewer, life};
+use service::intake::uploads;
 use tenants::{NewPassword, NewUser};
 use tests::TestApp;
 use tests::data::{everything, rows};
@@ -228,6 +229,9 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
     let counted = rows(&test.app, acme.tenant, &["lead"]).await.len() as u64;
     let neighbour = rows(&test.app, globex.tenant, &tables).await;
     let path = test.folder.path().join("acme.tar.gz");
+    let uploads = test.folder.path().join(uploads::folder(acme.tenant));
+    std::fs::create_dir_all(&uploads).expect("a folder");
+    std::fs::write(uploads.join("waits.csv"), "First_Name\nAda\n").expect("a file");
     let exported = life::export(&test.app, acme.tenant, &path).await.expect("an archive");
     assert_eq!(exported.postgres["lead"], counted);
     let mut names = Vec::new();
@@ -258,20 +262,24 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
         "postgres/delivery_attempt.ndjson",
         "tenant/user.ndjson",
         "tenant/audit_entry.ndjson",
+        "uploads/waits.csv",
     ] {
         assert!(names.iter().any(|name| name == wanted), "{wanted} in {names:?}");
     }
     let reports = names.iter().filter(|name| name.starts_with("files/reports/")).count();
-    assert!(reports > 0 && exported.files == reports as u64, "{names:?}");
+    assert!(reports > 0 && exported.files == reports as u64 + 1, "{names:?}");
     life::export(&test.app, acme.tenant, &path).await.map(drop).expect("a further one replaces it");
 
     let files_of = |tenant: TenantId| test.folder.path().join(format!("files/{}/reports", tenant.uuid()));
     let files_in = |folder: std::path::PathBuf| std::fs::read_dir(folder).map_or(0, Iterator::count);
     assert_eq!(files_in(files_of(acme.tenant)), reports);
+    assert!(waiting(&test, acme.tenant).await > 0, "its partner is to be told of the report");
     let erased = life::erase(&test.app, acme.tenant).await.expect("erased");
     assert_eq!((erased.remaining, erased.database_removed), (0, true));
     assert_eq!((files_in(files_of(acme.tenant)), files_in(files_of(globex.tenant))), (0, reports));
-    assert!(erased.files_removed >= reports as u64);
+    assert!(erased.files_removed >= reports as u64 && !uploads.exists());
+    assert_eq!(waiting(&test, acme.tenant).await, 0);
+    assert!(waiting(&test, globex.tenant).await > 0, "another's work waits as before");
     assert_eq!(erased.removed["lead"], counted);
     assert!(rows(&test.app, acme.tenant, &tables).await.is_empty());
     assert!(!test.app.tenants.exists(acme.tenant).await.expect("an answer"));
@@ -281,6 +289,15 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
     assert_eq!(answer.problem().0, 401);
     // The slug is free again.
     test.tenant("acme").await;
+}
+
+/// How many jobs of that tenant wait.
+async fn waiting(test: &TestApp, tenant: TenantId) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM baton_jobs._private_jobs WHERE payload->>'tenant' = $1")
+        .bind(tenant.to_string())
+        .fetch_one(&test.app.database.app)
+        .await
+        .expect("counted")
 }
 
 /// Too many requests are told when to come again; an office at work is not.
@@ -336,6 +353,12 @@ async fn whoever_asks_too_often_is_told_when_to_come_again() {
     assert_eq!(from("203.0.113.2", None).await.problem().0, 429);
     test.app.clock.advance(chrono::TimeDelta::seconds(60));
     assert_eq!(from("203.0.113.3", Some(&token)).await.status.as_u16(), 200);
+    // Who proves nothing is told of the address before it is refused.
+    for left in [1, 0] {
+        let answer = from("203.0.113.4", None).await;
+        assert_eq!(answer.headers["ratelimit-policy"], "\"address\";q=2;w=60");
+        assert!(answer.headers["ratelimit"].to_str().expect("text").contains(&format!("r={left};")));
+    }
 }
 
 /// Other origins get nothing: no CORS answer, no framing, no sniffing; and forged requests are refused.

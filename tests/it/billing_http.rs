@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::access::Role;
 use domain::ids::{BillingReportId, TenantId};
 use secrecy::ExposeSecret as _;
-use service::access::Actor;
+use service::access::{Actor, life};
 use service::billing::files::Format;
 use service::billing::{closing, links};
 use service::database::Mode;
@@ -111,6 +111,47 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
     assert_eq!(web.get("/reports/report_x/report.csv", &[mine]).await.problem().0, 404);
     assert_eq!(web.get(&format!("/reports/{id}/report.exe"), &[mine]).await.problem().0, 404);
+}
+
+/// A storage that was changed for another, or restored from an older copy, does not have every file.
+#[tokio::test]
+async fn a_file_that_the_storage_has_lost_is_made_again() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let books = books(&test.app, tenant).await;
+    sample(&test.app, books).await;
+    let report =
+        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
+    let id = BillingReportId(report.id);
+    let (web, key) = (test.web(), key(&test, tenant).await);
+    let mine = ("authorization", key.as_str());
+    for format in ["csv", "json", "xlsx", "pdf"] {
+        let address = format!("/reports/{id}/report.{format}");
+        let first = web.get(&address, &[mine]).await;
+        assert_eq!(first.status, 200, "{format}");
+        let stored = format!("files/{}/reports/{}.{format}", tenant.uuid(), report.id);
+        std::fs::remove_file(test.folder.path().join(stored)).expect("it was there");
+        let again = web.get(&address, &[mine, ("range", "bytes=3-")]).await;
+        assert_eq!((again.status.as_u16(), again.body.as_slice()), (206, &first.body[3..]), "{format}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_of_a_suspended_tenant_opens_nothing_until_it_is_resumed() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let books = books(&test.app, tenant).await;
+    sample(&test.app, books).await;
+    let report =
+        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
+    let id = BillingReportId(report.id);
+    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
+    let (web, secret) = (test.web(), link.secret.expose_secret());
+    let shared = format!("/reports/{id}/report.csv?link={secret}");
+    for (suspended, status) in [(true, 403), (false, 200)] {
+        life::set_suspended(&test.app, tenant, suspended).await.expect("set");
+        assert_eq!(web.get(&shared, &[]).await.status, status);
+    }
 }
 
 /// Somebody of a partner sees its own partner's billing on every way, changes nothing, and sees nothing else.

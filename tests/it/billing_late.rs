@@ -1,8 +1,9 @@
 //! What comes in after its period was closed, in every order in which reports are closed, issued again and taken back.
 
 use chrono::{NaiveDate, TimeDelta};
-use domain::billing::{PlanSpec, Window};
+use domain::billing::{Cycle, PlanSpec, Window};
 use entity::billing_report;
+use service::Error;
 use service::access::Actor;
 use service::billing::rating::{self, Line, LineFilter};
 use service::billing::{closing, lines, plans, reports};
@@ -181,6 +182,25 @@ async fn a_late_action_repeats_over_the_end_of_its_period() {
     );
     // November's action was charged and stays so: what came in late before it repeats it, not the other way round.
     assert_eq!(reissue(&test, books, &november).await.line_hash, november.line_hash);
+}
+
+/// The plan bills by quarters since: a quarter of which a month is closed would bill that month again.
+#[tokio::test]
+async fn a_period_that_shares_days_with_a_closed_one_waits_until_that_is_void() {
+    let test = TestApp::new().await;
+    let books = books(&test.app, test.tenant("acme").await).await;
+    sample(&test.app, books).await;
+    let october = close(&test, books, "2026-10").await;
+    let quarterly = PlanSpec { cycle: Cycle::Quarter, ..spec(&test, books).await };
+    version(&test, books, (2026, 1, 1), &quarterly).await;
+    test.app.clock.advance(TimeDelta::days(60));
+    let quarter = "2026-Q4".parse().expect("a period");
+    let refused = closing::close(&test.app, books.tenant, books.partner, quarter, Actor::Operator).await;
+    assert!(matches!(&refused, Err(Error::Conflict(why)) if why.contains("2026-10")), "{refused:?}");
+    closing::void(&test.app, books.tenant, id(&october), "by quarters now", Actor::Operator)
+        .await
+        .expect("void");
+    assert_eq!(close(&test, books, "2026-Q4").await.line_count, 20);
 }
 
 /// A report is taken back and its period closed again: what a later report has billed stays there, and is repeated from there.

@@ -1,19 +1,23 @@
 //! Pages inside a CRM's frame, over HTTP: who may show them, how a person gets in, and that each way in is used once.
 
+use std::collections::BTreeMap;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::ids::{TenantId, UserId};
+use domain::ids::{LeadId, PartnerId, TenantId, UserId};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use service::access::Viewer;
 use service::access::embedding;
 use service::access::links::{self, LinkPage, Wanted};
+use service::database::Mode;
 use service::resealing;
 use sha2::{Digest as _, Sha256};
 use tenants::{FrameProofKind, NewPassword, NewUser, ResourceLink, Role};
 use tests::TestApp;
+use tests::data::everything;
 use tests::web::{Answer, Web};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -329,5 +333,43 @@ async fn a_callback_that_nobody_began_ends_on_the_sign_in_page() {
         assert!(location.starts_with("/sign-in?tenant=") && location.ends_with(problem), "{location}");
         assert!(answer.cookies().is_empty());
         assert_eq!(answer.headers["referrer-policy"], "no-referrer");
+    }
+}
+
+/// To whoever does not see the lead, the CRM's id is nobody's.
+#[tokio::test]
+async fn a_link_to_a_lead_opens_for_whoever_sees_that_lead() {
+    let test = TestApp::new().await;
+    let tenant = everything(&test, "acme").await.tenant;
+    let user = admin(&test, tenant).await;
+    let mut tx = test.app.begin(tenant, Mode::ReadWrite).await.expect("a transaction");
+    let lead: uuid::Uuid = sqlx::query_scalar(
+        "UPDATE delivery SET remote_id = 'prospect-1' WHERE id = (SELECT id FROM delivery ORDER BY id LIMIT 1)
+         RETURNING lead_id",
+    )
+    .fetch_one(tx.connection())
+    .await
+    .expect("a delivery");
+    tx.commit().await.expect("stored");
+    let wanted = Wanted {
+        name: "Lead".to_owned(),
+        page: LinkPage::Lead,
+        filters: BTreeMap::new(),
+        roles: Vec::new(),
+        expires_at: None,
+    };
+    let owner = Viewer::user(tenant, user, Role::Owner);
+    let link = links::create(&test.app, &owner, wanted).await.expect("a link");
+    let open =
+        async |viewer: &Viewer| links::open(&test.app, viewer, None, &link.token, Some("prospect-1")).await;
+    assert_eq!(open(&owner).await.expect("a path"), format!("/leads/{}", LeadId(lead)));
+    let agent = Viewer { sources: Some(Vec::new()), ..Viewer::user(tenant, user, Role::Agent) };
+    let partner = Viewer {
+        partner: Some(PartnerId(uuid::Uuid::from_u128(77))),
+        ..Viewer::user(tenant, user, Role::Partner)
+    };
+    for stranger in [agent, partner] {
+        let refused = open(&stranger).await;
+        assert!(matches!(refused, Err(service::Error::NotFound { .. })), "{refused:?}");
     }
 }

@@ -190,10 +190,8 @@ async fn a_report_before_its_delivery_waits() {
     assert_eq!(world.hooks().await, [("received".to_owned(), Some(waits))]);
     // Waiting is no failure: one job is queued for later, and none has gone wrong.
     let waiting = "SELECT count(*), count(last_error) FROM baton_jobs._private_jobs";
-    let queued: (i64, i64) = sqlx::query_as(waiting)
-        .fetch_one(&world.test.app.database.app)
-        .await
-        .expect("counted");
+    let queued: (i64, i64) =
+        sqlx::query_as(waiting).fetch_one(&world.test.app.database.app).await.expect("counted");
     assert_eq!(queued, (1, 0));
     deliver(&world.test.app).await;
     let again = "UPDATE baton_jobs._private_jobs SET run_at = now() - interval '1 second'";

@@ -7,6 +7,7 @@ mod audited;
 mod bad_input;
 mod billing;
 mod billing_http;
+mod billing_kept;
 mod billing_late;
 mod billing_told;
 mod confirming;

@@ -212,7 +212,8 @@ async fn a_proof_is_a_job_that_is_taken_over() {
 async fn a_nights_run_is_tried_again_in_its_own_row() {
     let refuses = Arc::new(AtomicBool::new(true));
     let refusing = Arc::clone(&refuses);
-    let list = json!({"data": [{"id": "p-1", "external_id": "LS-1"}], "meta": {"current_page": 1, "last_page": 1}});
+    let list =
+        json!({"data": [{"id": "p-1", "external_id": "LS-1"}], "meta": {"current_page": 1, "last_page": 1}});
     let world = World::whose_api(move |_| {
         if refusing.load(Ordering::Relaxed) { Crm::status(401) } else { Crm::body(200, list.to_string()) }
     })

@@ -12,9 +12,9 @@ use service::database::Mode;
 use service::resealing::{self, SEALED_COLUMNS};
 use service::secrets::{Context, Purpose, Settings};
 use sqlx::AssertSqlSafe;
-use tenants::{FrameProofKind, NewProvider, ProviderKind, Role};
+use tenants::{FrameProofKind, Role};
 use tests::TestApp;
-use tests::data::everything;
+use tests::data::{everything, identity_provider};
 
 fn key(byte: u8) -> SecretString {
     STANDARD.encode([byte; 32]).into()
@@ -58,21 +58,7 @@ async fn seal_everything(app: &App, tenant: TenantId) -> usize {
     let id = store.next_provider(now);
     let context = Context::of_row(tenant, id.uuid(), Purpose::ProviderSecret);
     let sealed = app.secrets.seal(context, "a client's secret");
-    let provider = NewProvider {
-        slug: "example".to_owned(),
-        name: "Example".to_owned(),
-        kind: ProviderKind::Oidc,
-        issuer: "https://id.example.com".to_owned(),
-        client_id: "baton".to_owned(),
-        authorization_url: None,
-        token_url: None,
-        userinfo_url: None,
-        scopes: "openid".to_owned(),
-        email_trusted: false,
-        join_domains: Vec::new(),
-        join_role: Role::Agent,
-    };
-    store.create_provider(id, provider, Some(sealed), now).await.expect("a provider");
+    store.create_provider(id, identity_provider(), Some(sealed), now).await.expect("a provider");
     count + 1
 }
 

@@ -29,6 +29,7 @@ use service::sla::policies::{Draft, NewPolicy};
 use service::sla::{bookings, costs};
 use service::{App, access, alerts, inbound, sla, suppression};
 use sha2::{Digest, Sha256};
+use tenants::{NewProvider, ProviderKind, Role};
 
 use crate::{TestApp, fixture, source_id};
 
@@ -296,6 +297,24 @@ async fn watched(app: &App, tenant: TenantId, destination: DestinationId) {
         actor: "test".to_owned(),
     };
     suppression::add(app, tenant, entry).await.expect("entered");
+}
+
+/// A provider that people could sign in with.
+pub fn identity_provider() -> NewProvider {
+    NewProvider {
+        slug: "example".to_owned(),
+        name: "Example".to_owned(),
+        kind: ProviderKind::Oidc,
+        issuer: "https://id.example.com".to_owned(),
+        client_id: "baton".to_owned(),
+        authorization_url: None,
+        token_url: None,
+        userinfo_url: None,
+        scopes: "openid".to_owned(),
+        email_trusted: false,
+        join_domains: Vec::new(),
+        join_role: Role::Agent,
+    }
 }
 
 impl Everything {

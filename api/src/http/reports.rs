@@ -68,9 +68,7 @@ async fn answer(app: &Arc<App>, fetch: &Fetch, headers: &HeaderMap) -> Result<Re
     let bytes = u64::try_from(file.bytes).unwrap_or(0);
     let etag = format!("\"{}\"", files::hex(&file.sha256));
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(header::IF_NONE_MATCH)
-        .is_some_and(|known| known == "*" || known.split(',').any(|one| one.trim() == etag))
-    {
+    if text(header::IF_NONE_MATCH).is_some_and(|known| is_known(known, &etag)) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     // A range counts only for the file that the client has a part of.
@@ -108,6 +106,12 @@ async fn answer(app: &Arc<App>, fetch: &Fetch, headers: &HeaderMap) -> Result<Re
     Ok(response)
 }
 
+/// Whether the client has that file already. A cache on the way may have made the tag a weak one (RFC 9110, section 13.1.2).
+fn is_known(known: &str, etag: &str) -> bool {
+    let same = |one: &str| one.trim().trim_start_matches("W/") == etag;
+    known.trim() == "*" || known.split(',').any(same)
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Range {
     Part(std::ops::Range<u64>),
@@ -133,6 +137,16 @@ fn range(text: &str, bytes: u64) -> Range {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_known_alone_among_others_and_made_weak() {
+        for known in ["\"a\"", "\"b\", \"a\"", "W/\"a\"", "*"] {
+            assert!(is_known(known, "\"a\""), "{known}");
+        }
+        for other in ["", "a", "\"b\"", "W/\"b\", \"aa\""] {
+            assert!(!is_known(other, "\"a\""), "{other}");
+        }
+    }
 
     #[test]
     fn a_range_is_a_part_nothing_or_ignored() {

@@ -83,11 +83,9 @@ async fn judged(throttle: &Throttle, mut request: Request, next: Next) -> Respon
     let anonymous = credential.is_none() && asks_for_proof(request.uri().path());
     let of_address = from.map(|ClientAddress(address)| throttle.hasher.hash_one(address));
     let address_quota = Quota { requests: settings.per_address, window_s: WINDOW_S };
-    if let Some(key) = of_address {
-        let verdict = throttle.judge(address_quota, key, anonymous);
-        if !verdict.allowed {
-            return refused("address", address_quota, verdict);
-        }
+    let address_verdict = of_address.map(|key| throttle.judge(address_quota, key, anonymous));
+    if let Some(verdict) = address_verdict.filter(|verdict| !verdict.allowed) {
+        return refused("address", address_quota, verdict);
     }
     let credential_quota = Quota { requests: settings.per_credential, window_s: WINDOW_S };
     let verdict = credential.map(|key| throttle.judge(credential_quota, key, true));
@@ -100,6 +98,8 @@ async fn judged(throttle: &Throttle, mut request: Request, next: Next) -> Respon
     }
     if let Some(verdict) = verdict.filter(|_| settings.per_credential > 0) {
         tell(response.headers_mut(), "credential", credential_quota, verdict);
+    } else if let Some(verdict) = address_verdict.filter(|_| anonymous && settings.per_address > 0) {
+        tell(response.headers_mut(), "address", address_quota, verdict);
     }
     response
 }

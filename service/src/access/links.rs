@@ -261,7 +261,8 @@ pub async fn open(
         let prospect = prospect.filter(|id| (1..=200).contains(&id.len())).ok_or_else(|| {
             Error::invalid("prospect", "this link opens one lead: the CRM must add ?prospect= and its id")
         })?;
-        let tx = app.begin(viewer.tenant, Mode::ReadOnly).await?;
+        // An agent finds the leads of its teams alone, somebody of a partner none.
+        let tx = app.begin_for(viewer, Mode::ReadOnly).await?;
         let lead = crate::delivery::reads::lead_of_remote_id(&tx, prospect).await;
         tx.commit().await?;
         path = format!("{path}/{}", lead?);

@@ -8,9 +8,9 @@ use domain::billing::{Action, Period, Rules};
 use domain::ids::{PartnerId, RatePlanId};
 use entity::{partner, product};
 use uuid::Uuid;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::copy::Fields;
+use super::folding::Folding;
 use super::plans::{self, PlanVersion};
 use super::{partners, products};
 use crate::database::TenantTx;
@@ -50,7 +50,7 @@ pub struct Names {
 /// Names by number.
 #[derive(Default)]
 pub struct Interner {
-    numbers: HashMap<Vec<u8>, u16, Xxh3DefaultBuilder>,
+    numbers: HashMap<Vec<u8>, u16, Folding>,
     names: Vec<String>,
 }
 
@@ -130,40 +130,51 @@ impl Book {
         Ok(Self { partner, zone, period, plan, rules, products, users, bounds })
     }
 
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers {
-            users: self.users.iter().zip(0_u32..).map(|((id, _), number)| (*id, number)).collect(),
-            products: self.products.iter().zip(0_u32..).map(|(one, number)| (one.id, number)).collect(),
-        }
+    /// The lead users' ids with their numbers.
+    pub(super) fn numbered_users(&self) -> impl Iterator<Item = (Uuid, u32)> {
+        self.users.iter().zip(0_u32..).map(|((id, _), number)| (*id, number))
+    }
+
+    pub(super) fn product_numbers(&self) -> ById {
+        self.products.iter().zip(0_u32..).map(|(one, number)| (one.id, number)).collect()
     }
 }
 
+/// Numbers by id.
+pub(super) type ById = HashMap<Uuid, u32, Folding>;
+
 /// Lead users and products of a book by their ids.
 pub(super) struct Numbers {
-    pub(super) users: HashMap<Uuid, u32, Xxh3DefaultBuilder>,
-    pub(super) products: HashMap<Uuid, u32, Xxh3DefaultBuilder>,
+    pub(super) users: ById,
+    pub(super) products: ById,
 }
 
 /// What turns a row into an action.
 pub(super) struct Reading<'a> {
-    pub(super) numbers: &'a Numbers,
+    pub(super) products: &'a ById,
+    /// What happened earlier belongs to another period. Microseconds since 1970.
+    pub(super) from: i64,
     pub(super) names: &'a mut Names,
     pub(super) late: &'a mut Vec<Uuid>,
 }
 
 impl Reading<'_> {
-    pub(super) fn action(&mut self, row: &mut Fields<'_>) -> Option<Action> {
+    /// The action of that lead user, from what stands behind the user's id in its row.
+    pub(super) fn action(&mut self, user: u32, row: &mut Fields<'_>) -> Option<Action> {
         let id = row.uuid()?;
-        let (user, product) = (row.uuid()?, row.uuid()?);
+        let product = *self.products.get(&row.uuid()?)?;
         let lead_type = self.names.lead_types.number(row.next()?);
         let action_type = self.names.action_types.number(row.next()?);
         let level = self.names.levels.number(row.next()?);
         let at = row.micros()?;
-        if row.boolean()? {
+        // Of late ones alone it is said whether another report has them.
+        let elsewhere = if row.skip_null() {
+            false
+        } else {
             self.late.push(id);
-        }
-        let before = row.boolean()?;
-        let (user, product) = (*self.numbers.users.get(&user)?, *self.numbers.products.get(&product)?);
+            row.boolean()?
+        };
+        let before = at < self.from || elsewhere;
         Some(Action { id, at, user, product, lead_type, action_type, level, before })
     }
 }

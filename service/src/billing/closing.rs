@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use domain::billing::Period;
 use domain::ids::{BillingReportId, PartnerId, TenantId};
 use entity::billing_report;
@@ -124,7 +124,7 @@ async fn issue(
         }
         (Some(former), Some((id, _))) if former.id == id.uuid() => {}
         (_, Some(_)) => return Err(no_longer_counts()),
-        (None, None) => {}
+        (None, None) => refuse_overlap(&tx, partner, period).await?,
     }
     let former_id = former.map(|former| BillingReportId(former.id));
     let facts = facts::load(&tx, &book, former_id).await?;
@@ -147,6 +147,26 @@ async fn issue(
     tracing::info!(report.id = %id, lines = report.line_count, "a billing period was closed");
     super::files::make_all(app, tenant, id).await;
     Ok(report)
+}
+
+/// A plan that bills by another cycle since makes periods that share days with closed ones: what happened on these is billed.
+async fn refuse_overlap(tx: &TenantTx, partner: PartnerId, period: Period) -> Result<(), Error> {
+    let found: Option<(NaiveDate, NaiveDate)> = sqlx::query_as(
+        "SELECT period_start, period_end FROM billing_report
+         WHERE tenant_id = $1 AND partner_id = $2 AND state = 'closed' AND period_start < $4 AND period_end > $3
+         ORDER BY period_start LIMIT 1",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(partner.uuid())
+    .bind(period.start)
+    .bind(period.end)
+    .fetch_optional(&mut *tx.lock().await)
+    .await?;
+    let Some((start, end)) = found else { return Ok(()) };
+    let closed = Period { start, end };
+    Err(Error::Conflict(
+        format!("{closed} is closed already and shares days with {period}: void its report first").into(),
+    ))
 }
 
 async fn insert(

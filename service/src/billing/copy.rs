@@ -22,6 +22,15 @@ impl<'a> Fields<'a> {
         Some(field)
     }
 
+    /// Whether the next field is NULL, which is passed over then.
+    pub(super) fn skip_null(&mut self) -> bool {
+        /// What stands for the length of a field that is NULL.
+        const NULL: [u8; 4] = (-1_i32).to_be_bytes();
+        let rest = self.0.strip_prefix(&NULL);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
     /// The next field as a UUID.
     pub(super) fn uuid(&mut self) -> Option<Uuid> {
         Uuid::from_slice(self.next()?).ok()

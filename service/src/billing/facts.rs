@@ -3,16 +3,16 @@
 //! They come by COPY in binary, because the way out of the database costs more than rating: names become numbers as they
 //! pass, forty bytes an action stay. The order does not matter here, rating sorts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::billing::{Action, Charged, Rules, Window};
 use domain::ids::BillingReportId;
 use uuid::Uuid;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use super::book::{Book, Names, Numbers, Reading};
+use super::book::{Book, ById, Names, Numbers, Reading};
 use super::copy::{Fields, copy_out};
+use super::folding::Folding;
 use super::late::{self, LateGroup};
 use crate::database::TenantTx;
 use crate::error::Error;
@@ -59,33 +59,52 @@ async fn load_each(tx: &TenantTx, books: &[&Book], replaced: Uuid) -> Result<Vec
     for (span, together) in spans {
         copy_actions(tx, span, &together, &mut all, replaced).await?;
     }
+    let with_late = with_late_actions(tx, books).await?;
     let mut loaded = Vec::with_capacity(all.len());
-    for Loading { book, numbers, mut facts } in all {
-        facts.charged = late::charged_elsewhere(tx, book, replaced, &numbers).await?;
-        let mut reading = Reading { numbers: &numbers, names: &mut facts.names, late: &mut facts.late_ids };
-        facts.late = late::load(tx, book, replaced, &mut reading).await?;
-        facts.late_ids.sort_unstable();
+    for Loading { book, products, mut facts } in all {
+        if with_late.contains(&book.partner.id) {
+            let numbers = Numbers { users: book.numbered_users().collect(), products };
+            facts.charged = late::charged_elsewhere(tx, book, replaced, &numbers).await?;
+            let Facts { names, late_ids: late, .. } = &mut facts;
+            let mut reading = Reading { products: &numbers.products, from: i64::MIN, names, late };
+            facts.late = late::load(tx, book, replaced, &numbers, &mut reading).await?;
+            facts.late_ids.sort_unstable();
+        }
         loaded.push(facts);
     }
     Ok(loaded)
 }
 
+/// Those of the books' partners that have late actions. Nothing of the others can be owed or charged in another period.
+async fn with_late_actions(tx: &TenantTx, books: &[&Book]) -> Result<HashSet<Uuid>, Error> {
+    let partners: Vec<Uuid> = books.iter().map(|book| book.partner.id).collect();
+    let found: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT partner FROM unnest($2::uuid[]) AS wanted (partner)
+         WHERE EXISTS (SELECT FROM lead_action WHERE tenant_id = $1 AND partner_id = partner AND late)",
+    )
+    .bind(tx.tenant().uuid())
+    .bind(partners)
+    .fetch_all(&mut *tx.lock().await)
+    .await?;
+    Ok(found.into_iter().collect())
+}
+
 /// A partner's facts on their way.
 struct Loading<'a> {
     book: &'a Book,
-    numbers: Numbers,
+    products: ById,
     facts: Facts,
 }
 
 impl<'a> Loading<'a> {
     fn new(book: &'a Book) -> Self {
         let facts = Facts { names: Names::of(&book.rules), ..Facts::default() };
-        Self { book, numbers: book.numbers(), facts }
+        Self { book, products: book.product_numbers(), facts }
     }
 
-    fn take(&mut self, row: &mut Fields<'_>) -> Option<()> {
+    fn take(&mut self, user: u32, from: i64, row: &mut Fields<'_>) -> Option<()> {
         let Facts { names, late_ids: late, actions, .. } = &mut self.facts;
-        actions.push(Reading { numbers: &self.numbers, names, late }.action(row)?);
+        actions.push(Reading { products: &self.products, from, names, late }.action(user, row)?);
         Some(())
     }
 }
@@ -117,26 +136,33 @@ async fn copy_actions(
     replaced: Uuid,
 ) -> Result<(), Error> {
     let tenant = tx.tenant().uuid();
-    let places: HashMap<Uuid, usize, Xxh3DefaultBuilder> =
-        together.iter().map(|index| (all[*index].book.partner.id, *index)).collect();
-    let partners: Vec<String> = places.keys().map(|partner| format!("'{partner}'")).collect();
+    // A lead user is one partner's: its id says whose the action is, and a row need not.
+    let places: HashMap<Uuid, (usize, u32), Folding> = together
+        .iter()
+        .flat_map(|&index| all[index].book.numbered_users().map(move |(id, number)| (id, (index, number))))
+        .collect();
+    let partners: Vec<String> =
+        together.iter().map(|index| format!("'{}'", all[*index].book.partner.id)).collect();
+    let from = span.from.timestamp_micros();
     // UUIDs, numbers and RFC 3339 times of our own making: nothing of them ends the quotes. COPY takes no parameters.
     let statement = format!(
-        "COPY (SELECT partner_id, id, lead_user_id, product_id, lead_type, action_type, level, occurred_at, late,
-                      occurred_at < '{from}' OR (late AND EXISTS ({elsewhere}))
+        "COPY (SELECT lead_user_id, id, product_id, lead_type, action_type, level, occurred_at,
+                      CASE WHEN late THEN EXISTS ({elsewhere}) END
                FROM lead_action a
                WHERE tenant_id = '{tenant}' AND partner_id IN ({partners}) AND occurred_at >= '{since}' AND occurred_at < '{to}'
                  AND NOT {nothing})
          TO STDOUT (FORMAT binary)",
         partners = partners.join(", "),
-        from = span.from.to_rfc3339(),
         to = span.to.to_rfc3339(),
         since = span.since.to_rfc3339(),
         elsewhere = late::accounted(tenant, replaced),
         nothing = late::accounted_as_nothing(tenant, replaced),
     );
-    copy_out(&mut *tx.lock().await, &statement, |row| all.get_mut(*places.get(&row.uuid()?)?)?.take(row))
-        .await
+    copy_out(&mut *tx.lock().await, &statement, |row| {
+        let (index, user) = *places.get(&row.uuid()?)?;
+        all.get_mut(index)?.take(user, from, row)
+    })
+    .await
 }
 
 /// From when on earlier actions matter: those that the period's own may repeat.

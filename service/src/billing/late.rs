@@ -151,12 +151,13 @@ pub(super) async fn load(
     tx: &TenantTx,
     book: &Book,
     replaced: Uuid,
+    numbers: &Numbers,
     reading: &mut Reading<'_>,
 ) -> Result<Vec<LateGroup>, Error> {
     let tenant = tx.tenant().uuid();
     let mut found = Vec::new();
     let statement = format!(
-        "COPY (SELECT id, lead_user_id, product_id, lead_type, action_type, level, occurred_at, late, false
+        "COPY (SELECT lead_user_id, id, product_id, lead_type, action_type, level, occurred_at, false
                FROM lead_action a
                WHERE tenant_id = '{tenant}' AND partner_id = '{}' AND late AND occurred_at < '{}'
                  AND NOT EXISTS ({})) TO STDOUT (FORMAT binary)",
@@ -165,7 +166,8 @@ pub(super) async fn load(
         accounted(tenant, replaced),
     );
     copy_out(&mut *tx.lock().await, &statement, |row| {
-        found.push(reading.action(row)?);
+        let user = *numbers.users.get(&row.uuid()?)?;
+        found.push(reading.action(user, row)?);
         Some(())
     })
     .await?;
@@ -180,7 +182,7 @@ pub(super) async fn load(
         let (from, to) = (report.bounds.0.timestamp_micros(), report.bounds.1.timestamp_micros());
         let actions: Vec<Action> = found.iter().filter(|one| (from..to).contains(&one.at)).copied().collect();
         if !actions.is_empty() {
-            let meets = Meets { tx, book, report: &report, replaced, numbers: reading.numbers };
+            let meets = Meets { tx, book, report: &report, replaced, numbers };
             groups.push(meets.group(actions, reading.names).await?);
         }
     }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::files::Format;
 use super::reports;
-use crate::access::{Actor, audit};
+use crate::access::{Actor, audit, refuse_suspended};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -73,7 +73,8 @@ pub async fn create(
     Ok(NewLink { row, secret: URL_SAFE_NO_PAD.encode(text).into() })
 }
 
-/// The tenant and link of an address, when it is for that file and holds now. Anything else is not found.
+/// The tenant and link of an address, when it is for that file and holds now. Anything else is not found; of a suspended
+/// tenant nothing opens.
 pub async fn resolve(
     app: &App,
     text: &str,
@@ -90,13 +91,14 @@ pub async fn resolve(
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let query = report_link::Entity::of(tenant).filter(report_link::Column::Id.eq(id));
     let link = query.one(&tx).await?.ok_or_else(refuse)?;
+    drop(tx);
     let proven: bool = Sha256::digest(secret).as_slice().ct_eq(&link.secret_hash).into();
     let holds = link.revoked_at.is_none() && link.expires_at > app.clock.now();
-    if proven && holds && link.report_id == report.uuid() && link.format == format.as_str() {
-        Ok((tenant, ReportLinkId(id)))
-    } else {
-        Err(refuse())
+    if !(proven && holds && link.report_id == report.uuid() && link.format == format.as_str()) {
+        return Err(refuse());
     }
+    refuse_suspended(&app.tenants.open(tenant).await?).await?;
+    Ok((tenant, ReportLinkId(id)))
 }
 
 /// The links of a report, the newest first.

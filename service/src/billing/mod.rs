@@ -35,6 +35,7 @@ pub mod export;
 pub mod facts;
 mod figures;
 pub mod files;
+mod folding;
 pub mod ingest;
 mod late;
 pub mod lines;

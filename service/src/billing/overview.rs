@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::billing::{Currency, Period, Totals};
 use domain::ids::PartnerId;
 use entity::{billing_report, partner};
+use tokio::task::JoinHandle;
 
 use super::book::Book;
 use super::{facts, partners, rating, reports};
@@ -27,7 +28,7 @@ pub struct PartnerPeriod {
     pub problem: Option<String>,
 }
 
-/// Partners that are rated at a time: their actions are in memory together.
+/// Partners that are loaded at a time: their actions, and those that are rated meanwhile, are in memory together.
 const AT_A_TIME: usize = 20;
 
 /// Every partner's figures for the period, by slug.
@@ -38,6 +39,7 @@ pub async fn partners(
 ) -> Result<Vec<PartnerPeriod>, Error> {
     let mut all = Vec::new();
     let mut open = Vec::new();
+    let mut rated = Vec::new();
     for partner in partners::partners(tx).await? {
         let place = all.len();
         let (mut one, closed) = begin(tx, partner, period, now).await?;
@@ -52,10 +54,13 @@ pub async fn partners(
         }
         all.push(one);
         if open.len() == AT_A_TIME {
-            rate(tx, &mut all, std::mem::take(&mut open)).await?;
+            let next = load(tx, std::mem::take(&mut open)).await?;
+            settle(&mut all, std::mem::replace(&mut rated, next)).await?;
         }
     }
-    rate(tx, &mut all, open).await?;
+    let last = load(tx, open).await?;
+    settle(&mut all, rated).await?;
+    settle(&mut all, last).await?;
     Ok(all)
 }
 
@@ -78,18 +83,27 @@ async fn begin(
     Ok((PartnerPeriod { partner, currency, report, totals, over, problem: None }, closed))
 }
 
-/// Rates the books of those places.
-async fn rate(tx: &TenantTx, all: &mut [PartnerPeriod], open: Vec<(usize, Book)>) -> Result<(), Error> {
+/// A partner's place in the list, and its totals on their way.
+type Rated = (usize, JoinHandle<Totals>);
+
+/// Loads the actions of the books of those places and begins to rate them, off the async threads: the next ones are loaded
+/// meanwhile.
+async fn load(tx: &TenantTx, open: Vec<(usize, Book)>) -> Result<Vec<Rated>, Error> {
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
     let (places, books): (Vec<usize>, Vec<Book>) = open.into_iter().unzip();
     let facts = facts::load_all(tx, &books).await?;
-    let rating = tokio::task::spawn_blocking(move || {
-        let rated =
-            books.iter().zip(facts).map(|(book, mut facts)| rating::run(book, &mut facts, |_, _| {}).totals);
-        rated.collect::<Vec<Totals>>()
+    let rating = books.into_iter().zip(facts).map(|(book, mut facts)| {
+        tokio::task::spawn_blocking(move || rating::run(&book, &mut facts, |_, _| {}).totals)
     });
-    let rated = rating.await.map_err(|error| Error::internal("rating a period", error))?;
-    for (place, totals) in places.into_iter().zip(rated) {
-        all[place].totals = totals;
+    Ok(places.into_iter().zip(rating).collect())
+}
+
+/// Enters what was rated.
+async fn settle(all: &mut [PartnerPeriod], rated: Vec<Rated>) -> Result<(), Error> {
+    for (place, totals) in rated {
+        all[place].totals = totals.await.map_err(|error| Error::internal("rating a period", error))?;
     }
     Ok(())
 }

@@ -97,9 +97,11 @@ const DELIVERY: &str =
     "id, lead_id, destination_id, state, attempts, due_at, lease, reason, remote_id, finished_at, code";
 const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, http_status, error_kind, response_headers, response_body, looked_up";
 
-/// The lead that a CRM knows by that id of its own: the one delivered last.
+/// The lead that a CRM knows by that id of its own: the one delivered last, of those that the transaction sees.
 pub async fn lead_of_remote_id(tx: &TenantTx, remote_id: &str) -> Result<LeadId, Error> {
-    let sql = "SELECT lead_id FROM delivery WHERE tenant_id = $1 AND remote_id = $2 ORDER BY id DESC LIMIT 1";
+    // Deliveries are everybody's of the tenant; the lead says whose it is.
+    let sql = "SELECT d.lead_id FROM delivery d JOIN lead l ON l.tenant_id = d.tenant_id AND l.id = d.lead_id
+               WHERE d.tenant_id = $1 AND d.remote_id = $2 ORDER BY d.id DESC LIMIT 1";
     let mut connection = tx.lock().await;
     let found: Option<Uuid> = sqlx::query_scalar(sql)
         .bind(tx.tenant().uuid())

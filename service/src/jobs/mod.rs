@@ -47,7 +47,8 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// How often it is tried in all; the pauses between tries grow from seconds to hours.
     const ATTEMPTS_MAX: i16 = 12;
 
-    /// Whose work it is; none for what looks across tenants. A suspended tenant's job is put off until it is resumed.
+    /// Whose work it is, in a field `tenant`, by which an erased tenant's jobs are found; none for what looks across tenants. A
+    /// suspended tenant's job is put off until it is resumed.
     fn tenant(&self) -> Option<TenantId>;
 
     /// Does the work. An error is logged with its causes, and the job runs again later.
@@ -132,6 +133,17 @@ async fn suspended<J: Job>(app: &App, job: &J) -> Result<bool, Error> {
 async fn put_off<J: Job>(app: &App, job: &J) -> Result<(), Error> {
     let mut connection = app.database.app.acquire().await?;
     enqueue_after(&mut connection, job, PUT_OFF, How::default()).await
+}
+
+/// Removes what waits for a tenant that is erased, and says how many jobs those were; what runs just now ends by itself.
+pub(crate) async fn forget(connection: &mut PgConnection, tenant: TenantId) -> Result<u64, Error> {
+    let gone = sqlx::query(
+        "DELETE FROM baton_jobs._private_jobs WHERE payload->>'tenant' = $1 AND locked_at IS NULL",
+    )
+    .bind(tenant.to_string())
+    .execute(connection)
+    .await?;
+    Ok(gone.rows_affected())
 }
 
 /// A job as the queue's library sees it.

@@ -67,13 +67,12 @@ pub(super) async fn begin_try(
     if again.rows_affected() > 0 {
         return Ok(true);
     }
-    let done: bool = sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM reconciliation_run WHERE tenant_id = $1 AND id = $2)",
-    )
-    .bind(tenant.uuid())
-    .bind(id.uuid())
-    .fetch_one(&mut *connection)
-    .await?;
+    let done: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM reconciliation_run WHERE tenant_id = $1 AND id = $2)")
+            .bind(tenant.uuid())
+            .bind(id.uuid())
+            .fetch_one(&mut *connection)
+            .await?;
     if !done {
         insert(connection, tenant, id, request, None, now).await?;
     }

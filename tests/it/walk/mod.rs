@@ -15,12 +15,9 @@ use domain::ids::{PartnerId, TenantId};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use service::database::Mode;
-use tenants::{
-    KeyKind, NewInvitation, NewKey, NewLink, NewPassword, NewProvider, NewUser, ProviderKind, SessionLimits,
-    User,
-};
+use tenants::{KeyKind, NewInvitation, NewKey, NewLink, NewPassword, NewUser, SessionLimits, User};
 use tests::TestApp;
-use tests::data::{Everything, everything};
+use tests::data::{Everything, everything, identity_provider};
 use tests::web::Web;
 
 /// Fields that take an id and answer another tenant's otherwise than with nothing, not-found or forbidden, each with its
@@ -127,23 +124,6 @@ impl Place {
         assert_eq!(sample.is_none(), UNSAMPLED.contains(&kind), "sample of {kind}: {sample:?}");
         let suffix = TenantId(sample.unwrap_or(uuid::Uuid::from_u128(77))).to_string();
         format!("{kind}_{}", suffix.trim_start_matches("tenant_"))
-    }
-}
-
-fn identity_provider() -> NewProvider {
-    NewProvider {
-        slug: "example".to_owned(),
-        name: "Example".to_owned(),
-        kind: ProviderKind::Oidc,
-        issuer: "https://id.example.com".to_owned(),
-        client_id: "baton".to_owned(),
-        authorization_url: None,
-        token_url: None,
-        userinfo_url: None,
-        scopes: "openid".to_owned(),
-        email_trusted: false,
-        join_domains: Vec::new(),
-        join_role: Role::Agent,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_graphql::{Context, Object};
-use domain::billing::Period;
+use domain::billing::{Currency, Period};
 use domain::ids::{BillingReportId, LeadId, PartnerId, RatePlanId};
 use entity::billing_report;
 use service::billing::rating::{self, LineFilter};
@@ -200,10 +200,15 @@ impl BillingQueries {
     #[graphql(complexity = "50 + child_complexity")]
     async fn lead_billing(&self, context: &Context<'_>, lead: Id<LeadId>) -> Result<Vec<BillLine>, ApiError> {
         let reads = operation(context)?.read().await?;
+        let mut currencies: HashMap<BillingReportId, Currency> = HashMap::new();
         let mut found = Vec::new();
         for (report, line) in lines::of_lead(&reads, lead.0).await? {
-            let report = reports::by_id(&reads, report).await?;
-            found.push(BillLine::of(reports::currency(&report)?, line)?);
+            let currency = match currencies.get(&report) {
+                Some(known) => *known,
+                None => reports::currency(&reports::by_id(&reads, report).await?)?,
+            };
+            currencies.insert(report, currency);
+            found.push(BillLine::of(currency, line)?);
         }
         Ok(found)
     }

@@ -14,7 +14,7 @@ use domain::billing::{Currency, Period};
 use domain::ids::{BillingReportId, PartnerId, RatePlanId, TenantId};
 use entity::{Tenanted, billing_report, billing_report_file};
 use object_store::path::Path as StorePath;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{GetOptions, GetResult, ObjectStore};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncWriteExt as _;
@@ -314,20 +314,45 @@ pub async fn open(
     if range.is_empty() {
         return Ok(futures_util::stream::empty().boxed());
     }
-    let options = object_store::GetOptions { range: Some(range.into()), ..Default::default() };
-    let found = app
-        .storage
-        .get_opts(&StorePath::from(file.stored_as.as_str()), options)
-        .await
-        .map_err(|error| Error::Unavailable { what: "the object storage", source: Box::new(error) })?;
+    let options = GetOptions { range: Some(range.into()), ..Default::default() };
+    let found = kept(app, file, options).await?;
     Ok(found.into_stream().map_err(std::io::Error::other).boxed())
 }
 
 /// All bytes of a file, for commands.
 pub async fn read(app: &App, file: &billing_report_file::Model) -> Result<Vec<u8>, Error> {
-    let failed = |error| Error::Unavailable { what: "the object storage", source: Box::new(error) };
-    let found = app.storage.get(&StorePath::from(file.stored_as.as_str())).await.map_err(failed)?;
-    Ok(found.bytes().await.map_err(failed)?.to_vec())
+    let found = kept(app, file, GetOptions::default()).await?;
+    Ok(found.bytes().await.map_err(unavailable)?.to_vec())
+}
+
+/// What the storage has of a file. One that it has lost, or never had since it was changed for another, is made again.
+async fn kept(app: &App, file: &billing_report_file::Model, options: GetOptions) -> Result<GetResult, Error> {
+    let place = StorePath::from(file.stored_as.as_str());
+    match app.storage.get_opts(&place, options.clone()).await {
+        Err(object_store::Error::NotFound { .. }) => {
+            Box::pin(make_again(app, file)).await?;
+            app.storage.get_opts(&place, options).await.map_err(unavailable)
+        }
+        found => found.map_err(unavailable),
+    }
+}
+
+/// Makes a file where it should be: the same, or it is not given out.
+async fn make_again(app: &App, file: &billing_report_file::Model) -> Result<(), Error> {
+    let (tenant, report) = (TenantId(file.tenant_id), BillingReportId(file.report_id));
+    tracing::warn!(
+        report.id = %report, format = file.format.as_str(),
+        "a report's file is not where it was kept; it is made again"
+    );
+    let made = make(app, tenant, report, file.format.parse()?).await?;
+    if made.sha256.as_slice() != file.sha256 {
+        return Err(Error::internal("making a report's file again", "it is not the one that was kept"));
+    }
+    store(app, &file.stored_as, made.file).await
+}
+
+fn unavailable(error: object_store::Error) -> Error {
+    Error::Unavailable { what: "the object storage", source: Box::new(error) }
 }
 
 /// Makes a file anew, beside the one that is kept, and answers its hash: the same bytes have the same one.

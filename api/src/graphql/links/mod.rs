@@ -1,212 +1,26 @@
 //! Resource links: pages of Baton inside a CRM, and signing in there.
 
-#![expect(clippy::unused_async, reason = "the engine takes no field that is not")]
+mod types;
 
 use std::collections::BTreeMap;
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use async_graphql::{Context, Object};
 use domain::ids::LinkId;
 use secrecy::{ExposeSecret, SecretString};
 use service::access::frames::Signed;
 use service::access::{embedding, framed, links};
 use tenants::{FrameProof, ResourceLink as Row, StartedSession};
 
-use super::access::Role;
 use super::error::{ApiError, UserError, expected};
 use super::id::Id;
 use super::operation::operation;
-use super::providers::{SignInProvider, buttons};
+use super::providers::buttons;
 use super::session::SetCookies;
-
-/// A page that a link can open.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "service::access::links::LinkPage")]
-pub enum LinkPage {
-    /// The list of leads.
-    Leads,
-    /// One lead, by the CRM's id of the prospect: the CRM adds `?prospect=…` to the address.
-    Lead,
-    Imports,
-    /// Records that were refused.
-    Refused,
-    Deliveries,
-    Sla,
-    Billing,
-    Reconciliation,
-}
-
-/// A CRM that signs its frames.
-#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "tenants::FrameProofKind", rename_items = "UPPERCASE")]
-pub enum FrameProofKind {
-    HubSpot,
-    HighLevel,
-    Salesforce,
-    Zendesk,
-}
-
-/// A filter of a link's page, named as in the page's address.
-#[derive(SimpleObject, InputObject)]
-#[graphql(input_name = "LinkFilterInput")]
-struct LinkFilter {
-    name: String,
-    value: String,
-}
-
-/// A link that opens a page inside a CRM. It authorises nothing by itself.
-pub struct ResourceLink {
-    row: Row,
-    url: String,
-    live: bool,
-}
-
-#[Object]
-impl ResourceLink {
-    async fn id(&self) -> ID {
-        ID(self.row.id.to_string())
-    }
-
-    async fn name(&self) -> &str {
-        &self.row.name
-    }
-
-    async fn page(&self) -> Result<LinkPage, ApiError> {
-        let page = links::LinkPage::parse(&self.row.page);
-        page.map(Into::into).ok_or_else(|| ApiError::internal("reading a link", "its page is unknown"))
-    }
-
-    async fn filters(&self) -> Vec<LinkFilter> {
-        let filter =
-            |(name, value): (&String, &String)| LinkFilter { name: name.clone(), value: value.clone() };
-        self.row.filters.iter().map(filter).collect()
-    }
-
-    /// Who may open it; empty: every role.
-    async fn roles(&self) -> Vec<Role> {
-        self.row.roles.iter().map(|role| (*role).into()).collect()
-    }
-
-    /// To be entered at the CRM.
-    async fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Whether it opens now: neither revoked nor expired.
-    async fn live(&self) -> bool {
-        self.live
-    }
-
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.row.created_at
-    }
-
-    async fn expires_at(&self) -> Option<DateTime<Utc>> {
-        self.row.expires_at
-    }
-
-    async fn revoked_at(&self) -> Option<DateTime<Utc>> {
-        self.row.revoked_at
-    }
-
-    async fn openings(&self) -> u64 {
-        self.row.openings
-    }
-
-    async fn last_opened_at(&self) -> Option<DateTime<Utc>> {
-        self.row.last_opened_at
-    }
-}
-
-/// What a link shows before anybody is signed in.
-#[derive(SimpleObject)]
-struct LinkDoor {
-    tenant_slug: String,
-    tenant_name: String,
-    /// Whether the link still opens.
-    live: bool,
-    providers: Vec<SignInProvider>,
-    /// Whether the frame should ask HighLevel for the user's context.
-    asks_high_level: bool,
-}
-
-/// A CRM whose signed frames are taken.
-#[derive(SimpleObject)]
-struct FrameProofEntry {
-    kind: FrameProofKind,
-    /// The CRM's own account that its word must be for.
-    audience: Option<String>,
-}
-
-/// Who may show Baton in a frame, and whose word counts there.
-#[derive(SimpleObject)]
-struct Embedding {
-    /// Origins, as in `https://app.example.com`.
-    ancestors: Vec<String>,
-    proofs: Vec<FrameProofEntry>,
-}
-
-#[derive(InputObject)]
-struct CreateResourceLinkInput {
-    name: String,
-    page: LinkPage,
-    #[graphql(default)]
-    filters: Vec<LinkFilter>,
-    /// Who may open it; empty: every role.
-    #[graphql(default)]
-    roles: Vec<Role>,
-    expires_at: Option<DateTime<Utc>>,
-}
-
-#[derive(InputObject)]
-struct RedeemFrameCodeInput {
-    /// What stands after `/r/`.
-    link: String,
-    /// From the window in which the person has signed in.
-    code: String,
-    /// From the frame; the code was made for its SHA-256.
-    verifier: String,
-}
-
-#[derive(InputObject)]
-struct SetFrameProofInput {
-    kind: FrameProofKind,
-    /// The shared secret, or Zendesk's public key; absent: its frames are taken no more.
-    secret: Option<String>,
-    /// The CRM's own account: portal, location, organisation, installation.
-    audience: Option<String>,
-}
-
-#[derive(SimpleObject)]
-struct ResourceLinkPayload {
-    link: Option<ResourceLink>,
-    error: Option<UserError>,
-}
-
-#[derive(SimpleObject)]
-struct OpenResourceLinkPayload {
-    /// The page's path in the dashboard.
-    path: Option<String>,
-    error: Option<UserError>,
-}
-
-#[derive(SimpleObject)]
-struct FrameCodePayload {
-    code: Option<String>,
-    error: Option<UserError>,
-}
-
-#[derive(SimpleObject)]
-struct FrameSessionPayload {
-    ok: bool,
-    error: Option<UserError>,
-}
-
-#[derive(SimpleObject)]
-struct EmbeddingPayload {
-    embedding: Option<Embedding>,
-    error: Option<UserError>,
-}
+use types::{
+    CreateResourceLinkInput, Embedding, EmbeddingPayload, FrameCodePayload, FrameProofEntry,
+    FrameSessionPayload, LinkDoor, OpenResourceLinkPayload, RedeemFrameCodeInput, ResourceLink,
+    ResourceLinkPayload, SetFrameProofInput,
+};
 
 #[derive(Default)]
 pub(super) struct LinkQueries;
