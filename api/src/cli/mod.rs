@@ -53,7 +53,7 @@ const STACK_BYTES: usize = 8 << 20;
 pub(crate) use context::{close, open, open_on};
 pub use failure::Failure;
 pub(crate) use import::examine;
-pub(crate) use output::{Output, Row, Style, table};
+pub(crate) use output::{Output, Row, Style, Written, table};
 
 /// Hands sales leads over and accounts for them.
 #[derive(Debug, Parser)]
@@ -78,8 +78,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "BATON_TENANT", value_name = "SLUG")]
     tenant: Option<String>,
     /// How the result is written.
-    #[arg(long, short, global = true, env = "BATON_OUTPUT", value_enum, default_value_t = Style::Table)]
-    output: Style,
+    #[arg(long, short, global = true, env = "BATON_OUTPUT", value_enum, default_value_t = Written::Table)]
+    output: Written,
     /// Log what happens meanwhile, as the configuration's log.level says.
     #[arg(long, short, global = true)]
     verbose: bool,
@@ -168,6 +168,13 @@ enum Command {
     Crm(crm::Command),
 }
 
+impl Command {
+    /// Whether its result may be a file.
+    fn writes_files(&self) -> bool {
+        matches!(self, Self::Billing(billing::Command::Report { .. }))
+    }
+}
+
 /// How a command ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
@@ -188,7 +195,7 @@ pub fn main() -> ExitCode {
         Ok(Done::Badly) => ExitCode::from(1),
         Ok(Done::WithFailures) => ExitCode::from(3),
         Err(failure) => {
-            failure.print(global.output);
+            failure.print(global.output.style());
             ExitCode::from(failure.exit_code())
         }
     }
@@ -197,6 +204,10 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<Done, Failure> {
     let Cli { global, command } = cli;
     let output = Output::new(global.output);
+    if output.file().is_some() && !command.writes_files() {
+        let told = "--output: xlsx and pdf are of `baton billing report`; here it is table, json or csv";
+        return Err(Failure::Usage(told.to_owned()));
+    }
     match &command {
         Command::Schema { roles } => {
             let text = if *roles { edge::roles() } else { edge::schema() };

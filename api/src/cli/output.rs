@@ -6,11 +6,12 @@ use clap::ValueEnum;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use serde_json::Value;
+use service::billing::files::Format;
 
 use super::Failure;
 
 /// How results are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
     /// For people.
     Table,
@@ -18,6 +19,41 @@ pub(crate) enum Style {
     Json,
     /// Comma-separated, with a header; cells that a spreadsheet would run are neutralised.
     Csv,
+}
+
+/// What `--output` takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Written {
+    /// For people.
+    Table,
+    /// One JSON value.
+    Json,
+    /// Comma-separated, with a header; cells that a spreadsheet would run are neutralised.
+    Csv,
+    /// A closed report's workbook; of `billing report` alone.
+    Xlsx,
+    /// A closed report as a document; of `billing report` alone.
+    Pdf,
+}
+
+impl Written {
+    /// How results are written; messages are for people where the result is a file.
+    pub(crate) fn style(self) -> Style {
+        match self {
+            Self::Json => Style::Json,
+            Self::Csv => Style::Csv,
+            Self::Table | Self::Xlsx | Self::Pdf => Style::Table,
+        }
+    }
+
+    /// The report's file that is asked for.
+    pub(crate) fn file(self) -> Option<Format> {
+        match self {
+            Self::Xlsx => Some(Format::Xlsx),
+            Self::Pdf => Some(Format::Pdf),
+            Self::Table | Self::Json | Self::Csv => None,
+        }
+    }
 }
 
 /// A kind of result.
@@ -30,15 +66,21 @@ pub(crate) trait Row: Serialize {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     style: Style,
+    file: Option<Format>,
 }
 
 impl Output {
-    pub(crate) fn new(style: Style) -> Self {
-        Self { style }
+    pub(crate) fn new(written: Written) -> Self {
+        Self { style: written.style(), file: written.file() }
     }
 
     pub(crate) fn style(self) -> Style {
         self.style
+    }
+
+    /// The file that is to be written in place of the result.
+    pub(crate) fn file(self) -> Option<Format> {
+        self.file
     }
 
     /// A text that is a result as it stands.

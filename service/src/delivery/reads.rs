@@ -100,8 +100,11 @@ const ATTEMPT: &str = "delivery_id, number, started_at, duration_us, outcome, ht
 /// The lead that a CRM knows by that id of its own: the one delivered last, of those that the transaction sees.
 pub async fn lead_of_remote_id(tx: &TenantTx, remote_id: &str) -> Result<LeadId, Error> {
     // Deliveries are everybody's of the tenant; the lead says whose it is.
-    let sql = "SELECT d.lead_id FROM delivery d JOIN lead l ON l.tenant_id = d.tenant_id AND l.id = d.lead_id
-               WHERE d.tenant_id = $1 AND d.remote_id = $2 ORDER BY d.id DESC LIMIT 1";
+    // By destination: the index on their ids begins with it.
+    let sql = "SELECT d.lead_id FROM destination t
+               JOIN delivery d ON d.tenant_id = t.tenant_id AND d.destination_id = t.id
+               JOIN lead l ON l.tenant_id = d.tenant_id AND l.id = d.lead_id
+               WHERE t.tenant_id = $1 AND d.remote_id = $2 ORDER BY d.finished_at DESC NULLS LAST LIMIT 1";
     let mut connection = tx.lock().await;
     let found: Option<Uuid> = sqlx::query_scalar(sql)
         .bind(tx.tenant().uuid())

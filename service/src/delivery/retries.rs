@@ -140,34 +140,34 @@ impl Retries<'_> {
     pub async fn resend(
         &self,
         tenant: TenantId,
-        deliveries: &[DeliveryId],
+        (deliveries, unsure): (&[DeliveryId], bool),
         actor: &str,
     ) -> Result<u64, Error> {
         let mut total = 0;
         for batch in deliveries.chunks(BATCH.unsigned_abs().try_into().unwrap_or(usize::MAX)) {
             let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
-            total += self.resend_in(tx.connection(), tenant, batch, actor).await?;
+            total += self.resend_in(tx.connection(), tenant, (batch, unsure), actor).await?;
             tx.commit().await?;
             self.wake.wake();
         }
         Ok(total)
     }
 
-    /// The same within the caller's transaction; up to a thousand at a time. The caller wakes the worker after it.
+    /// The same within the caller's transaction; up to a thousand at a time. The caller wakes the worker after it. `unsure`: the
+    /// destination is asked first whether it has them after all, where it can be asked.
     pub async fn resend_in(
         &self,
         connection: &mut PgConnection,
         tenant: TenantId,
-        deliveries: &[DeliveryId],
+        (deliveries, unsure): (&[DeliveryId], bool),
         actor: &str,
     ) -> Result<u64, Error> {
         let now = self.clock.now();
         let ids: Vec<Uuid> = deliveries.iter().map(|id| id.uuid()).collect();
-        // Both sides were compared, so there is nothing left to look up.
         let resent: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "UPDATE delivery
              SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 remote_id = NULL, finished_at = NULL, unsure = false, failed_once = failed_once OR state <> 'delivered'
+                 remote_id = NULL, finished_at = NULL, unsure = $5, failed_once = failed_once OR state <> 'delivered'
              WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('delivered', 'failed', 'held', 'unknown')
                AND attempts < $4
              RETURNING id, lead_id",
@@ -176,6 +176,7 @@ impl Retries<'_> {
         .bind(ids)
         .bind(now)
         .bind(ATTEMPTS_END)
+        .bind(unsure)
         .fetch_all(&mut *connection)
         .await?;
         self.record(connection, (tenant, now), (Step::Resent, actor), &resent).await?;

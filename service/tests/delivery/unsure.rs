@@ -193,11 +193,35 @@ async fn reconciliation_sends_again_what_is_not_there() {
     let worker = world.worker();
     worker.run_due_work().await.expect("it runs");
     let waiting = world.kara(ACME, to).await;
-    let resent = world.retries().resend(ACME, &[lost, waiting], "reconciliation").await.expect("it runs");
+    let resent =
+        world.retries().resend(ACME, (&[lost, waiting], false), "reconciliation").await.expect("it runs");
     assert_eq!(resent, 1, "what is under way is left alone");
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 2);
     let copies = |id: &str| crm.received().iter().filter(|request| request.webhook_id() == id).count();
     assert_eq!((copies(&lost.to_string()), copies(&kept.to_string())), (2, 1));
     let (kind, actor, _) = world.events(ACME).await.remove(0);
     assert_eq!((kind.as_str(), actor.as_deref()), ("resent", Some("reconciliation")));
+}
+
+/// What nobody has looked at is asked for before it goes out once more: an old list may have missed it.
+#[tokio::test]
+async fn what_is_sent_again_unseen_is_asked_for_first() {
+    let world = World::new().await;
+    let crm = FakeCrm::answering(|request: &Received| match request.method.as_str() {
+        "POST" => Step::body(201, r#"{"data":{"id":77}}"#),
+        _ => Step::body(200, HERE),
+    })
+    .await;
+    let to = askable(&world, &crm).await;
+    let id = world.kara(ACME, to).await;
+    let worker = world.worker();
+    worker.run_due_work().await.expect("it runs");
+    let resend = async |unsure| world.retries().resend(ACME, (&[id], unsure), "reconciliation").await;
+    let methods = || crm.received().into_iter().map(|request| request.method).collect::<Vec<_>>();
+    assert_eq!(resend(true).await.expect("it runs"), 1);
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    assert_eq!(methods(), ["POST", "GET"]);
+    assert_eq!(resend(false).await.expect("it runs"), 1);
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    assert_eq!(methods(), ["POST", "GET", "POST"]);
 }

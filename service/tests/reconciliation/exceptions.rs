@@ -9,7 +9,7 @@ use service::delivery::testing::Step;
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow};
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::proof::{self, Proved};
-use service::reconciliation::repair;
+use service::reconciliation::{repair, run};
 
 use crate::world::World;
 
@@ -125,6 +125,22 @@ async fn two_who_send_again_at_once_send_once() {
     assert!(one.is_ok() != two.is_ok(), "{one:?}, {two:?}");
     let steps = world.rows("SELECT to_jsonb(actor) FROM reconciliation_step WHERE state = 'resending'").await;
     assert_eq!(steps.len(), 1, "{steps:?}");
+}
+
+/// A run sends what is missing again by itself where the tenant allows it – but not by a file that may be of yesterday: what was
+/// handed over since would arrive twice.
+#[tokio::test]
+async fn only_a_list_whose_time_is_known_sends_again_by_itself() {
+    let (world, empty, _) = missing().await;
+    let change = PlanChange { auto_resend_max: Some(5), ..PlanChange::default() };
+    plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
+    assert_eq!(world.reconcile(&empty).await.expect("a report").resent, 0);
+    assert_eq!(only(&world).await.state, "open");
+    let mut request = world.request(World::file(&empty));
+    request.as_of = Some(world.app.clock.now());
+    let report = run::run(&world.app, world.tenant, request).await.expect("a report");
+    assert_eq!(report.resent, 1);
+    assert_eq!(only(&world).await.state, "resending");
 }
 
 /// What was sent again, delivered, and is still not in the next list, needs a person.

@@ -60,11 +60,11 @@ pub(crate) enum Command {
         /// As in 2026-10, 2026-Q4, 2026-W41.
         #[arg(long)]
         period: Period,
-        /// Write a closed report's file to standard output, or to --to.
+        /// Write a closed report's file to standard output, or to --to; `--output xlsx` and `pdf` are the same.
         #[arg(long, value_enum)]
         file: Option<FileFormat>,
         /// Where the file is written.
-        #[arg(long, value_name = "FILE", requires = "file")]
+        #[arg(long, value_name = "FILE")]
         to: Option<PathBuf>,
     },
     /// Closed reports.
@@ -198,8 +198,12 @@ async fn dispatch(
         }
         Command::Report { partner, period, file, to } => {
             let partner = partner_of(app, tenant, &partner).await?;
-            match file {
-                Some(format) => written::write_file(app, tenant, &partner, period, format.into(), to).await?,
+            match file.map(Format::from).or_else(|| output.file()) {
+                Some(format) => written::write_file(app, tenant, &partner, period, format, to).await?,
+                None if to.is_some() => {
+                    let told = "--to is for a report's file: add --file csv, json, xlsx or pdf";
+                    return Err(Failure::Usage(told.to_owned()));
+                }
                 None => written::report(output, app, tenant, &partner, period).await?,
             }
         }
