@@ -74,6 +74,24 @@ test('an administrator makes a calendar and a policy, and sees when a lead would
   await expect(edit.getByText(/would have been missed/)).toBeVisible();
 });
 
+test('a threshold is set for a clock and removed again', async ({ page }) => {
+  await signIn(page, '/sla/cases');
+  await page.getByRole('button', { name: 'When help opens' }).click();
+  const form = page.getByRole('dialog', { name: 'When help opens' });
+  await form.getByLabel('Below this share in target').fill('1');
+  await form.getByLabel('When at least so many are decided').fill('100000');
+  await form.getByRole('button', { name: 'Save' }).click();
+  await expect(form).toBeHidden();
+  await expect(page.getByText('No threshold is set')).toBeHidden();
+  await page.getByRole('button', { name: 'When help opens' }).click();
+  await expect(form.getByLabel('When at least so many are decided')).toHaveValue('100000');
+  await form.getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByRole('button', { name: 'Remove the threshold' }).click();
+  await expect(form).toBeHidden();
+  await page.getByRole('button', { name: 'When help opens' }).click();
+  await expect(form.getByRole('button', { name: 'Remove', exact: true })).toBeHidden();
+});
+
 test('the board keeps its filters in the address', async ({ page }) => {
   await signIn(page, '/sla?span=month&clock=processing');
   await expect(page.getByRole('heading', { name: 'Service levels', exact: true })).toBeVisible();

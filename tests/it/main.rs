@@ -29,6 +29,7 @@ mod row_security;
 mod schema;
 mod sealing;
 mod sla;
+mod sla_cases;
 mod sla_more;
 mod suspended;
 mod tracking;

@@ -80,6 +80,7 @@ pub const AUDITED: &[(&str, Audited)] = &[
     ("setSourceCost", ByService),
     ("pauseSlaClock", As("sla.clock_paused")),
     ("setSlaThreshold", As("sla.threshold_set")),
+    ("removeSlaThreshold", As("sla.threshold_removed")),
     ("addSlaSlot", As("sla.slot_added")),
     ("bookSlaHelp", As("sla.help_booked")),
     ("moveSlaBooking", As("sla.booking_moved")),
@@ -124,7 +125,7 @@ pub fn audited(field: &str) -> Option<Audited> {
 
 /// Arguments that say what a mutation is about, the most telling first. Names that the tenant gives to what is its own;
 /// never a field that may hold somebody's data.
-const SUBJECTS: [&str; 15] = [
+const SUBJECTS: [&str; 16] = [
     "id",
     "ids",
     "destination",
@@ -140,6 +141,7 @@ const SUBJECTS: [&str; 15] = [
     "name",
     "kind",
     "state",
+    "clock",
 ];
 /// Longer lists are counted: a line says what was done, it is no copy of it.
 const IDS_MAX: usize = 20;

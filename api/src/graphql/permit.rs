@@ -136,6 +136,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("createSlaPolicy", Needs::Right(Right::SlaWrite)),
     ("updateSlaPolicy", Needs::Right(Right::SlaWrite)),
     ("setSlaThreshold", Needs::Right(Right::SlaWrite)),
+    ("removeSlaThreshold", Needs::Right(Right::SlaWrite)),
     ("addSlaSlot", Needs::Right(Right::SlaWrite)),
     ("moveSlaBooking", Needs::Right(Right::SlaWrite)),
     ("partners", Needs::Right(Right::BillingRead)),

@@ -59,6 +59,29 @@ pub async fn help(world: &World) -> (String, String) {
 }
 
 #[tokio::test]
+async fn a_threshold_is_set_and_removed_by_its_clock() {
+    const SET: &str = "mutation ($input: SlaThresholdInput!) { it: setSlaThreshold(input: $input) {
+        threshold { clock } error { field code } } }";
+    const REMOVE: &str =
+        "mutation { it: removeSlaThreshold(clock: \"response\") { error { field code } } }";
+    let world = World::new().await;
+    let who = &world.acme.admin;
+    let input = |clock: &str| json!({ "input": { "clock": clock, "thresholdPercent": 90, "windowMinutes": 60 } });
+    let refused = world.data(who, SET, input("nonsense")).await;
+    assert_eq!(
+        refused["it"],
+        json!({ "threshold": null, "error": { "field": "clock", "code": "BAD_USER_INPUT" } })
+    );
+    let set = world.data(who, SET, input("response")).await;
+    assert_eq!(set["it"], json!({ "threshold": { "clock": "response" }, "error": null }));
+    let rivals = world.data(&world.rival.admin, REMOVE, Value::Null).await;
+    assert_eq!(rivals["it"]["error"]["code"], "NOT_FOUND", "it has none");
+    assert_eq!(world.data(who, REMOVE, Value::Null).await["it"]["error"], Value::Null);
+    let left = world.data(who, "{ slaThresholds { clock } }", Value::Null).await;
+    assert_eq!(left["slaThresholds"], json!([]));
+}
+
+#[tokio::test]
 async fn every_case_is_reached_by_pages() {
     let world = World::new().await;
     let who = &world.acme.admin;

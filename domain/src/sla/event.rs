@@ -41,8 +41,11 @@ impl Event {
     }
 }
 
-/// What the two clocks that every tenant knows start and stop at: `processing` and `response`. A clock of any other name is
-/// the tenant's own, and says itself.
+/// The two clocks that every tenant knows.
+pub const CLOCKS: [&str; 2] = ["processing", "response"];
+
+/// What the clocks that every tenant knows ([`CLOCKS`]) start and stop at. A clock of any other name is the tenant's own, and
+/// says itself.
 pub fn clock_of(name: &str) -> Option<(Event, Event)> {
     match name {
         "processing" => Some((Event::Received, Event::Delivered)),
@@ -53,7 +56,7 @@ pub fn clock_of(name: &str) -> Option<(Event, Event)> {
 
 #[cfg(test)]
 mod tests {
-    use super::Event;
+    use super::{CLOCKS, Event, clock_of};
 
     #[test]
     fn every_name_reads_back_and_what_no_clock_may_have_is_refused() {
@@ -61,5 +64,11 @@ mod tests {
             assert_eq!(Event::parse(event.as_str()), Some(event));
         }
         assert_eq!(Event::parse("breached"), None, "a clock does not start another one");
+    }
+
+    #[test]
+    fn the_clocks_that_every_tenant_knows_say_when_they_run() {
+        assert!(CLOCKS.iter().all(|name| clock_of(name).is_some()));
+        assert_eq!(clock_of("follow_up"), None);
     }
 }

@@ -16,6 +16,6 @@ mod terms;
 
 pub use calendar::{Calendar, CalendarError, CalendarSpec, NeverOpen, WindowSpec};
 pub use conditions::{Conditions, ConditionsError, Facts, FieldIs};
-pub use event::{Event, clock_of};
+pub use event::{CLOCKS, Event, clock_of};
 pub use periods::{Bucket, Period};
 pub use terms::{Deadlines, Terms, TermsError};

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{CaseId, TenantId};
 use domain::journey::Step;
-use domain::sla::Period;
+use domain::sla::{CLOCKS, Period, clock_of};
 use sqlx::{FromRow, PgConnection, QueryBuilder};
 use uuid::Uuid;
 
@@ -58,7 +58,7 @@ pub async fn settings(tx: &TenantTx) -> Result<Vec<Setting>, Error> {
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(tx.tenant().uuid()).fetch_all(&mut *connection).await?)
 }
 
-/// Sets when help opens for a clock.
+/// Sets when help opens for a clock of the tenant's.
 pub async fn set(app: &App, tenant: TenantId, setting: Setting) -> Result<Setting, Error> {
     if !(1..=100).contains(&setting.threshold_percent) {
         return Err(Error::invalid("threshold_percent", "the threshold is a percentage from 1 to 100"));
@@ -75,6 +75,7 @@ pub async fn set(app: &App, tenant: TenantId, setting: Setting) -> Result<Settin
         return Err(Error::invalid("booking_url", "a booking link is an address that begins with https://"));
     }
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    check_clock(tx.connection(), tenant, &setting.clock).await?;
     sqlx::query(
         "INSERT INTO sla_setting (tenant_id, clock, threshold_percent, window_minutes, clocks_min, booking_url, updated_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -95,12 +96,52 @@ pub async fn set(app: &App, tenant: TenantId, setting: Setting) -> Result<Settin
     Ok(setting)
 }
 
+/// Refuses a clock that never runs: every tenant knows two, policies give the others.
+async fn check_clock(connection: &mut PgConnection, tenant: TenantId, clock: &str) -> Result<(), Error> {
+    let of_policies: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT clock FROM sla_policy WHERE tenant_id = $1 ORDER BY 1")
+            .bind(tenant.uuid())
+            .fetch_all(connection)
+            .await?;
+    let own = of_policies.iter().map(String::as_str).filter(|name| clock_of(name).is_none());
+    let known: Vec<&str> = CLOCKS.into_iter().chain(own).collect();
+    if known.contains(&clock) {
+        return Ok(());
+    }
+    Err(Error::invalid("clock", format!("there is no such clock; there are: {}", known.join(", "))))
+}
+
+/// Takes away when help opens for a clock. Nothing looks after the clock then, so its open case and its alert end too.
+pub async fn remove(app: &App, tenant: TenantId, clock: &str) -> Result<(), Error> {
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let removed = sqlx::query("DELETE FROM sla_setting WHERE tenant_id = $1 AND clock = $2")
+        .bind(tenant.uuid())
+        .bind(clock)
+        .execute(tx.connection())
+        .await?;
+    if removed.rows_affected() == 0 {
+        return Err(Error::not_found("threshold", clock));
+    }
+    sqlx::query(
+        "UPDATE sla_case SET closed_at = $3 WHERE tenant_id = $1 AND clock = $2 AND closed_at IS NULL",
+    )
+    .bind(tenant.uuid())
+    .bind(clock)
+    .bind(app.clock.now())
+    .execute(tx.connection())
+    .await?;
+    alerts::clear(app, &tx, &alert_key(clock)).await?;
+    tx.commit().await?;
+    app.wake.sla();
+    Ok(())
+}
+
 /// Looks whether cases open or close. A window in which nothing is decided, as at night, proves neither.
 pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
     let now = app.clock.now();
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let mut changed = false;
-    for setting in settings(&tx).await? {
+    for setting in watched(&mut tx).await? {
         let window = TimeDelta::minutes(setting.window_minutes.into());
         let filter = ClockFilter { clock: setting.clock.clone(), ..ClockFilter::default() };
         let period = Period { from: now - window, until: now + TimeDelta::microseconds(1) };
@@ -137,6 +178,13 @@ pub async fn look(app: &App, tenant: TenantId) -> Result<(), Error> {
         app.wake.sla();
     }
     Ok(())
+}
+
+/// The settings, kept until the end of the transaction: a case is not opened for one that is removed meanwhile.
+async fn watched(tx: &mut TenantTx) -> Result<Vec<Setting>, Error> {
+    let tenant = tx.tenant();
+    let sql = format!("SELECT {SETTING} FROM sla_setting WHERE tenant_id = $1 ORDER BY clock FOR SHARE");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(tenant.uuid()).fetch_all(tx.connection()).await?)
 }
 
 /// What tells the alert of a clock apart.

@@ -252,6 +252,11 @@ struct SlaThresholdPayload {
 }
 
 #[derive(SimpleObject)]
+struct RemoveSlaThresholdPayload {
+    error: Option<UserError>,
+}
+
+#[derive(SimpleObject)]
 struct SlaSlotPayload {
     slot: Option<SlaSlot>,
     error: Option<UserError>,
@@ -275,7 +280,7 @@ pub(in super::super) struct EscalationMutations;
 
 #[Object]
 impl EscalationMutations {
-    /// Sets when help opens for a clock.
+    /// Sets when help opens for a clock: one that every tenant knows, or one of the tenant's policies.
     async fn set_sla_threshold(
         &self,
         context: &Context<'_>,
@@ -294,6 +299,17 @@ impl EscalationMutations {
             Ok(setting) => SlaThresholdPayload { threshold: Some(setting.into()), error: None },
             Err(error) => SlaThresholdPayload { threshold: None, error: Some(error) },
         })
+    }
+
+    /// No help opens for the clock any more; its open case is closed.
+    async fn remove_sla_threshold(
+        &self,
+        context: &Context<'_>,
+        clock: String,
+    ) -> Result<RemoveSlaThresholdPayload, ApiError> {
+        let (operation, tenant) = of_tenant(context)?;
+        let removed = operation.change(escalation::remove(&operation.app, tenant, &clock)).await;
+        Ok(RemoveSlaThresholdPayload { error: expected(removed)?.err() })
     }
 
     /// Offers a time at which help can be booked.

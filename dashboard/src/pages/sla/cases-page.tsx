@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay, useZone } from '../../app/session';
+import { Confirm } from '../../components/confirm';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { notifyDone, succeeded } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
@@ -40,6 +41,10 @@ const SlaThresholdsDocument = graphql(`
 
 const SetSlaThresholdDocument = graphql(`
   mutation SetSlaThreshold($input: SlaThresholdInput!) { setSlaThreshold(input: $input) { threshold { clock } error { field code message } } }
+`);
+
+const RemoveSlaThresholdDocument = graphql(`
+  mutation RemoveSlaThreshold($clock: String!) { removeSlaThreshold(clock: $clock) { error { field code message } } }
 `);
 
 const BookSlaHelpDocument = graphql(`
@@ -150,7 +155,9 @@ function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
   const [least, setLeast] = useState(of?.clocksMin ?? 10);
   const [url, setUrl] = useState(of?.bookingUrl ?? '');
   const [problem, setProblem] = useState<FieldError | null>(null);
+  const [removing, setRemoving] = useState(false);
   const [{ fetching }, set] = useMutation(SetSlaThresholdDocument);
+  const [{ fetching: deleting }, remove] = useMutation(RemoveSlaThresholdDocument);
   async function save() {
     setProblem(null);
     const payload = succeeded(await set({ input: { clock, thresholdPercent: percent, windowMinutes: Math.round(hours * 60), clocksMin: least, bookingUrl: url.trim() || null } }), (data) => data.setSlaThreshold, setProblem);
@@ -159,15 +166,29 @@ function ThresholdFields({ clock, setClock, of, writes, onDone, onClose }: {
     onDone();
     onClose();
   }
+  async function removed() {
+    const done = succeeded(await remove({ clock }), (data) => data.removeSlaThreshold);
+    setRemoving(false);
+    if (!done) return;
+    notifyDone('The threshold was removed.');
+    onDone();
+    onClose();
+  }
   return (
-    <FormDrawer opened title="When help opens" action="Save" readOnly={!writes} busy={fetching} onSubmit={save} onClose={onClose}>
-      <OtherMessage error={problem} fields={['thresholdPercent', 'windowMinutes', 'clocksMin', 'bookingUrl']} />
-      <Select label="Clock" allowDeselect={false} value={clock} data={clocks} onChange={(value) => { if (value) setClock(value); }} />
-      <NumberInput label="Below this share in target" suffix=" %" min={1} max={100} value={percent} onChange={(value) => { setPercent(Number(value)); }} error={messageFor(problem, 'thresholdPercent')} />
-      <NumberInput label="Of the clocks of the last hours" suffix=" h" min={1} value={hours} onChange={(value) => { setHours(Number(value)); }} error={messageFor(problem, 'windowMinutes')} />
-      <NumberInput label="When at least so many are decided" min={1} value={least} onChange={(value) => { setLeast(Number(value)); }} error={messageFor(problem, 'clocksMin')} />
-      <TextInput label="Booking link" description="Where help is booked; empty: the times that are offered here" placeholder="https://" value={url} onChange={(event) => { setUrl(event.currentTarget.value); }} error={messageFor(problem, 'bookingUrl')} />
-    </FormDrawer>
+    <>
+      <FormDrawer opened title="When help opens" action="Save" readOnly={!writes} busy={fetching} onSubmit={save} onClose={onClose}>
+        <OtherMessage error={problem} fields={['clock', 'thresholdPercent', 'windowMinutes', 'clocksMin', 'bookingUrl']} />
+        <Select label="Clock" allowDeselect={false} value={clock} data={clocks} onChange={(value) => { if (value) setClock(value); }} error={messageFor(problem, 'clock')} />
+        <NumberInput label="Below this share in target" suffix=" %" min={1} max={100} value={percent} onChange={(value) => { setPercent(Number(value)); }} error={messageFor(problem, 'thresholdPercent')} />
+        <NumberInput label="Of the clocks of the last hours" suffix=" h" min={1} value={hours} onChange={(value) => { setHours(Number(value)); }} error={messageFor(problem, 'windowMinutes')} />
+        <NumberInput label="When at least so many are decided" min={1} value={least} onChange={(value) => { setLeast(Number(value)); }} error={messageFor(problem, 'clocksMin')} />
+        <TextInput label="Booking link" description="Where help is booked; empty: the times that are offered here" placeholder="https://" value={url} onChange={(event) => { setUrl(event.currentTarget.value); }} error={messageFor(problem, 'bookingUrl')} />
+        {of && writes && <div><Button variant="subtle" color="red" onClick={() => { setRemoving(true); }}>Remove</Button></div>}
+      </FormDrawer>
+      <Confirm opened={removing} title="Remove the threshold?" action="Remove the threshold" danger busy={deleting} onConfirm={() => { void removed(); }} onClose={() => { setRemoving(false); }}>
+        No help opens for this clock any more, and its open case is closed.
+      </Confirm>
+    </>
   );
 }
 

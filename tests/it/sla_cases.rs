@@ -1,0 +1,88 @@
+//! Service levels: thresholds and the cases that they open, as people set, remove and close them.
+
+use chrono::TimeDelta;
+use domain::ids::TenantId;
+use service::alerts::reads::alerts;
+use service::database::Mode;
+use service::intake::leads::Page;
+use service::sla::escalation::{self, CaseRow, Setting};
+use service::sla::{due, policies};
+use service::{App, Error};
+use tests::TestApp;
+use tests::data::deliver;
+
+use super::sla::{draft, lead, world};
+
+fn threshold(clock: &str) -> Setting {
+    Setting {
+        clock: clock.to_owned(),
+        threshold_percent: 90,
+        window_minutes: 600,
+        clocks_min: 2,
+        booking_url: None,
+    }
+}
+
+/// Every case, the newest first.
+async fn cases(app: &App, tenant: TenantId) -> Vec<CaseRow> {
+    let page = Page { rows: 100, after: None, before: None, from_end: false };
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    escalation::cases(&tx, false, page).await.expect("cases").rows
+}
+
+/// How many alerts are open.
+async fn alerted(app: &App, tenant: TenantId) -> usize {
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    alerts(&tx, true, 100).await.expect("alerts").len()
+}
+
+/// Two leads that nobody reaches in time, so that a case opens for the clock of responses.
+async fn in_need(test: &TestApp, tenant: TenantId) -> CaseRow {
+    let app = &test.app;
+    escalation::set(app, tenant, threshold("response")).await.expect("set");
+    for number in 1..=2 {
+        lead(test, tenant, number).await;
+    }
+    deliver(app).await;
+    app.clock.advance(TimeDelta::hours(2));
+    due::run_due(app).await.expect("a round");
+    let mut opened = cases(app, tenant).await;
+    assert_eq!((opened.len(), opened[0].closed_at, alerted(app, tenant).await), (1, None, 1));
+    opened.remove(0)
+}
+
+#[tokio::test]
+async fn a_threshold_is_of_a_clock_that_there_is() {
+    let (test, tenant, _crm) = world(vec![]).await;
+    let app = &test.app;
+    let new = policies::NewPolicy {
+        name: "Qualified within the hour".to_owned(),
+        clock: "qualifying".to_owned(),
+        starts_with: Some("contacted".to_owned()),
+        stops_with: Some("qualified".to_owned()),
+        place: 100,
+        draft: draft(60, None),
+    };
+    policies::create(app, tenant, new, "tests").await.expect("a policy");
+    escalation::set(app, tenant, threshold("qualifying")).await.expect("a clock of a policy");
+    let refused = escalation::set(app, tenant, threshold("respond")).await.expect_err("no such clock");
+    let Error::Invalid { field, message, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!(field.as_deref(), Some("clock"));
+    assert!(message.ends_with("processing, response, qualifying"), "{message}");
+}
+
+#[tokio::test]
+async fn a_threshold_that_is_removed_takes_its_case_and_its_alert_with_it() {
+    let (test, tenant, _crm) = world(vec![]).await;
+    let app = &test.app;
+    let case = in_need(&test, tenant).await;
+    escalation::remove(app, tenant, "response").await.expect("removed");
+    let left = cases(app, tenant).await;
+    assert_eq!((left[0].id, left[0].closed_at), (case.id, Some(app.clock.now())));
+    assert_eq!(alerted(app, tenant).await, 0);
+    due::run_due(app).await.expect("a round");
+    escalation::look(app, tenant).await.expect("a look");
+    assert_eq!(cases(app, tenant).await.len(), 1, "nothing is below a threshold that there is not");
+    let again = escalation::remove(app, tenant, "response").await.expect_err("there is none");
+    assert!(matches!(again, Error::NotFound { .. }), "{again:?}");
+}
