@@ -54,7 +54,8 @@ pub struct Model {
     pub at_risk_at: Option<DateTimeUtc>,
     /// Due at.
     pub due_at: Option<DateTimeUtc>,
-    /// When something has to be recorded next: `at_risk_at`, then `due_at`, then never.
+    /// When something has to be recorded next: `at_risk_at`, then `due_at`, then never. Of one that stopped late before that was
+    /// recorded: `due_at`, until a round has looked whether a case opens.
     pub next_at: Option<DateTimeUtc>,
     /// Paused at.
     pub paused_at: Option<DateTimeUtc>,

@@ -5,13 +5,14 @@ use domain::ids::TenantId;
 use service::alerts::reads::alerts;
 use service::database::Mode;
 use service::intake::leads::Page;
+use service::sla::due::{self, Recorded};
 use service::sla::escalation::{self, CaseRow, Setting};
-use service::sla::{due, policies};
+use service::sla::policies;
 use service::{App, Error};
 use tests::TestApp;
 use tests::data::deliver;
 
-use super::sla::{draft, lead, world};
+use super::sla::{clocks_of, contacted, draft, journey, lead, told, world};
 
 fn threshold(clock: &str) -> Setting {
     Setting {
@@ -85,4 +86,29 @@ async fn a_threshold_that_is_removed_takes_its_case_and_its_alert_with_it() {
     assert_eq!(cases(app, tenant).await.len(), 1, "nothing is below a threshold that there is not");
     let again = escalation::remove(app, tenant, "response").await.expect_err("there is none");
     assert!(matches!(again, Error::NotFound { .. }), "{again:?}");
+}
+
+/// Everybody is reached late, and before a round has seen that the time is over: nothing is left to run out, and help opens.
+#[tokio::test]
+async fn a_miss_that_stops_before_its_round_opens_a_case_too() {
+    let (mut test, tenant, _crm) = world(vec![]).await;
+    escalation::set(&test.app, tenant, threshold("response")).await.expect("set");
+    let leads = [lead(&test, tenant, 1).await, lead(&test, tenant, 2).await];
+    deliver(&test.app).await;
+    test.app.clock.advance(TimeDelta::hours(2));
+    for late in leads {
+        assert!(contacted(&test.app, tenant, late, None).await);
+    }
+    // The round may well be another process's.
+    test.restart();
+    let app = &test.app;
+    assert_eq!(due::run_due(app).await.expect("a round"), Recorded::default(), "all is told already");
+    let opened = cases(app, tenant).await;
+    assert_eq!((opened.len(), opened[0].closed_at, opened[0].missed), (1, None, 2));
+    due::run_due(app).await.expect("a round");
+    for late in leads {
+        let clock = &clocks_of(app, tenant, late).await[1];
+        assert_eq!((clock.in_target, clock.elapsed_us), (Some(false), Some(2 * 3600 * 1_000_000)));
+        assert_eq!(told(&journey(app, tenant, late).await, "breached").len(), 1);
+    }
 }

@@ -62,8 +62,7 @@ pub async fn help(world: &World) -> (String, String) {
 async fn a_threshold_is_set_and_removed_by_its_clock() {
     const SET: &str = "mutation ($input: SlaThresholdInput!) { it: setSlaThreshold(input: $input) {
         threshold { clock } error { field code } } }";
-    const REMOVE: &str =
-        "mutation { it: removeSlaThreshold(clock: \"response\") { error { field code } } }";
+    const REMOVE: &str = "mutation { it: removeSlaThreshold(clock: \"response\") { error { field code } } }";
     let world = World::new().await;
     let who = &world.acme.admin;
     let input = |clock: &str| json!({ "input": { "clock": clock, "thresholdPercent": 90, "windowMinutes": 60 } });

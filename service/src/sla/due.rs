@@ -2,6 +2,9 @@
 //!
 //! Due clocks are found by the index of `next_at`, tenant by tenant, in batches that other processes pass over. Whatever is
 //! found late (after a downtime) is recorded with the time at which it was due.
+//!
+//! A clock that stops late before its round has told everything itself. It stays in that index until a round has looked
+//! whether a case opens for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,20 +47,19 @@ pub async fn run_due(app: &App) -> Result<Recorded, Error> {
     .await?;
     let mut all = Recorded::default();
     for tenant in tenants.iter().copied().map(TenantId) {
-        let mut of_tenant = Recorded::default();
+        let mut missed = false;
         loop {
-            let (batch, full) = one_batch(app, tenant, now).await?;
-            of_tenant.at_risk += batch.at_risk;
-            of_tenant.breached += batch.breached;
-            if !full {
+            let batch = one_batch(app, tenant, now).await?;
+            all.at_risk += batch.recorded.at_risk;
+            all.breached += batch.recorded.breached;
+            missed |= batch.recorded.breached > 0 || batch.stopped_late;
+            if !batch.full {
                 break;
             }
         }
-        if of_tenant.breached > 0 {
+        if missed {
             escalation::look(app, tenant).await?;
         }
-        all.at_risk += of_tenant.at_risk;
-        all.breached += of_tenant.breached;
     }
     let with_cases: Vec<Uuid> = sqlx::query_scalar(
         "SELECT id FROM tenants_with_open_cases() AS open (id) WHERE id NOT IN (SELECT suspended_tenants())",
@@ -97,12 +99,32 @@ struct Due {
     at_risk_at: DateTime<Utc>,
     due_at: DateTime<Utc>,
     next_at: DateTime<Utc>,
+    /// Stopped late, with everything told: what is left is to look whether a case opens.
+    stopped: bool,
 }
 
-async fn one_batch(app: &App, tenant: TenantId, now: DateTime<Utc>) -> Result<(Recorded, bool), Error> {
+impl Due {
+    /// It runs out in this round.
+    fn runs_out(&self, now: DateTime<Utc>) -> bool {
+        !self.stopped && self.due_at <= now
+    }
+}
+
+/// What came of one transaction.
+#[derive(Default)]
+struct Batch {
+    recorded: Recorded,
+    /// Among them are clocks that stopped late before their round.
+    stopped_late: bool,
+    /// There may be more.
+    full: bool,
+}
+
+async fn one_batch(app: &App, tenant: TenantId, now: DateTime<Utc>) -> Result<Batch, Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let sql = format!(
-        "SELECT lead_id, clock, stops_with, at_risk_at, due_at, next_at FROM sla_clock
+        "SELECT lead_id, clock, stops_with, at_risk_at, due_at, next_at, stopped_at IS NOT NULL AS stopped
+         FROM sla_clock
          WHERE tenant_id = $1 AND next_at <= $2 ORDER BY next_at LIMIT {BATCH} FOR UPDATE SKIP LOCKED"
     );
     let due: Vec<Due> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
@@ -111,12 +133,12 @@ async fn one_batch(app: &App, tenant: TenantId, now: DateTime<Utc>) -> Result<(R
         .fetch_all(tx.connection())
         .await?;
     if due.is_empty() {
-        return Ok((Recorded::default(), false));
+        return Ok(Batch::default());
     }
     let reasons = reasons(tx.connection(), tenant, &due, now).await?;
     let mut recorded = Recorded::default();
     let mut steps = Steps::default();
-    for clock in &due {
+    for clock in due.iter().filter(|clock| !clock.stopped) {
         let deadline = Deadline {
             lead: clock.lead_id,
             clock: &clock.clock,
@@ -125,7 +147,7 @@ async fn one_batch(app: &App, tenant: TenantId, now: DateTime<Utc>) -> Result<(R
         };
         let warned = clock.next_at >= clock.due_at;
         recorded.at_risk += u64::from(!warned);
-        if clock.due_at <= now {
+        if clock.runs_out(now) {
             recorded.breached += 1;
             steps.ran_out(&app.ids, now, &deadline, warned);
         } else {
@@ -153,10 +175,10 @@ async fn one_batch(app: &App, tenant: TenantId, now: DateTime<Utc>) -> Result<(R
     .await?;
     steps.insert(tx.connection(), tenant).await?;
     tx.commit().await?;
-    Ok((recorded, due.len() == BATCH))
+    Ok(Batch { recorded, stopped_late: due.iter().any(|clock| clock.stopped), full: due.len() == BATCH })
 }
 
-/// Why each of those clocks runs out, as far as its lead's rows say; none for one that is only at risk.
+/// Why each of those clocks runs out, as far as its lead's rows say; none for one that does not.
 async fn reasons(
     connection: &mut PgConnection,
     tenant: TenantId,
@@ -165,7 +187,7 @@ async fn reasons(
 ) -> Result<Vec<Option<String>>, Error> {
     let leads: Vec<Uuid> = due
         .iter()
-        .filter(|clock| clock.due_at <= now && clock.stops_with == "delivered")
+        .filter(|clock| clock.runs_out(now) && clock.stops_with == "delivered")
         .map(|clock| clock.lead_id)
         .collect();
     // Of several deliveries the one that needs a person most tells why.
@@ -187,7 +209,7 @@ async fn reasons(
     Ok(due
         .iter()
         .map(|clock| {
-            (clock.due_at <= now).then(|| match clock.stops_with.as_str() {
+            clock.runs_out(now).then(|| match clock.stops_with.as_str() {
                 "delivered" => undelivered(deliveries.get(&clock.lead_id)),
                 "contacted" => "nobody has reached the lead".to_owned(),
                 other => format!("the lead was not {} in time", other.replace('_', " ")),

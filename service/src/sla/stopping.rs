@@ -64,6 +64,7 @@ pub(super) async fn stop(
             _ => (used, used <= ready.terms.target()),
         };
         let breached = if in_target { None } else { clock.breached_at.or(clock.due_at) };
+        let mut next = None;
         if let (false, None, Some(due_at)) = (in_target, clock.breached_at, clock.due_at) {
             let deadline = Deadline {
                 lead: clock.lead_id,
@@ -72,6 +73,8 @@ pub(super) async fn stop(
                 due_at,
             };
             steps.ran_out(ids, now, &deadline, clock.next_at == Some(due_at));
+            // A miss that no round has seen: the next one finds it by its index and looks whether a case opens.
+            next = Some(due_at);
         }
         stopped.leads.push(clock.lead_id);
         stopped.clocks.push(clock.clock.clone());
@@ -79,6 +82,7 @@ pub(super) async fn stop(
         stopped.elapsed.push(elapsed.num_microseconds().unwrap_or(i64::MAX));
         stopped.in_target.push(in_target);
         stopped.breached.push(breached);
+        stopped.nexts.push(next);
         stopped.agents.push(what.agent.clone());
         stopped.teams.push(what.team.clone());
         stopped.destinations.push(what.destination.map(DestinationId::uuid));
@@ -96,6 +100,7 @@ struct Stopped {
     elapsed: Vec<i64>,
     in_target: Vec<bool>,
     breached: Vec<Option<DateTime<Utc>>>,
+    nexts: Vec<Option<DateTime<Utc>>>,
     agents: Vec<Option<String>>,
     teams: Vec<Option<String>>,
     destinations: Vec<Option<Uuid>>,
@@ -105,13 +110,13 @@ impl Stopped {
     async fn write(self, connection: &mut PgConnection, tenant: TenantId) -> Result<(), Error> {
         sqlx::query(
             "UPDATE sla_clock c
-             SET stopped_at = t.at, elapsed_us = t.elapsed, in_target = t.in_target, breached_at = t.breached, next_at = NULL,
+             SET stopped_at = t.at, elapsed_us = t.elapsed, in_target = t.in_target, breached_at = t.breached, next_at = t.next,
                  reason = CASE WHEN t.in_target THEN NULL ELSE c.reason END,
                  agent = coalesce(t.agent, c.agent), team = coalesce(t.team, c.team),
                  destination_id = coalesce(t.destination, c.destination_id)
              FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[], $6::boolean[], $7::timestamptz[], $8::text[],
-                         $9::text[], $10::uuid[])
-                  AS t(lead_id, clock, at, elapsed, in_target, breached, agent, team, destination)
+                         $9::text[], $10::uuid[], $11::timestamptz[])
+                  AS t(lead_id, clock, at, elapsed, in_target, breached, agent, team, destination, next)
              WHERE c.tenant_id = $1 AND c.lead_id = t.lead_id AND c.clock = t.clock",
         )
         .bind(tenant.uuid())
@@ -124,6 +129,7 @@ impl Stopped {
         .bind(self.agents)
         .bind(self.teams)
         .bind(self.destinations)
+        .bind(self.nexts)
         .execute(connection)
         .await?;
         Ok(())
