@@ -19,6 +19,12 @@ pub struct Model {
     pub opened_at: DateTimeUtc,
     /// Closed at.
     pub closed_at: Option<DateTimeUtc>,
+    /// Who closed it; null while it is open and where adherence has recovered.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub closed_by: Option<String>,
+    /// Why they did.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub close_reason: Option<String>,
     /// At the opening, and at the last look.
     pub met: i32,
     /// Missed.

@@ -84,6 +84,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000014_report_amount.up.sql"),
                 include_str!("sql/000014_report_amount.down.sql"),
             ),
+            sql(
+                "m20261121_000015_cases",
+                include_str!("sql/000015_cases.up.sql"),
+                include_str!("sql/000015_cases.down.sql"),
+            ),
         ]
     }
 }

@@ -81,6 +81,7 @@ pub const AUDITED: &[(&str, Audited)] = &[
     ("pauseSlaClock", As("sla.clock_paused")),
     ("setSlaThreshold", As("sla.threshold_set")),
     ("removeSlaThreshold", As("sla.threshold_removed")),
+    ("closeSlaCase", As("sla.case_closed")),
     ("addSlaSlot", As("sla.slot_added")),
     ("bookSlaHelp", As("sla.help_booked")),
     ("moveSlaBooking", As("sla.booking_moved")),

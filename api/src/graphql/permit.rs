@@ -137,6 +137,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("updateSlaPolicy", Needs::Right(Right::SlaWrite)),
     ("setSlaThreshold", Needs::Right(Right::SlaWrite)),
     ("removeSlaThreshold", Needs::Right(Right::SlaWrite)),
+    ("closeSlaCase", Needs::Right(Right::SlaWrite)),
     ("addSlaSlot", Needs::Right(Right::SlaWrite)),
     ("moveSlaBooking", Needs::Right(Right::SlaWrite)),
     ("partners", Needs::Right(Right::BillingRead)),

@@ -81,6 +81,31 @@ async fn a_threshold_is_set_and_removed_by_its_clock() {
 }
 
 #[tokio::test]
+async fn a_case_is_closed_with_a_reason_once() {
+    const CLOSE: &str = "mutation ($id: ID!, $reason: String!) { it: closeSlaCase(id: $id, reason: $reason) {
+        case { id closedAt closedBy closeReason } error { field code } } }";
+    let world = World::new().await;
+    let who = &world.acme.admin;
+    let id = cases(&world, 1).await.remove(0);
+    let close = |reason: &str| json!({ "id": id, "reason": reason });
+    let blank = world.data(who, CLOSE, close(" ")).await;
+    assert_eq!(
+        blank["it"],
+        json!({ "case": null, "error": { "field": "reason", "code": "BAD_USER_INPUT" } })
+    );
+    let rivals = world.data(&world.rival.admin, CLOSE, close("not mine")).await;
+    assert_eq!(rivals["it"]["error"]["code"], "NOT_FOUND");
+    let closed = world.data(who, CLOSE, close("The campaign is over")).await;
+    let actor = who.viewer.as_ref().unwrap().actor.to_string();
+    let case = &closed["it"]["case"];
+    assert_eq!((&case["id"], &case["closedBy"]), (&json!(id), &json!(actor)), "{closed}");
+    assert_eq!(case["closeReason"], "The campaign is over");
+    assert!(case["closedAt"].is_string(), "{closed}");
+    let again = world.data(who, CLOSE, close("again")).await;
+    assert_eq!(again["it"]["error"]["code"], "CONFLICT");
+}
+
+#[tokio::test]
 async fn every_case_is_reached_by_pages() {
     let world = World::new().await;
     let who = &world.acme.admin;

@@ -133,6 +133,7 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         format!(
             "mutation {{ it: pauseSlaClock(lead: \"{lead}\", clock: \"response\") {{ error {{ code }} }} }}"
         ),
+        format!("mutation {{ it: closeSlaCase(id: \"{case}\", reason: \"X\") {{ error {{ code }} }} }}"),
         format!("mutation {{ it: bookSlaHelp(case: \"{case}\") {{ error {{ code }} }} }}"),
         format!(
             "mutation {{ it: moveSlaBooking(id: \"{booking}\", state: CONFIRMED) {{ error {{ code }} }} }}"

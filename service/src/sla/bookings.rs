@@ -144,7 +144,7 @@ pub async fn book(
         .await?;
     let row = found.ok_or_else(|| Error::not_found("case", case))?;
     if row.closed_at.is_some() {
-        return Err(Error::Conflict("the case is closed: adherence has recovered".into()));
+        return Err(Error::Conflict("the case is closed; help is booked for an open one".into()));
     }
     let starts_at = match slot {
         None => None,

@@ -1,5 +1,6 @@
 //! When service levels are missed, help opens: a case while adherence of a rolling window is below the tenant's threshold, in
-//! which professional services can be booked ([`super::bookings`]). It closes when adherence has recovered.
+//! which professional services can be booked ([`super::bookings`]). It closes when adherence has recovered, or by hand: where no
+//! more leads come, nothing would ever recover.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::{CaseId, TenantId};
@@ -18,6 +19,9 @@ use crate::intake::leads::{PAGE_ROWS_MAX, Page, Rows, cut, push_page};
 
 /// The most leads whose journeys tell of a case.
 const LEADS_MAX: i64 = 50;
+/// Characters of the reason why a case is closed, at most.
+const REASON_CHARS_MAX: usize = 500;
+
 /// When help opens for a clock.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Setting {
@@ -41,6 +45,8 @@ pub struct CaseRow {
     pub clock: String,
     pub opened_at: DateTime<Utc>,
     pub closed_at: Option<DateTime<Utc>>,
+    pub closed_by: Option<String>,
+    pub close_reason: Option<String>,
     pub met: i32,
     pub missed: i32,
     pub met_now: i32,
@@ -50,7 +56,8 @@ pub struct CaseRow {
 
 const SETTING: &str = "clock, threshold_percent, window_minutes, clocks_min, booking_url";
 /// The columns of [`CaseRow`].
-pub(super) const CASE: &str = "id, clock, opened_at, closed_at, met, missed, met_now, missed_now, lead_ids";
+pub(super) const CASE: &str =
+    "id, clock, opened_at, closed_at, closed_by, close_reason, met, missed, met_now, missed_now, lead_ids";
 /// The settings of every clock that has one.
 pub async fn settings(tx: &TenantTx) -> Result<Vec<Setting>, Error> {
     let mut connection = tx.lock().await;
@@ -112,7 +119,7 @@ async fn check_clock(connection: &mut PgConnection, tenant: TenantId, clock: &st
 }
 
 /// Takes away when help opens for a clock. Nothing looks after the clock then, so its open case and its alert end too.
-pub async fn remove(app: &App, tenant: TenantId, clock: &str) -> Result<(), Error> {
+pub async fn remove(app: &App, tenant: TenantId, clock: &str, actor: &str) -> Result<(), Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let removed = sqlx::query("DELETE FROM sla_setting WHERE tenant_id = $1 AND clock = $2")
         .bind(tenant.uuid())
@@ -123,11 +130,13 @@ pub async fn remove(app: &App, tenant: TenantId, clock: &str) -> Result<(), Erro
         return Err(Error::not_found("threshold", clock));
     }
     sqlx::query(
-        "UPDATE sla_case SET closed_at = $3 WHERE tenant_id = $1 AND clock = $2 AND closed_at IS NULL",
+        "UPDATE sla_case SET closed_at = $3, closed_by = $4, close_reason = 'its threshold was removed'
+         WHERE tenant_id = $1 AND clock = $2 AND closed_at IS NULL",
     )
     .bind(tenant.uuid())
     .bind(clock)
     .bind(app.clock.now())
+    .bind(actor)
     .execute(tx.connection())
     .await?;
     alerts::clear(app, &tx, &alert_key(clock)).await?;
@@ -260,6 +269,48 @@ async fn open(
         steps.insert(connection, tenant).await?;
     }
     Ok(opened)
+}
+
+/// Closes an open case by hand. While adherence stays below the threshold, the next miss opens another one.
+pub async fn close(
+    app: &App,
+    tenant: TenantId,
+    id: CaseId,
+    reason: &str,
+    actor: &str,
+) -> Result<CaseRow, Error> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
+        let message = format!("say in 1 to {REASON_CHARS_MAX} characters why the case is closed");
+        return Err(Error::invalid("reason", message));
+    }
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    let open: Option<bool> = sqlx::query_scalar(
+        "SELECT closed_at IS NULL FROM sla_case WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+    )
+    .bind(tenant.uuid())
+    .bind(id.uuid())
+    .fetch_optional(tx.connection())
+    .await?;
+    if !open.ok_or_else(|| Error::not_found("case", id))? {
+        return Err(Error::Conflict("the case is closed already".into()));
+    }
+    let sql = format!(
+        "UPDATE sla_case SET closed_at = $3, closed_by = $4, close_reason = $5 WHERE tenant_id = $1 AND id = $2
+         RETURNING {CASE}"
+    );
+    let row: CaseRow = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(tenant.uuid())
+        .bind(id.uuid())
+        .bind(app.clock.now())
+        .bind(actor)
+        .bind(reason)
+        .fetch_one(tx.connection())
+        .await?;
+    alerts::clear(app, &tx, &alert_key(&row.clock)).await?;
+    tx.commit().await?;
+    app.wake.sla();
+    Ok(row)
 }
 
 /// A page of cases, the newest first; only the open ones when asked.

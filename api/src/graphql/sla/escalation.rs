@@ -54,7 +54,7 @@ pub struct SlaThresholdInput {
     booking_url: Option<String>,
 }
 
-/// Adherence that fell below its threshold; open until it has recovered.
+/// Adherence that fell below its threshold; open until it has recovered or somebody closes it.
 #[derive(SimpleObject)]
 pub struct SlaCase {
     #[graphql(skip)]
@@ -63,6 +63,9 @@ pub struct SlaCase {
     clock: String,
     opened_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
+    /// Who closed it, or removed its threshold; null while it is open and where adherence has recovered.
+    closed_by: Option<String>,
+    close_reason: Option<String>,
     /// In the window when it opened.
     met: i32,
     missed: i32,
@@ -174,6 +177,8 @@ fn case(row: CaseRow, bookings: Vec<SlaBooking>) -> SlaCase {
         clock: row.clock,
         opened_at: row.opened_at,
         closed_at: row.closed_at,
+        closed_by: row.closed_by,
+        close_reason: row.close_reason,
         met: row.met,
         missed: row.missed,
         met_now: row.met_now,
@@ -257,6 +262,12 @@ struct RemoveSlaThresholdPayload {
 }
 
 #[derive(SimpleObject)]
+struct SlaCasePayload {
+    case: Option<Arc<SlaCase>>,
+    error: Option<UserError>,
+}
+
+#[derive(SimpleObject)]
 struct SlaSlotPayload {
     slot: Option<SlaSlot>,
     error: Option<UserError>,
@@ -307,9 +318,32 @@ impl EscalationMutations {
         context: &Context<'_>,
         clock: String,
     ) -> Result<RemoveSlaThresholdPayload, ApiError> {
-        let (operation, tenant) = of_tenant(context)?;
-        let removed = operation.change(escalation::remove(&operation.app, tenant, &clock)).await;
-        Ok(RemoveSlaThresholdPayload { error: expected(removed)?.err() })
+        let operation = operation(context)?;
+        let viewer = operation.viewer()?;
+        let actor = viewer.actor.to_string();
+        let removed = escalation::remove(&operation.app, viewer.tenant, &clock, &actor);
+        Ok(RemoveSlaThresholdPayload { error: expected(operation.change(removed).await)?.err() })
+    }
+
+    /// Closes an open case by hand, as when no more leads come. While adherence stays below the threshold, the next miss
+    /// opens another one.
+    async fn close_sla_case(
+        &self,
+        context: &Context<'_>,
+        id: Id<CaseId>,
+        reason: String,
+    ) -> Result<SlaCasePayload, ApiError> {
+        let operation = operation(context)?;
+        let viewer = operation.viewer()?;
+        let actor = viewer.actor.to_string();
+        let closed = escalation::close(&operation.app, viewer.tenant, id.0, &reason, &actor);
+        Ok(match expected(operation.change(closed).await)? {
+            Ok(row) => {
+                let cases = cases_of(&operation.read().await?, vec![row]).await?;
+                SlaCasePayload { case: cases.into_iter().next(), error: None }
+            }
+            Err(error) => SlaCasePayload { case: None, error: Some(error) },
+        })
     }
 
     /// Offers a time at which help can be booked.

@@ -1,9 +1,10 @@
-import { Alert, Button, Group, NumberInput, Select, Skeleton, TextInput } from '@mantine/core';
+import { Alert, Button, Group, NumberInput, Select, Skeleton, Text, Textarea, TextInput } from '@mantine/core';
 import { IconExternalLink, IconLifebuoy } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useMutation, useQuery } from 'urql';
 import { useMay, useZone } from '../../app/session';
+import { useActorName } from '../../components/actor';
 import { Confirm } from '../../components/confirm';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { notifyDone, succeeded } from '../../components/notify';
@@ -25,7 +26,7 @@ const SlaCasesDocument = graphql(`
   query SlaCases($first: Int, $after: String) {
     slaCases(first: $first, after: $after) {
       nodes {
-        id clock openedAt closedAt met missed metNow missedNow leadIds
+        id clock openedAt closedAt closedBy closeReason met missed metNow missedNow leadIds
         bookings { id state startsAt note createdAt history { state at actor note } }
       }
       pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
@@ -45,6 +46,10 @@ const SetSlaThresholdDocument = graphql(`
 
 const RemoveSlaThresholdDocument = graphql(`
   mutation RemoveSlaThreshold($clock: String!) { removeSlaThreshold(clock: $clock) { error { field code message } } }
+`);
+
+const CloseSlaCaseDocument = graphql(`
+  mutation CloseSlaCase($id: ID!, $reason: String!) { closeSlaCase(id: $id, reason: $reason) { case { id closedAt } error { field code message } } }
 `);
 
 const BookSlaHelpDocument = graphql(`
@@ -116,15 +121,37 @@ function Book({ of, slots, url, onDone }: { of: Case; slots: Slots; url: string 
   );
 }
 
+function CloseForm({ of, onDone, onClose }: { of: Case; onDone: () => void; onClose: () => void }) {
+  const [reason, setReason] = useState('');
+  const [problem, setProblem] = useState<FieldError | null>(null);
+  const [{ fetching }, close] = useMutation(CloseSlaCaseDocument);
+  async function send() {
+    setProblem(null);
+    if (!succeeded(await close({ id: of.id, reason }), (data) => data.closeSlaCase, setProblem)) return;
+    notifyDone('The case is closed.');
+    onDone();
+    onClose();
+  }
+  return (
+    <FormDrawer opened title={`Close the case of ${clockName(of.clock)}`} action="Close the case" readOnly={false} busy={fetching} onSubmit={send} onClose={onClose}>
+      <Text>Close it when nothing will recover by itself, as when no more leads come. While adherence stays below the threshold, the next miss opens a new case.</Text>
+      <OtherMessage error={problem} fields={['reason']} />
+      <Textarea label="Reason" description="Kept with the case, beside your name" required data-autofocus maxLength={500} value={reason} onChange={(event) => { setReason(event.currentTarget.value); }} error={messageFor(problem, 'reason')} />
+    </FormDrawer>
+  );
+}
+
 function CaseCard({ of, data, onDone }: { of: Case; data: SlaCasesQuery; onDone: () => void }) {
   const writes = useMay('sla:write');
   const setting = data.slaThresholds.find((one) => one.clock === of.clock);
   const open = !of.closedAt;
+  const actorName = useActorName();
+  const [closing, setClosing] = useState(false);
   return (
     <article className={classes.case}>
       <div className={classes.caseHead}>
         <Group gap="xs">
-          <Status label={open ? 'Open' : 'Recovered'} tone={open ? 'bad' : 'good'} />
+          {open ? <Status label="Open" tone="bad" /> : of.closedBy ? <Status label="Closed" tone="calm" /> : <Status label="Recovered" tone="good" />}
           <strong>{clockName(of.clock)}</strong>
         </Group>
         <span className="quiet">Opened <Time at={of.openedAt} />{of.closedAt ? <>, closed <Time at={of.closedAt} /></> : null}</span>
@@ -133,8 +160,11 @@ function CaseCard({ of, data, onDone }: { of: Case; data: SlaCasesQuery; onDone:
         {formatShare(of.met, of.met + of.missed)} in target when it opened ({plural(of.missed, 'miss', 'misses')}), {formatShare(of.metNow, of.metNow + of.missedNow)} at the last look.
         {of.leadIds[0] ? <> <Link to={`/leads/${of.leadIds[0]}`}>The latest of its leads</Link></> : null}
       </span>
+      {of.closedBy && <span>Closed by {actorName(of.closedBy)}: {of.closeReason}</span>}
       <Bookings of={of} onDone={onDone} />
       {open && writes && <Book of={of} slots={data.slaSlots} url={setting?.bookingUrl} onDone={onDone} />}
+      {open && writes && <div><Button size="compact-xs" variant="subtle" color="gray" onClick={() => { setClosing(true); }}>Close</Button></div>}
+      {closing && <CloseForm of={of} onDone={onDone} onClose={() => { setClosing(false); }} />}
     </article>
   );
 }
@@ -221,7 +251,7 @@ export function CasesPage() {
   const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
     <>
-      <PageHeader title="Cases" back={{ to: '/sla', label: 'Service levels' }} lead="When adherence falls below the threshold, a case opens and help can be booked; it closes when adherence has recovered.">
+      <PageHeader title="Cases" back={{ to: '/sla', label: 'Service levels' }} lead="When adherence falls below the threshold, a case opens and help can be booked; it closes when adherence has recovered, or when somebody closes it.">
         <Button variant="default" onClick={() => { setSetting(true); }}>When help opens</Button>
       </PageHeader>
       {data?.slaThresholds.length === 0 && (
