@@ -22,6 +22,10 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
             "owner, admin, manager, agent, partner",
         ),
         (&["failed", "retry", "lead_01h455vb4pex5vsknk084sn02q", "--tenant", "acme"], "of kind `delivery`"),
+        (
+            &["sla", "cases", "--after", "lead_01h455vb4pex5vsknk084sn02q", "--tenant", "acme"],
+            "of kind `case`",
+        ),
         (&["import", "--source", "experian", "--tenant", "acme"], "FILE"),
         (&["migrate", "down"], "--yes"),
         (&["tenant", "list", "--config", "nowhere.toml"], "nowhere.toml"),
@@ -68,6 +72,7 @@ fn first_use() {
     imports(&terminal);
     refused_records(&terminal);
     leads_and_deliveries(&terminal);
+    assert_eq!(terminal.json(&["sla", "cases", "--open"]), json!([]), "no threshold, no case");
     an_interrupted_import_goes_on(&terminal);
     doctor(&terminal);
     let running = terminal.folder.path().join("data/postgres/data/postmaster.pid");

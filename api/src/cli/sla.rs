@@ -59,6 +59,12 @@ pub(crate) enum Command {
         /// Open ones of every tenant.
         #[arg(long)]
         all_tenants: bool,
+        /// Only open ones.
+        #[arg(long)]
+        open: bool,
+        /// Older than this one, as the list before ended.
+        #[arg(long, value_name = "ID", conflicts_with = "all_tenants")]
+        after: Option<CaseId>,
     },
 }
 
@@ -244,6 +250,8 @@ struct CaseShown {
     clock: String,
     opened_at: DateTime<Utc>,
     closed_at: Option<DateTime<Utc>>,
+    closed_by: Option<String>,
+    close_reason: Option<String>,
     met: i32,
     missed: i32,
     bookings: usize,
@@ -251,11 +259,11 @@ struct CaseShown {
 
 impl Row for CaseShown {
     const COLUMNS: &'static [&'static str] =
-        &["tenant", "id", "clock", "opened_at", "closed_at", "met", "missed", "bookings"];
+        &["tenant", "id", "clock", "opened_at", "closed_at", "close_reason", "met", "missed", "bookings"];
 }
 
 pub(crate) async fn run(context: &Context, command: Command) -> Result<Done, Failure> {
-    if let Command::Cases { all_tenants: true } = command {
+    if let Command::Cases { all_tenants: true, .. } = command {
         return context.with_app(async |app| cases_of_all(context, &app).await).await;
     }
     context.with_tenant(async |app, tenant| of_tenant(context, &app, tenant, command).await).await
@@ -332,11 +340,16 @@ async fn of_tenant(
             };
             context.output.list(&rows.into_iter().map(shown).collect::<Vec<_>>())?;
         }
-        Command::Cases { .. } => {
+        Command::Cases { open, after, .. } => {
             let slug = context.tenant.clone().unwrap_or_default();
-            let page = Page { rows: PAGE_ROWS_MAX, after: None, before: None, from_end: false };
-            let rows = escalation::cases(&tx, false, page).await?.rows;
-            context.output.list(&cases(&tx, &slug, rows).await?)?;
+            let after = after.map(CaseId::uuid);
+            let page = Page { rows: PAGE_ROWS_MAX, after, before: None, from_end: false };
+            let found = escalation::cases(&tx, open, page).await?;
+            let rows = cases(&tx, &slug, found.rows).await?;
+            context.output.list(&rows)?;
+            if let Some(last) = rows.last().filter(|_| found.more_after) {
+                Output::note(&format!("There are more: --after {}", last.id));
+            }
         }
     }
     Ok(Done::Well)
@@ -355,6 +368,8 @@ async fn cases(
         clock: row.clock,
         opened_at: row.opened_at,
         closed_at: row.closed_at,
+        closed_by: row.closed_by,
+        close_reason: row.close_reason,
         met: row.met_now,
         missed: row.missed_now,
         bookings: bookings.iter().filter(|booking| booking.case_id == row.id).count(),
