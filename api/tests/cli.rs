@@ -66,6 +66,8 @@ fn first_use() {
     assert!(again.code == 1 && again.err.contains("already"), "{again:?}");
     terminal.environment.push(("BATON_TENANT", "acme".to_owned()));
     let server = Server::start(&terminal);
+    let unreadable = terminal.run(&["tenant", "create", "globex", "--name", "two\nlines"]);
+    assert!(unreadable.code == 1 && unreadable.err.contains("printable"), "{unreadable:?}");
     users(&terminal);
     providers(&mut terminal);
     sources_and_destinations(&terminal);

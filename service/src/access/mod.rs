@@ -17,7 +17,7 @@ use tenants::{AccessKey, KeyKind, Session, SessionLimits, User};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::{Error, is_taken};
-use crate::naming::check_slug;
+use crate::naming::{check_slug, display};
 
 mod audit;
 pub mod embedding;
@@ -53,6 +53,7 @@ pub async fn create_tenant(app: &App, new: NewTenant) -> Result<tenant::Model, E
 /// The same with that id: its database was made at a server beforehand, which is found by the id.
 pub async fn create_tenant_of_id(app: &App, id: TenantId, new: NewTenant) -> Result<tenant::Model, Error> {
     check_slug(&new.slug)?;
+    let name = display(new.name, &new.slug)?;
     if tenant_of_slug(app, &new.slug).await?.is_some() {
         return Err(taken(&new.slug));
     }
@@ -65,7 +66,7 @@ pub async fn create_tenant_of_id(app: &App, id: TenantId, new: NewTenant) -> Res
     let tx = app.begin(id, Mode::ReadWrite).await?;
     let row = tenant::ActiveModel {
         id: Set(id.uuid()),
-        name: Set(new.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| new.slug.clone())),
+        name: Set(name),
         slug: Set(new.slug.clone()),
         time_zone: Set(time_zone),
         created_at: Set(now),
