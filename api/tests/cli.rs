@@ -28,6 +28,10 @@ fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
         ),
         (&["import", "--source", "experian", "--tenant", "acme"], "FILE"),
         (&["migrate", "down"], "--yes"),
+        (
+            &["leads", "list", "--tenant", "acme", "--output", "pdf"],
+            "xlsx and pdf are of `baton billing report`; here it is table, json or csv",
+        ),
         (&["tenant", "list", "--config", "nowhere.toml"], "nowhere.toml"),
     ] {
         let ended = terminal.run(arguments);
@@ -75,6 +79,7 @@ fn first_use() {
     refused_records(&terminal);
     leads_and_deliveries(&terminal);
     assert_eq!(terminal.json(&["sla", "cases", "--open"]), json!([]), "no threshold, no case");
+    billing(&terminal);
     an_interrupted_import_goes_on(&terminal);
     doctor(&terminal);
     let running = terminal.folder.path().join("data/postgres/data/postmaster.pid");
@@ -255,6 +260,33 @@ fn leads_and_deliveries(terminal: &Terminal) {
     let id = pending[0]["id"].as_str().expect("a pending delivery");
     let refused = terminal.run(&["failed", "retry", id]);
     assert!(refused.code == 1 && refused.err.contains("pending"), "{refused:?}");
+}
+
+/// A closed report's file is asked for as any other result is, by `--output`.
+fn billing(terminal: &Terminal) {
+    terminal.json(&["billing", "product", "add", "ABC"]);
+    terminal.json(&["billing", "plan", "add", "standard", "--effective-from", "2024-01-01"]);
+    let email = ["--email", "billing@northwind.example"];
+    let partner = ["billing", "partner", "add", "northwind", "--plan", "standard"];
+    terminal.json(&[&partner[..], &email].concat());
+    let actions = terminal.folder.path().join("actions.csv");
+    let action = "ann@example.com,ABC,Event,Click,High,2024-01-05T12:00:00Z";
+    let header = "email,product,lead_type,action_type,level,occurred_at";
+    std::fs::write(&actions, format!("{header}\n{action}\n")).expect("written");
+    terminal.json(&["billing", "import", "--partner", "northwind", text(&actions)]);
+    let month = ["--partner", "northwind", "--period", "2024-01"];
+    let report = |file: &[&str]| terminal.run(&[&["billing", "report"][..], &month, file].concat());
+    let early = report(&["--output", "xlsx", "--to", "january.xlsx"]);
+    assert!(early.code == 1 && early.err.contains("only a closed report has files"), "{early:?}");
+    terminal.json(&[&["billing", "close"][..], &month].concat());
+    for file in [["--output", "xlsx", "--to", "january.xlsx"], ["--file", "xlsx", "--to", "same.xlsx"]] {
+        let written = report(&file);
+        assert!(written.code == 0 && written.out.is_empty(), "{written:?}");
+    }
+    let read = |name: &str| std::fs::read(terminal.folder.path().join(name)).expect("a workbook");
+    assert!(read("january.xlsx").starts_with(b"PK") && read("january.xlsx") == read("same.xlsx"));
+    let nowhere = report(&["--to", "january.xlsx"]);
+    assert!(nowhere.code == 2 && nowhere.err.contains("--file csv, json, xlsx or pdf"), "{nowhere:?}");
 }
 
 /// Ctrl-C in the middle, or a little late: either way the next run accounts for each record once.

@@ -26,6 +26,39 @@ test('a list is compared, and a difference is settled with its reason', async ({
   await drawer.getByLabel('Reason or note').fill('Sold elsewhere');
   await drawer.getByRole('button', { name: 'Accept', exact: true }).click();
   await expect(page.getByText('The difference may stay.')).toBeVisible();
+  // Where all of them stand is told anew on the same page.
+  const states = page.getByRole('list', { name: 'Differences by state' });
+  await expect(states.getByRole('listitem').filter({ hasText: 'Accepted' }).getByText(/[1-9]/)).toBeVisible();
+});
+
+test('the differences are asked for again when a lookup has ended', async ({ page }) => {
+  let proving = true;
+  let asked = 0;
+  // The lookup is the browser's invention: it lasts until the test has seen it.
+  await page.route('**/graphql', async (route) => {
+    const { operationName } = route.request().postDataJSON() as { operationName?: string };
+    if (operationName === 'Differences') asked += 1;
+    if (operationName !== 'DifferenceStanding') return route.fallback();
+    const response = await route.fetch();
+    const answer = await response.json() as { data: { differenceStanding: object } };
+    const proof = {
+      __typename: 'DifferenceProof', state: proving ? 'RUNNING' : 'DONE', error: null, total: 1, found: proving ? 0 : 1, absent: 0, waiting: 0,
+      finishedAt: proving ? null : new Date().toISOString(),
+    };
+    Object.assign(answer.data.differenceStanding, { proof });
+    return route.fulfill({ response, json: answer });
+  });
+  await signIn(page, '/reconciliation');
+  await page.getByRole('textbox', { name: 'Destination' }).click();
+  await page.getByRole('option', { name: 'refusing', exact: true }).click();
+  await page.getByLabel('Their list').setInputFiles({ name: 'again.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
+  await expect(page.getByText(/^Looking them up there/)).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole('heading', { name: 'Differences', exact: true })).toBeVisible();
+  await expect.poll(() => asked).toBeGreaterThan(0);
+  const before = asked;
+  proving = false;
+  await expect(page.getByText(/^Looked up/)).toBeVisible();
+  await expect.poll(() => asked).toBeGreaterThan(before);
 });
 
 test('a list that cannot be compared says why', async ({ page }) => {

@@ -205,11 +205,13 @@ impl Tenant {
         .await
     }
 
-    /// Takes a proof, once: whoever shows it again is refused until it would have expired anyway.
+    /// Takes a proof, once: whoever shows it again is refused until it would have expired anyway. One that does not expire is
+    /// remembered until [`Self::forget_proofs`].
     pub async fn spend_proof(
         &self,
+        kind: FrameProofKind,
         proof: &[u8],
-        expires_at: DateTime<Utc>,
+        expires_at: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let hash = sha256(proof).to_vec();
@@ -217,9 +219,18 @@ impl Tenant {
             let moment = now.timestamp_millis();
             transaction.execute("DELETE FROM spent_proof WHERE expires_at <= ?1", [moment]).await?;
             let sql =
-                "INSERT INTO spent_proof (proof_hash, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            let values = params![hash, expires_at.timestamp_millis()];
+                "INSERT INTO spent_proof (proof_hash, kind, expires_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            let values = params![hash, kind.as_str(), expires_at.map(|at| at.timestamp_millis())];
             if transaction.execute(sql, values).await? == 1 { Ok(()) } else { Err(Error::InvalidFlow.into()) }
+        })
+        .await
+    }
+
+    /// Forgets the spent proofs of a CRM whose secret has changed: another secret does not take them anyway.
+    pub async fn forget_proofs(&self, kind: FrameProofKind) -> Result<(), Error> {
+        self.write("forget spent proofs", async move |transaction| {
+            transaction.execute("DELETE FROM spent_proof WHERE kind = ?1", [kind.as_str()]).await?;
+            Ok(())
         })
         .await
     }

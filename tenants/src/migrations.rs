@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/003_access.sql"),
     include_str!("../migrations/004_sign_in.sql"),
     include_str!("../migrations/005_frames.sql"),
+    include_str!("../migrations/006_spent_proofs.sql"),
 ];
 
 /// Brings a database up to date and makes its first signing key; does nothing to one that has both.

@@ -203,6 +203,40 @@ async fn a_period_that_shares_days_with_a_closed_one_waits_until_that_is_void() 
     assert_eq!(close(&test, books, "2026-Q4").await.line_count, 20);
 }
 
+/// Days between the last month and the first week would be in nobody's bill.
+#[tokio::test]
+async fn another_cycle_takes_effect_on_a_day_that_begins_a_period_of_both() {
+    let test = TestApp::new().await;
+    let books = books(&test.app, test.tenant("acme").await).await;
+    let monthly = spec(&test, books).await;
+    let [weekly, quarterly] =
+        [Cycle::Week, Cycle::Quarter].map(|cycle| PlanSpec { cycle, ..monthly.clone() });
+    let add = async |(year, month, day): (i32, u32, u32), spec: &PlanSpec| {
+        let from = NaiveDate::from_ymd_opt(year, month, day).expect("a day");
+        plans::add_version(&test.app, books.tenant, books.plan, from, spec, Actor::Operator).await
+    };
+    // The first day of a month, of a week, of neither.
+    for day in [1, 5, 15] {
+        match add((2026, 10, day), &weekly).await {
+            Err(Error::Invalid { field: Some(field), message, .. }) => {
+                assert_eq!(field, "effective_from");
+                assert!(message.ends_with("next on 2027-02-01 or 2027-03-01"), "{message}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    add((2027, 2, 1), &weekly).await.expect("a Monday");
+    match add((2027, 1, 1), &quarterly).await {
+        Err(Error::Invalid { field: Some(field), message, .. }) => {
+            assert_eq!(field, "spec.cycle");
+            assert_eq!(message, "version 2 bills by the week from 2027-02-01 on, inside a quarter");
+        }
+        other => panic!("{other:?}"),
+    }
+    // The same cycle may change its prices on any day: the periods that begin later have them.
+    add((2026, 10, 15), &monthly).await.expect("a version");
+}
+
 /// A report is taken back and its period closed again: what a later report has billed stays there, and is repeated from there.
 #[tokio::test]
 async fn a_period_that_was_taken_back_leaves_to_others_what_they_have_billed() {

@@ -26,7 +26,7 @@ const OPEN: &str = "mutation($link: String!) { openResourceLink(link: $link) { p
 const REDEEM: &str =
     "mutation($input: RedeemFrameCodeInput!) { redeemFrameCode(input: $input) { ok error { code } } }";
 
-async fn admin(test: &TestApp, tenant: TenantId) -> UserId {
+pub(super) async fn admin(test: &TestApp, tenant: TenantId) -> UserId {
     let new = NewUser {
         email: "ada@example.com".to_owned(),
         name: "Ada".to_owned(),
@@ -38,7 +38,7 @@ async fn admin(test: &TestApp, tenant: TenantId) -> UserId {
     database.create_user(new, test.app.clock.now()).await.expect("a user").user.id
 }
 
-async fn leads_link(test: &TestApp, tenant: TenantId, user: UserId) -> ResourceLink {
+pub(super) async fn leads_link(test: &TestApp, tenant: TenantId, user: UserId) -> ResourceLink {
     let wanted = Wanted {
         name: "Leads".to_owned(),
         page: LinkPage::Leads,

@@ -16,6 +16,7 @@ mod destinations;
 mod exact;
 mod faults;
 mod frames;
+mod frames_spent;
 mod http;
 mod inbound;
 mod intake;

@@ -65,7 +65,8 @@ async fn a_threshold_is_set_and_removed_by_its_clock() {
     const REMOVE: &str = "mutation { it: removeSlaThreshold(clock: \"response\") { error { field code } } }";
     let world = World::new().await;
     let who = &world.acme.admin;
-    let input = |clock: &str| json!({ "input": { "clock": clock, "thresholdPercent": 90, "windowMinutes": 60 } });
+    let input =
+        |clock: &str| json!({ "input": { "clock": clock, "thresholdPercent": 90, "windowMinutes": 60 } });
     let refused = world.data(who, SET, input("nonsense")).await;
     assert_eq!(
         refused["it"],

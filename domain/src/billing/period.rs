@@ -7,6 +7,9 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Utc, Weekday
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+/// How far ahead a day is looked for that begins periods of two cycles: a week and a quarter begin together every few years.
+const AHEAD_DAYS_MAX: usize = 40 * 366;
+
 /// How long a billing period is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -46,6 +49,21 @@ impl Cycle {
             }
         };
         Period { start, end: self.after(start) }
+    }
+
+    /// Whether one of its periods begins on that day.
+    pub fn begins_on(self, day: NaiveDate) -> bool {
+        match self {
+            Self::Week => day.weekday() == Weekday::Mon,
+            Self::Month => day.day0() == 0,
+            Self::Quarter => day.day0() == 0 && day.month0().is_multiple_of(3),
+        }
+    }
+
+    /// The next days, that one included and `count` at most, on which periods of both begin.
+    pub fn begins_with(self, other: Self, from: NaiveDate, count: usize) -> Vec<NaiveDate> {
+        let days = from.iter_days().take(AHEAD_DAYS_MAX);
+        days.filter(|day| self.begins_on(*day) && other.begins_on(*day)).take(count).collect()
     }
 
     fn after(self, start: NaiveDate) -> NaiveDate {
@@ -91,6 +109,16 @@ fn midnight(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
         .filter_map(|quarter| day.and_hms_opt(quarter / 4, quarter % 4 * 15, 0))
         .find_map(|local| zone.from_local_datetime(&local).earliest())
         .map_or_else(|| day.and_hms_opt(0, 0, 0).unwrap_or_default().and_utc(), |at| at.to_utc())
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+        })
+    }
 }
 
 impl fmt::Display for Period {
@@ -153,6 +181,22 @@ mod tests {
         }
         for wrong in ["", "2026", "2026-13", "2026-1", "2026-Q5", "2026-Q0", "2026-W60", "26-10", "2026-+1"] {
             assert!(wrong.parse::<Period>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn periods_of_two_cycles_begin_on_the_same_days_now_and_then() {
+        let from = NaiveDate::from_ymd_opt(2026, 10, 1).unwrap();
+        let next = |one: Cycle, other: Cycle| -> Vec<String> {
+            one.begins_with(other, from, 2).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(next(Cycle::Month, Cycle::Week), ["2027-02-01", "2027-03-01"]);
+        assert_eq!(next(Cycle::Quarter, Cycle::Month), ["2026-10-01", "2027-01-01"]);
+        assert_eq!(next(Cycle::Week, Cycle::Quarter), ["2029-01-01", "2029-10-01"]);
+        for cycle in [Cycle::Week, Cycle::Month, Cycle::Quarter] {
+            for day in from.iter_days().take(800) {
+                assert_eq!(cycle.begins_on(day), cycle.of(day).start == day, "{cycle} {day}");
+            }
         }
     }
 

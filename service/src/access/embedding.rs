@@ -90,6 +90,8 @@ pub async fn set_proof(
     if audience.as_ref().is_some_and(|text| text.len() > 300) {
         return Err(Error::invalid("audience", "the account must have at most 300 characters"));
     }
+    let database = app.tenants.open(tenant).await?;
+    let mut changed = false;
     let proof = match secret {
         Some(secret) => {
             let length = secret.expose_secret().trim().len();
@@ -103,15 +105,35 @@ pub async fn set_proof(
                 ));
             }
             let context = Context::of_row(tenant, tenant.uuid(), Purpose::FrameProof(kind.as_str()));
+            changed = is_another(app, &database, kind, context, secret.expose_secret().trim()).await?;
             let secret_sealed = app.secrets.seal(context, secret.expose_secret().trim());
             Some(FrameProof { kind, secret_sealed, audience })
         }
         None => None,
     };
     let taken = proof.is_some();
-    app.tenants.open(tenant).await?.set_frame_proof(kind, proof, app.clock.now()).await?;
+    database.set_frame_proof(kind, proof, app.clock.now()).await?;
+    if changed {
+        database.forget_proofs(kind).await?;
+    }
     audit(app, tenant, viewer.actor, "frame.proof_set", kind.as_str(), json!({ "taken": taken })).await?;
     Ok(())
+}
+
+/// Whether that is another secret than the CRM's until now. Where nobody can say, because there is none or no key opens it any
+/// more, what was spent stays spent.
+async fn is_another(
+    app: &App,
+    database: &tenants::Tenant,
+    kind: FrameProofKind,
+    context: Context,
+    secret: &str,
+) -> Result<bool, Error> {
+    let former = database.frame_proofs().await?.into_iter().find(|proof| proof.kind == kind);
+    Ok(former.is_some_and(|former| {
+        let plain = app.secrets.open(context, &former.secret_sealed);
+        plain.is_ok_and(|plain| plain.expose_secret() != secret)
+    }))
 }
 
 /// Seals anew what an older key has sealed; says how many secrets those were.

@@ -74,7 +74,7 @@ pub async fn prove(app: &App, token: &str, signed: &Signed<'_>) -> Result<Starte
             return Err(refused());
         }
     };
-    database.spend_proof(signed.identity(), proven.expires_at, now).await?;
+    database.spend_proof(kind, signed.identity(), proven.expires_at, now).await?;
     let user = database.admit_by_email(&proven.email, now).await?;
     start_session(app, &database, &link, user.id, kind.as_str()).await
 }

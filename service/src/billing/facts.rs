@@ -158,11 +158,17 @@ async fn copy_actions(
         elsewhere = late::accounted(tenant, replaced),
         nothing = late::accounted_as_nothing(tenant, replaced),
     );
-    copy_out(&mut *tx.lock().await, &statement, |row| {
+    let mut connection = tx.lock().await;
+    // The actions of a partner lie all over the table, in the order in which they came. Fetched one by one in the index's order, nearly
+    // every page is looked up once for each action on it: in the order of the pages it takes a third of the time.
+    sqlx::query("SET LOCAL enable_indexscan = off").execute(&mut *connection).await?;
+    copy_out(&mut connection, &statement, |row| {
         let (index, user) = *places.get(&row.uuid()?)?;
         all.get_mut(index)?.take(user, from, row)
     })
-    .await
+    .await?;
+    sqlx::query("SET LOCAL enable_indexscan TO DEFAULT").execute(&mut *connection).await?;
+    Ok(())
 }
 
 /// From when on earlier actions matter: those that the period's own may repeat.

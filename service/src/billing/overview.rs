@@ -29,7 +29,7 @@ pub struct PartnerPeriod {
 }
 
 /// Partners that are loaded at a time: their actions, and those that are rated meanwhile, are in memory together.
-const AT_A_TIME: usize = 20;
+const AT_A_TIME: usize = 14;
 
 /// Every partner's figures for the period, by slug.
 pub async fn partners(

@@ -1,8 +1,10 @@
 //! Rate plans and their versions.
 
+use std::cmp::Reverse;
+
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use domain::billing::{Currency, Period, PlanSpec, Rules};
+use domain::billing::{Currency, Cycle, Period, PlanSpec, Rules};
 use domain::ids::{RatePlanId, TenantId};
 use entity::{Tenanted, product, rate_plan, rate_plan_version};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder};
@@ -151,8 +153,9 @@ pub async fn add_version(
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
     plan(&tx, id).await?;
     check_spec(&tx, spec).await?;
-    let newest = versions(&tx, id).await?.into_iter().next();
-    if let Some(newest) = &newest
+    let known = versions(&tx, id).await?;
+    let newest = known.first();
+    if let Some(newest) = newest
         && newest.spec.currency != spec.currency
     {
         return Err(Error::invalid(
@@ -160,11 +163,40 @@ pub async fn add_version(
             format!("the plan is in {}; another currency is another plan", newest.spec.currency),
         ));
     }
+    check_cycle(&known, effective_from, spec.cycle)?;
     let number = newest.map_or(1, |newest| newest.row.version + 1);
     let row = insert_version(&tx, id.uuid(), (number, effective_from), spec, &actor.to_string(), now).await?;
     tx.commit().await?;
     audit(app, tenant, actor, "rate_plan.version_added", id, json!({ "version": number })).await?;
     Ok(PlanVersion { row, spec: spec.clone() })
+}
+
+/// Refuses a cycle that follows another, or is followed by another, inside a period: no period would bill the days around that.
+fn check_cycle(known: &[PlanVersion], effective_from: NaiveDate, cycle: Cycle) -> Result<(), Error> {
+    let before = known.iter().filter(|one| one.row.effective_from < effective_from);
+    if let Some(before) = before.max_by_key(|one| (one.row.effective_from, one.row.version)) {
+        let former = before.spec.cycle;
+        if former != cycle && !(former.begins_on(effective_from) && cycle.begins_on(effective_from)) {
+            let days = cycle.begins_with(former, effective_from, 2);
+            let days: Vec<String> = days.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "a {cycle} can follow a {former} on a day that begins both, next on {}",
+                days.join(" or ")
+            );
+            return Err(Error::invalid("effective_from", message));
+        }
+    }
+    let after = known.iter().filter(|one| one.row.effective_from > effective_from);
+    if let Some(after) = after.min_by_key(|one| (one.row.effective_from, Reverse(one.row.version))) {
+        let (later, day) = (after.spec.cycle, after.row.effective_from);
+        if later != cycle && !(later.begins_on(day) && cycle.begins_on(day)) {
+            return Err(Error::invalid(
+                "spec.cycle",
+                format!("version {} bills by the {later} from {day} on, inside a {cycle}", after.row.version),
+            ));
+        }
+    }
+    Ok(())
 }
 
 async fn insert_version(

@@ -16,11 +16,13 @@
 //! Adding a job: implement [`Job`], add one line to [`registry`].
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::ids::TenantId;
+use futures_util::FutureExt as _;
 use graphile_worker::{TaskHandler, WorkerContext, WorkerUtils};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,7 +53,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// suspended tenant's job is put off until it is resumed.
     fn tenant(&self) -> Option<TenantId>;
 
-    /// Does the work. An error is logged with its causes, and the job runs again later.
+    /// Does the work. An error is logged with its causes, and the job runs again later; the last one tells that it is given up.
     fn run(self, app: Arc<App>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
@@ -163,23 +165,89 @@ impl<J: Job> TaskHandler for Run<J> {
             let Some(worker::Shared(app)) = context.get_ext::<worker::Shared>() else {
                 return Err("the worker was made without the app".to_owned());
             };
-            let job = self.0;
-            let done = match suspended(app, &job).await {
-                Ok(true) => put_off(app, &job).await,
-                Ok(false) => job.run(Arc::clone(app)).await,
-                Err(error) => Err(error),
-            };
+            // A panic is caught here, because the library would tell of it with the job's payload.
+            let done = AssertUnwindSafe(attempt(app, self.0)).catch_unwind().await;
+            let done = done.unwrap_or_else(|_| Err(Error::internal("running a job", "it panicked")));
             done.map_err(|error| {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    job.name = J::NAME,
-                    job.id = context.job().id(),
-                    job.attempt = context.job().attempts(),
-                    "a job failed"
-                );
+                let job = context.job();
+                tell(&error, J::NAME, *job.id(), (*job.attempts(), *job.max_attempts()));
                 // What is stored of it holds no source: a database's words may quote a row.
                 error.to_string()
             })
         }
+    }
+}
+
+async fn attempt<J: Job>(app: &Arc<App>, job: J) -> Result<(), Error> {
+    if suspended(app, &job).await? { put_off(app, &job).await } else { job.run(Arc::clone(app)).await }
+}
+
+/// One that is tried again is a warning; one that is given up waits for a person.
+fn tell(error: &Error, name: &str, id: i64, (attempt, attempts_max): (i16, i16)) {
+    let error: &(dyn std::error::Error + 'static) = error;
+    if attempt < attempts_max {
+        tracing::warn!(
+            error,
+            job.name = name,
+            job.id = id,
+            job.attempt = attempt,
+            "a job failed and will be tried again"
+        );
+    } else {
+        tracing::error!(
+            error,
+            job.name = name,
+            job.id = id,
+            job.attempt = attempt,
+            "a job failed and is given up"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Keeps the level of each event.
+    #[derive(Default)]
+    struct Levels(Mutex<Vec<Level>>);
+
+    impl Subscriber for Levels {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            self.0.lock().unwrap().push(*event.metadata().level());
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn a_failure_is_an_error_when_nothing_tries_again() {
+        let levels = Arc::new(Levels::default());
+        tracing::subscriber::with_default(Arc::clone(&levels), || {
+            let error = Error::internal("doing it", "no");
+            for attempt in 1..=3 {
+                tell(&error, "job", 7, (attempt, 3));
+            }
+        });
+        assert_eq!(*levels.0.lock().unwrap(), [Level::WARN, Level::WARN, Level::ERROR]);
     }
 }

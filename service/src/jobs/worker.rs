@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use graphile_worker::WorkerRecoveryConfig;
+use graphile_worker::{JobInterrupted, JobInterruptedContext, WorkerRecoveryConfig};
 use tokio_util::sync::CancellationToken;
 
 use super::registry;
@@ -93,7 +93,18 @@ async fn make(app: &Arc<App>, stop: CancellationToken) -> Result<graphile_worker
                 .recovery_delay(TAKEN_OVER_AFTER),
         )
         .add_extension(Shared(Arc::clone(app)))
+        .on(JobInterrupted, interrupted)
         .init()
         .await
         .map_err(|error| Error::Unavailable { what: "the job queue", source: Box::new(error) })
+}
+
+/// The library's own words on it are not told, because they quote the payload.
+async fn interrupted(context: JobInterruptedContext) {
+    let job = context.job;
+    tracing::warn!(
+        job.name = job.task_identifier().as_str(),
+        job.id = job.id(),
+        "a job was cut off by the end of this process and begins anew in the next"
+    );
 }

@@ -215,7 +215,7 @@ async fn compare(
     let (facts, read) = take_in(&mut tx, (&path, &mapping), &settings, &mut rows, progress).await?;
     progress.enter(Phase::Comparing);
     let mut counts = Counts { skipped: facts.skipped, theirs: read, ..Counts::default() };
-    let repeated = stage::ours(tx.connection(), tenant.uuid(), &scope).await?;
+    let repeated = stage::ours(tx.connection(), tenant.uuid(), &scope, app.clock.now()).await?;
     counts.theirs -= repeated;
     counts.skipped += repeated;
     stage::pair(tx.connection()).await?;

@@ -2,7 +2,7 @@
 //!
 //! Text is compared byte by byte (`COLLATE "C"`): the rule has folded what does not count.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::ids::DestinationId;
 use domain::reconciliation::{KEYS, Record, Standing};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -11,6 +11,9 @@ use uuid::Uuid;
 use super::list::Row;
 use crate::error::Error;
 use crate::intake::copy::CopyRows;
+
+/// So long after its lease has ended a delivery is still called on its way: another worker will have it, and ask there first.
+const CLAIMED_AGAIN_WITHIN: TimeDelta = TimeDelta::minutes(5);
 
 /// Which of our deliveries are expected there.
 #[derive(Clone, Debug)]
@@ -91,13 +94,20 @@ fn json(record: &Record) -> Result<String, Error> {
     Ok(text.replace("\\u0000", "\\ufffd"))
 }
 
-/// Our deliveries to the destination, all of them: what lies outside the scope must still be recognised in their list.
+/// Our deliveries to the destination, all of them: what lies outside the scope must still be recognised in their list. So must
+/// what a worker has at this moment: it may be there already, and its answer confirms it in a moment.
 /// Rows that repeat a remote id (a list that moved while it was read page by page) are one; answers how many went.
-pub async fn ours(connection: &mut PgConnection, tenant: Uuid, scope: &Scope) -> Result<i32, Error> {
+pub async fn ours(
+    connection: &mut PgConnection,
+    tenant: Uuid,
+    scope: &Scope,
+    now: DateTime<Utc>,
+) -> Result<i32, Error> {
     sqlx::query(
         r#"INSERT INTO pg_temp.recon_ours
            SELECT d.id, d.lead_id, d.state,
                   (d.state <> 'delivered' OR coalesce(d.finished_at, l.received_at) <= $6)
+                      AND NOT (d.state = 'pending' AND d.lease IS NOT NULL AND d.due_at > $7)
                       AND ($3::timestamptz IS NULL OR coalesce(d.finished_at, l.received_at) >= $3)
                       AND ($4::timestamptz IS NULL OR coalesce(d.finished_at, l.received_at) < $4)
                       AND ($5::text IS NULL OR l.channel = $5),
@@ -112,6 +122,7 @@ pub async fn ours(connection: &mut PgConnection, tenant: Uuid, scope: &Scope) ->
     .bind(scope.before)
     .bind(scope.channel.as_deref())
     .bind(scope.as_of)
+    .bind(now - CLAIMED_AGAIN_WITHIN)
     .execute(&mut *connection)
     .await?;
     let repeated = sqlx::query(

@@ -184,3 +184,25 @@ async fn what_is_there_after_all_is_confirmed() {
     let counts = world.reconcile(&world.list("back.csv", BACK)).await.expect("a report").counts;
     assert_eq!((counts.ours, counts.matched, counts.unconfirmed), (1, 1, 0));
 }
+
+/// A worker has it at this moment, and its answer will say so; of a worker that died nothing comes any more.
+#[tokio::test]
+async fn what_is_on_its_way_is_not_called_unconfirmed() {
+    let world = World::new().await;
+    world.lead(1).await;
+    let until = world.app.clock.now() + TimeDelta::hours(1) + TimeDelta::seconds(20);
+    let mut tx = world.app.begin(world.tenant, Mode::ReadWrite).await.expect("a transaction");
+    sqlx::query("UPDATE delivery SET lease = gen_random_uuid(), attempts = 1, due_at = $1")
+        .bind(until)
+        .execute(tx.connection())
+        .await
+        .expect("claimed");
+    tx.commit().await.expect("committed");
+    let back = world.list("back.csv", BACK);
+    let counts = world.reconcile(&back).await.expect("a report").counts;
+    assert_eq!((counts.matched, counts.unconfirmed, counts.unexpected), (0, 0, 0));
+    assert!(world.rows("SELECT to_jsonb(id) FROM reconciliation_exception").await.is_empty());
+    let counts = world.reconcile(&back).await.expect("a report").counts;
+    assert_eq!(counts.unconfirmed, 1, "its lease ended an hour ago");
+    assert_eq!(only(&world).await.kind, "unconfirmed");
+}

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use domain::ids::UserId;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use tenants::{Error, LinkAddress, NewLink, ResourceLink, Role, SessionLimits};
+use tenants::{Error, FrameProofKind, LinkAddress, NewLink, ResourceLink, Role, SessionLimits};
 
 use super::{Fixture, after, start};
 
@@ -126,10 +126,24 @@ async fn a_revoked_link_opens_no_more_and_ends_its_own_sessions_only() {
 #[tokio::test]
 async fn a_proof_is_taken_once() {
     let fixture = Fixture::new().await;
-    assert!(fixture.tenant.spend_proof(b"proof", after(60), after(1)).await.is_ok());
-    assert!(matches!(
-        fixture.tenant.spend_proof(b"proof", after(60), after(2)).await,
-        Err(Error::InvalidFlow)
-    ));
-    assert!(fixture.tenant.spend_proof(b"another", after(60), after(2)).await.is_ok());
+    let spend = async |proof: &[u8], now: i64| {
+        fixture.tenant.spend_proof(FrameProofKind::Salesforce, proof, Some(after(60)), after(now)).await
+    };
+    assert!(spend(b"proof", 1).await.is_ok());
+    assert!(matches!(spend(b"proof", 2).await, Err(Error::InvalidFlow)));
+    assert!(spend(b"another", 2).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_proof_without_a_time_is_remembered_until_its_crms_secret_changes() {
+    let fixture = Fixture::new().await;
+    let kind = FrameProofKind::HighLevel;
+    let year = 365 * 24 * 3600;
+    let spend = async |now: i64| fixture.tenant.spend_proof(kind, b"proof", None, after(now)).await;
+    assert!(spend(1).await.is_ok());
+    assert!(matches!(spend(year).await, Err(Error::InvalidFlow)));
+    fixture.tenant.forget_proofs(FrameProofKind::Zendesk).await.unwrap();
+    assert!(matches!(spend(year + 1).await, Err(Error::InvalidFlow)), "another CRM's secret has changed");
+    fixture.tenant.forget_proofs(kind).await.unwrap();
+    assert!(spend(year + 2).await.is_ok());
 }

@@ -160,14 +160,14 @@ function EditPlan({ plan, readOnly, onDone, onClose }: EditProps) {
 
   return (
     <FormDrawer opened title={plan ? plan.name : 'New rate plan'} action={plan ? 'Add as a new version' : 'Create the rate plan'} readOnly={readOnly} busy={creating || adding} onSubmit={submit} onClose={onClose}>
-      <OtherMessage error={problem} fields={['slug', 'name']} />
+      <OtherMessage error={problem} fields={['slug', 'name', 'effectiveFrom']} />
       {!plan && (
         <Group grow align="start">
           <TextInput label="Short name" required data-autofocus autoCapitalize="none" spellCheck={false} value={slug} onChange={(event) => { setSlug(event.currentTarget.value); }} error={messageFor(problem, 'slug')} />
           <TextInput label="Name" value={name} onChange={(event) => { setName(event.currentTarget.value); }} error={messageFor(problem, 'name')} />
         </Group>
       )}
-      {!readOnly && <TextInput label="In force from" description="It rates the periods that begin on this day or later" type="date" required value={from} onChange={(event) => { setFrom(event.currentTarget.value); }} />}
+      {!readOnly && <TextInput label="In force from" description="It rates the periods that begin on this day or later" type="date" required value={from} onChange={(event) => { setFrom(event.currentTarget.value); }} error={messageFor(problem, 'effectiveFrom')} />}
       {spec && <PlanFields spec={spec} readOnly={readOnly} onChange={change} />}
       <JsonEditor
         label="Everything, as data" description="Overrides, lead types that are not billed, product prices: docs/billing.md" value={text} readOnly={readOnly}

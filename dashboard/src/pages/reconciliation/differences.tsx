@@ -13,6 +13,7 @@ import { graphql } from '../../gql';
 import type { DifferenceFilter, DifferencesQuery } from '../../gql/graphql';
 import { fieldLabel } from '../../lib/fields';
 import { plural } from '../../lib/format';
+import { useAskedAgain } from './asked-again';
 import { DifferenceDrawer } from './difference-drawer';
 import classes from './reconciliation.module.css';
 import { differenceKinds, differenceStates, listedKinds } from './words';
@@ -61,7 +62,8 @@ function columnsWith(open: (row: DifferenceRow) => void): readonly Column<Differ
   ];
 }
 
-export function Differences({ run }: { run: { id: string } }) {
+/** The differences of a run. What changes one calls `onChange`; `changes` counts what was changed anywhere on the page. */
+export function Differences({ run, changes, onChange }: { run: { id: string }; changes: number; onChange: () => void }) {
   const { parameters, set, text, list } = useFilters();
   const everything = text('show') === 'all';
   const kinds = text('kind');
@@ -71,7 +73,9 @@ export function Differences({ run }: { run: { id: string } }) {
   const [{ data, error, fetching, stale }, ask] = useQuery({
     query: DifferencesDocument, variables: { first: 25, after: parameters.get('after'), filter },
   });
-  const again = () => { ask({ requestPolicy: 'network-only' }); };
+  // With the rows that are there, until there are others.
+  const again = useCallback(() => { ask({ requestPolicy: 'cache-and-network' }); }, [ask]);
+  useAskedAgain(changes, again);
   const [, setParameters] = useSearchParams();
   const open = useCallback((id: string | null) => {
     setParameters((former) => {
@@ -105,7 +109,7 @@ export function Differences({ run }: { run: { id: string } }) {
         />
       )}
       <Pager label="differences" pageInfo={found?.pageInfo} />
-      {row && <DifferenceDrawer row={row} onClose={() => { open(null); }} onChange={again} />}
+      {row && <DifferenceDrawer row={row} onClose={() => { open(null); }} onChange={onChange} />}
     </Panel>
   );
 }

@@ -97,7 +97,8 @@ function PlanForm({ plan, onClose, children }: { plan: Plan; onClose: () => void
       />
       <Select label="When" data={hours} value={hour} allowDeselect={false} disabled={!writes} onChange={(value) => { setHour(value ?? ''); }} error={messageFor(problem, 'nightlyHour')} />
       <NumberInput
-        label="Missing leads that a run sends again by itself" description="0: a person decides." min={0} max={1_000_000} value={resendMax} readOnly={!writes}
+        label="Missing leads that a run sends again by itself" min={0} max={1_000_000} value={resendMax} readOnly={!writes}
+        description="0: a person decides. A file sends nothing again by itself unless the time at which it was made is given (--as-of, as_of)."
         onChange={(value) => { setResendMax(Number(value) || 0); }} error={messageFor(problem, 'autoResendMax')}
       />
       <JsonEditor

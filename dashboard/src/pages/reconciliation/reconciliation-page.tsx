@@ -1,6 +1,6 @@
 import { Alert, Progress, Skeleton, Text } from '@mantine/core';
 import { IconAlertCircle } from '@tabler/icons-react';
-import { useCallback, useEffect } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { useParams } from 'react-router';
 import { useQuery } from 'urql';
 import { MissingPage } from '../../app/fallback-pages';
@@ -39,6 +39,11 @@ export function ReconciliationPage() {
   const { id = '' } = useParams();
   const [{ data, error, fetching }, ask] = useQuery({ query: ReconciliationDocument, variables: { id } });
   const again = useCallback(() => { ask({ requestPolicy: 'network-only' }); }, [ask]);
+  const [changes, setChanges] = useState(0);
+  const changed = useCallback(() => {
+    again();
+    setChanges((count) => count + 1);
+  }, [again]);
   const run = data?.reconciliation;
   const running = run?.state === 'RUNNING';
   useEffect(() => {
@@ -69,8 +74,8 @@ export function ReconciliationPage() {
           </Panel>
         )}
         {run.state === 'DONE' && <Outcome run={run} />}
-        {run.state === 'DONE' && <Repair destinationId={run.destinationId} onChange={again} />}
-        {run.state === 'DONE' && <Differences run={run} />}
+        {run.state === 'DONE' && <Repair destinationId={run.destinationId} changes={changes} onChange={changed} />}
+        {run.state === 'DONE' && <Differences run={run} changes={changes} onChange={changed} />}
       </div>
     </>
   );

@@ -11,6 +11,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DifferenceStandingQuery } from '../../gql/graphql';
 import { formatCount, plural, sentence } from '../../lib/format';
+import { useAskedAgain } from './asked-again';
 import classes from './reconciliation.module.css';
 
 const StandingDocument = graphql(`
@@ -37,11 +38,19 @@ const ProveDocument = graphql(`
 
 type Proof = NonNullable<NonNullable<DifferenceStandingQuery['differenceStanding']>['proof']>;
 
+interface Props {
+  destinationId: string;
+  /** Counts what was changed anywhere on the page. */
+  changes: number;
+  onChange: () => void;
+}
+
 /** Where the destination's differences stand, live while leads are on their way again or looked up. */
-export function Repair({ destinationId, onChange }: { destinationId: string; onChange: () => void }) {
+export function Repair({ destinationId, changes, onChange }: Props) {
   const writes = useMay('reconciliation:write');
   const [{ data }, ask] = useQuery({ query: StandingDocument, variables: { destinationId } });
   const again = useCallback(() => { ask({ requestPolicy: 'network-only' }); }, [ask]);
+  useAskedAgain(changes, again);
   const [asking, { open, close }] = useDisclosure(false);
   const [{ fetching: sending }, resend] = useMutation(ResendDocument);
   const [{ fetching: asked }, prove] = useMutation(ProveDocument);
@@ -56,19 +65,18 @@ export function Repair({ destinationId, onChange }: { destinationId: string; onC
     const timer = setInterval(again, 2000);
     return () => { clearInterval(timer); };
   }, [live, again]);
-  // What a proof settles is listed elsewhere on the page, which is told when it has ended.
-  const proved = useRef(false);
+  // What a proof or a resend settles is listed elsewhere on the page, which is told when one has ended.
+  const before = useRef({ proving: false, resending: 0 });
   useEffect(() => {
-    if (proved.current && !proving) onChange();
-    proved.current = proving;
-  }, [proving, onChange]);
+    if ((before.current.proving && !proving) || before.current.resending > resending) onChange();
+    before.current = { proving, resending };
+  }, [proving, resending, onChange]);
 
   async function sendAll() {
     const payload = succeeded(await resend({ input: { destinationId } }), (answer) => answer.resendDifferences);
     close();
     if (!payload) return;
     notifyDone(`${plural(payload.resent ?? 0, 'lead')} on the way again.`);
-    again();
     onChange();
   }
 

@@ -53,7 +53,7 @@ pub(super) fn check(
     Ok(Proven {
         email: address(parameter("userEmail").as_deref())?,
         account: parameter("portalId"),
-        expires_at,
+        expires_at: Some(expires_at),
     })
 }
 

@@ -45,8 +45,8 @@ pub struct Proven {
     pub email: Email,
     /// The CRM's account that it was signed for, where the CRM says so.
     pub account: Option<String>,
-    /// From when on the proof would be too old.
-    pub expires_at: DateTime<Utc>,
+    /// From when on the proof would be too old; none when it says no time.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// Why a frame proves nobody.
@@ -80,11 +80,11 @@ impl Signed<'_> {
         }
     }
 
-    /// What makes this proof the same as another one.
+    /// What makes this proof the same as another one. Blanks around it make no difference: a check passes over them.
     pub fn identity(&self) -> &[u8] {
         match self {
             Self::HubSpot(request) => request.signature.as_bytes(),
-            Self::HighLevel(text) | Self::Salesforce(text) | Self::Zendesk(text) => text.as_bytes(),
+            Self::HighLevel(text) | Self::Salesforce(text) | Self::Zendesk(text) => text.trim().as_bytes(),
         }
     }
 
@@ -100,7 +100,7 @@ impl Signed<'_> {
         }
         let proven = match self {
             Self::HubSpot(request) => hubspot::check(request, secret, now)?,
-            Self::HighLevel(payload) => highlevel::check(payload, secret, now)?,
+            Self::HighLevel(payload) => highlevel::check(payload, secret)?,
             Self::Salesforce(request) => salesforce::check(request, secret, now)?,
             Self::Zendesk(token) => zendesk::check(token, secret, now)?,
         };

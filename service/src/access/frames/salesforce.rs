@@ -47,7 +47,7 @@ pub(super) fn check(request: &str, secret: &str, now: DateTime<Utc>) -> Result<P
     let expires_at = still_valid(envelope.issued_at, now)?;
     let email = envelope.context.user.and_then(|user| user.email);
     let account = envelope.context.organization.and_then(|organization| organization.organization_id);
-    Ok(Proven { email: address(email.as_deref())?, account, expires_at })
+    Ok(Proven { email: address(email.as_deref())?, account, expires_at: Some(expires_at) })
 }
 
 #[cfg(test)]

@@ -30,7 +30,8 @@ pub(super) fn check(token: &str, public_key: &str, now: DateTime<Utc>) -> Result
         return Err(FrameFault::Time);
     }
     let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(FrameFault::Malformed)?;
-    Ok(Proven { email: address(claims.email.as_deref())?, account: Some(claims.aud), expires_at })
+    let email = address(claims.email.as_deref())?;
+    Ok(Proven { email, account: Some(claims.aud), expires_at: Some(expires_at) })
 }
 
 #[cfg(test)]
