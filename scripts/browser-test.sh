@@ -1,66 +1,49 @@
 #!/usr/bin/env bash
-# The dashboard in headless Chromium against the real server. Two halves of the tests run beside each other, each with a server, a private
-# Postgres and a tenant of its own: what a test uploads, no other half counts.
-# scripts/browser-test.sh path/to/baton [what playwright takes: a file, -g 'a name']; with arguments it is one run, not two halves.
+# The dashboard in headless Chromium against the real server: a private Postgres, a tenant, three sources, a destination
+# that refuses everything (so that there is something to retry).
+# scripts/browser-test.sh path/to/baton [what playwright takes: a file, -g 'a name'].
 set -euo pipefail
 cd "$(dirname "$0")/.."
 baton=$(realpath "${1:?usage: browser-test.sh path/to/baton [playwright arguments]}")
 shift
 
-# The tests named by the arguments, against a server made for them: a tenant, three sources, a destination that refuses everything (so
-# that there is something to retry).
-run() {
-  local half=$1; shift
-  local work server=
-  work=$(mktemp -d)
-  # The private Postgres may run as another user: it must be able to enter.
-  chmod 711 "$work"
-  # shellcheck disable=SC2064,SC2154
-  trap '[ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; rm -rf "$work"' EXIT
-
-  local port url email=admin@example.com password='correct horse battery'
-  port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
-  export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
-  export BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
-  # Not exported: to the program every BATON_ name is a key of its configuration.
-  url="http://127.0.0.1:$port"
-
-  "$baton" tenant create acme --name "Acme Mortgage" >/dev/null
-  printf '%s' "$password" | "$baton" user create "$email" --role owner >/dev/null
-  for kind in experian transunion leadsource; do
-    "$baton" source add "$kind" --kind "$kind" >/dev/null
-  done
-  # Nothing takes a POST there: every delivery is refused with 405.
-  "$baton" destination add refusing --kind webhook --url "$url/healthz" >/dev/null
-  # More leads than a page has.
-  "$baton" import --source transunion tests/fixtures/transunion.csv >/dev/null || [ $? -eq 3 ]
-  "$baton" import --source leadsource tests/fixtures/leadsource.json >/dev/null || [ $? -eq 3 ]
-
-  "$baton" serve >"$work/server.log" 2>&1 &
-  server=$!
-  for _ in $(seq 100); do
-    node -e "fetch('$url/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))" && break
-    kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
-    sleep 0.2
-  done
-
-  BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" \
-    npm --prefix dashboard run --silent e2e -- --max-failures=3 --output "test-results/$half" "$@" || {
-    echo "--- the server's log, last lines:" >&2
-    tail -n 40 "$work/server.log" >&2
-    exit 1
-  }
+work=$(mktemp -d)
+# The private Postgres may run as another user: it must be able to enter.
+chmod 711 "$work"
+server=
+finish() {
+  [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+  rm -rf "$work"
 }
+trap finish EXIT
 
-if [ $# -gt 0 ]; then
-  (run one "$@")
-  exit
-fi
-# A half in the background does not hear Ctrl-C: it is told.
-trap 'trap "" TERM; kill 0; wait; exit 130' INT TERM
-(run first --shard 1/2) &
-first=$!
-failed=0
-(run second --shard 2/2) || failed=1
-wait "$first" || failed=1
-exit "$failed"
+port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
+export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
+export BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
+# Not exported: to the program every BATON_ name is a key of its configuration.
+url="http://127.0.0.1:$port" email=admin@example.com password="correct horse battery"
+
+"$baton" tenant create acme --name "Acme Mortgage" >/dev/null
+printf '%s' "$password" | "$baton" user create "$email" --role owner >/dev/null
+for kind in experian transunion leadsource; do
+  "$baton" source add "$kind" --kind "$kind" >/dev/null
+done
+# Nothing takes a POST there: every delivery is refused with 405.
+"$baton" destination add refusing --kind webhook --url "$url/healthz" >/dev/null
+# More leads than a page has.
+"$baton" import --source transunion tests/fixtures/transunion.csv >/dev/null || [ $? -eq 3 ]
+"$baton" import --source leadsource tests/fixtures/leadsource.json >/dev/null || [ $? -eq 3 ]
+
+"$baton" serve >"$work/server.log" 2>&1 &
+server=$!
+for _ in $(seq 100); do
+  node -e "fetch('$url/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))" && break
+  kill -0 "$server" 2>/dev/null || { cat "$work/server.log" >&2; exit 1; }
+  sleep 0.2
+done
+
+BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e -- --max-failures=3 "$@" || {
+  echo "--- the server's log, last lines:" >&2
+  tail -n 40 "$work/server.log" >&2
+  exit 1
+}

@@ -21,15 +21,15 @@ const looks = [
   { width: 1280, colorScheme: 'light' }, { width: 380, colorScheme: 'light' }, { width: 1280, colorScheme: 'dark' },
 ] as const;
 
-// One sign-in for all pages: whoever signs in too often has to wait.
-let session: Awaited<ReturnType<BrowserContext['storageState']>>;
+// One browser's profile for all pages: the program is fetched once.
+let context: BrowserContext;
 test.beforeAll(async ({ browser, baseURL }) => {
-  const context = await browser.newContext(baseURL ? { baseURL } : {});
+  context = await browser.newContext({ reducedMotion: 'reduce', ...(baseURL ? { baseURL } : {}) });
   const page = await context.newPage();
   await signIn(page);
-  session = await context.storageState();
-  await context.close();
+  await page.close();
 });
+test.afterAll(() => context.close());
 
 /** The page has its heading and waits for no answer any more. */
 async function settled(page: Page) {
@@ -38,8 +38,7 @@ async function settled(page: Page) {
 }
 
 for (const path of paths) {
-  test(`${path} has no serious accessibility fault, wide, narrow and dark`, async ({ browser, baseURL }) => {
-    const context = await browser.newContext({ storageState: session, reducedMotion: 'reduce', ...(baseURL ? { baseURL } : {}) });
+  test(`${path} has no serious accessibility fault, wide, narrow and dark`, async () => {
     const page = await context.newPage();
     await page.goto(path);
     // Evaluated, not added as a script: the page's security policy allows none from outside.
@@ -54,6 +53,6 @@ for (const path of paths) {
       const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
       expect(overflow, `${colorScheme}, ${width} wide`).toBe(0);
     }
-    await context.close();
+    await page.close();
   });
 }
