@@ -80,7 +80,7 @@ impl Job for Nightly {
             actor: ACTOR.to_owned(),
         };
         let before = self.before(&app);
-        run::try_again(&app, self.tenant, self.run, &request, before).await
+        Box::pin(run::try_again(&app, self.tenant, self.run, &request, before)).await
     }
 }
 
