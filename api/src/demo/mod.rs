@@ -23,6 +23,7 @@ use crate::{edge, serve};
 mod billing;
 pub mod crm;
 mod samples;
+mod service_levels;
 mod sign_in;
 mod summary;
 
@@ -110,6 +111,7 @@ async fn show(
     let sign_in = SignIn::ensure(app, tenant, &config.data_dir).await?;
     destination(app, tenant, &crm).await?;
     billing::ensure(app, tenant).await?;
+    service_levels::ensure(app, tenant).await?;
     let workers = serve::workers(app, stop)?;
     let router = edge::router(Arc::clone(app), &config.http)?;
     let server = listener.map(|listener| {
@@ -122,7 +124,10 @@ async fn show(
     }
     let done = if let Some(server) = server {
         welcome(config, &sign_in, &crm);
+        let people = tokio::spawn(service_levels::answer(Arc::clone(app), tenant, stop.clone()));
         stop.cancelled().await;
+        // They end by themselves.
+        let _ = people.await;
         // It ends by itself, within its limit.
         let _ = server.await;
         Done::Well

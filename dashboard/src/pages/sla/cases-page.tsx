@@ -260,7 +260,7 @@ export function CasesPage() {
       <Panel title="Cases, newest first" flush>
         {error && !data ? <ErrorState error={error} onRetry={reload} /> : !data ? <Skeleton height={160} aria-busy="true" /> : (
           data.slaCases.nodes.length === 0
-            ? <EmptyState icon={IconLifebuoy} title="No case" detail="Service levels were kept above their thresholds." />
+            ? <EmptyState icon={IconLifebuoy} title="No case" detail={data.slaThresholds.length === 0 ? 'None can open before a threshold is set.' : 'Service levels were kept above their thresholds.'} />
             : data.slaCases.nodes.map((of) => <CaseCard key={of.id} of={of} data={data} onDone={reload} />)
         )}
         <Pager label="cases" pageInfo={data?.slaCases.pageInfo} />
