@@ -1,10 +1,11 @@
 //! Reports that close by themselves, and partners that are told of them over a real mail server.
 
 use chrono::TimeDelta;
+use domain::billing::{Currency, Cycle, PlanSpec};
 use domain::ids::BillingReportId;
 use service::access::{Actor, life};
 use service::billing::partners::PartnerChange;
-use service::billing::{announce, closing, partners, reports, schedule};
+use service::billing::{announce, closing, partners, plans, reports, schedule};
 use service::database::Mode;
 use service::jobs::{self, How};
 use service::mail::testing::MailServer;
@@ -169,4 +170,24 @@ async fn periods_close_by_themselves_once_they_are_over_also_after_a_time_in_whi
     closing::void(&test.app, books.tenant, id(&last), "a mistake", Actor::Operator).await.expect("void");
     tick(&test).await;
     assert_eq!(closed(&test, books).await.len(), 4);
+}
+
+/// What a plan billed by months until it billed by weeks is closed by months until then.
+#[tokio::test]
+async fn periods_of_before_another_cycle_close_by_the_cycle_of_then() {
+    let (test, books, _mail) = world().await;
+    let change = PartnerChange { closes_itself: Some(true), ..PartnerChange::default() };
+    partners::update_partner(&test.app, books.tenant, books.partner, change, Actor::Operator)
+        .await
+        .expect("changed");
+    tick(&test).await;
+    assert_eq!(closed(&test, books).await, ["2026-10"]);
+    let weekly = PlanSpec { cycle: Cycle::Week, ..PlanSpec::standard(Currency::USD) };
+    let from = "2027-02-01".parse().expect("a day");
+    plans::add_version(&test.app, books.tenant, books.plan, from, &weekly, Actor::Operator)
+        .await
+        .expect("a version");
+    test.app.clock.advance(TimeDelta::days(85));
+    tick(&test).await;
+    assert_eq!(closed(&test, books).await, ["2027-W05", "2027-01", "2026-12", "2026-11", "2026-10"]);
 }

@@ -77,7 +77,7 @@ pub async fn version(tx: &TenantTx, plan: RatePlanId, number: i32) -> Result<Pla
 
 /// The version in force on a period's first day: the newest of those that are effective by then.
 pub async fn version_for(tx: &TenantTx, plan: RatePlanId, period: Period) -> Result<PlanVersion, Error> {
-    in_force(versions(tx, plan).await?, period.start).ok_or_else(|| {
+    in_force(&versions(tx, plan).await?, period.start).cloned().ok_or_else(|| {
         Error::Conflict(
             format!(
                 "the rate plan has no version in force on {}: add one that is effective by then",
@@ -89,9 +89,9 @@ pub async fn version_for(tx: &TenantTx, plan: RatePlanId, period: Period) -> Res
 }
 
 /// Of versions, the one in force on that day.
-pub fn in_force(versions: Vec<PlanVersion>, day: NaiveDate) -> Option<PlanVersion> {
+pub fn in_force(versions: &[PlanVersion], day: NaiveDate) -> Option<&PlanVersion> {
     versions
-        .into_iter()
+        .iter()
         .filter(|one| one.row.effective_from <= day)
         .max_by_key(|one| (one.row.effective_from, one.row.version))
 }

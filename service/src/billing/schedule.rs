@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::billing::Period;
 use domain::ids::{PartnerId, RatePlanId, TenantId};
 use entity::partner;
@@ -72,21 +72,24 @@ async fn queue_due(app: &App, tenant: TenantId) -> Result<(), Error> {
 async fn due(tx: &TenantTx, partner: &partner::Model, now: DateTime<Utc>) -> Result<Vec<Period>, Error> {
     let zone = partners::zone(partner)?;
     let versions = plans::versions(tx, RatePlanId(partner.plan_id)).await?;
-    let Some(plan) = plans::in_force(versions, now.with_timezone(&zone).date_naive()) else {
-        return Ok(Vec::new());
-    };
-    let last = plan.spec.cycle.at(now, zone).before();
+    // By the version of that day: an earlier one may have billed by another cycle.
+    let of = |day: NaiveDate| plans::in_force(&versions, day).map(|plan| plan.spec.cycle.of(day));
+    let before = |period: Period| of(period.start - Days::new(1));
+    let mut next = of(now.with_timezone(&zone).date_naive()).and_then(before);
     let Some(latest) = reports::list(tx, Some(PartnerId(partner.id)), None).await?.into_iter().next() else {
+        let Some(last) = next else { return Ok(Vec::new()) };
         let (from, to) = last.bounds(zone);
         // A partner that was made since has nothing to be told of that period, unless its actions came with it.
         let any = partner.created_at < to || has_actions(tx, partner, from, to).await?;
         return Ok(any.then_some(last).into_iter().collect());
     };
     let mut periods = Vec::new();
-    let mut period = last;
-    while period.start >= latest.period_end && periods.len() < BEHIND_MAX {
+    while let Some(period) = next
+        && period.start >= latest.period_end
+        && periods.len() < BEHIND_MAX
+    {
         periods.push(period);
-        period = period.before();
+        next = before(period);
     }
     periods.reverse();
     Ok(periods)
