@@ -76,7 +76,10 @@ pub(super) async fn answer(app: Arc<App>, tenant: TenantId, stop: CancellationTo
             Ok(true) => answered += 1,
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the demo's people could not answer")
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the demo's people could not answer"
+                );
             }
         }
     }
