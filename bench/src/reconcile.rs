@@ -36,16 +36,8 @@ pub async fn run_part(data_dir: &Path, file: &Path) -> Outcome<()> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let destination = DestinationId(manage::by_slug(&tx, DESTINATION).await?.id);
     drop(tx);
-    let request = Request {
-        destination,
-        list: List::File { path: file.to_owned(), name: "crm.csv".to_owned() },
-        since: None,
-        before: None,
-        channel: None,
-        as_of: None,
-        dry_run: false,
-        actor: "bench".to_owned(),
-    };
+    let list = List::File { path: file.to_owned(), name: "crm.csv".to_owned() };
+    let request = Request::whole(destination, list, "bench");
     let started = Instant::now();
     let report = run::run(&app, tenant, request).await?;
     let seconds = started.elapsed().as_secs_f64();

@@ -14,6 +14,7 @@ test('a list is compared, and a difference is settled with its reason', async ({
 
   await expect(page.getByRole('heading', { name: 'their-list.csv', level: 1 })).toBeVisible();
   const tally = page.getByRole('list', { name: 'Records by outcome' });
+  await expect(page.getByText('when it came: nothing is sent again by itself')).toBeVisible();
   await expect(tally.getByRole('listitem').filter({ hasText: 'Not confirmed' }).getByText(/[1-9]/)).toBeVisible({ timeout: 30_000 });
   const differences = page.getByRole('table', { name: 'Differences with their state' });
   await differences.getByRole('button').first().click();

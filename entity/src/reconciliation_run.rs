@@ -84,6 +84,8 @@ pub struct Model {
     pub records: i32,
     /// How often it was tried.
     pub tries: i32,
+    /// Whether `as_of` was said, or is their API's; else it is the time at which the list came.
+    pub as_of_known: bool,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

@@ -88,16 +88,8 @@ impl World {
         app.clock.advance(TimeDelta::hours(1));
         let path = self.test.folder.path().join("list.csv");
         std::fs::write(&path, "id,phone\n9,3035559999\n").expect("a list");
-        let request = Request {
-            destination,
-            list: List::File { path, name: "list.csv".to_owned() },
-            since: None,
-            before: None,
-            channel: None,
-            as_of: None,
-            dry_run: false,
-            actor: "test".to_owned(),
-        };
+        let list = List::File { path, name: "list.csv".to_owned() };
+        let request = Request::whole(destination, list, "test");
         let report = run::run(app, self.tenant, request).await.expect("a report");
         assert_eq!(report.counts.missing, 1, "{report:?}");
     }

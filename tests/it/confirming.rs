@@ -287,16 +287,7 @@ async fn whose_a_lead_is_stands_in_its_clocks() {
     deliver(app).await;
     world.knows(json!({"id": 7, "assigned_to": 31, "external_id": "L-2", "phone": "+13035550002"}));
     for (dry_run, agent) in [(true, None), (false, Some("Ada Agent"))] {
-        let request = Request {
-            destination: world.destination,
-            list: List::Api,
-            since: None,
-            before: None,
-            channel: None,
-            as_of: None,
-            dry_run,
-            actor: "test".to_owned(),
-        };
+        let request = Request { dry_run, ..Request::whole(world.destination, List::Api, "test") };
         run::run(app, tenant, request).await.expect("a run");
         assert_eq!(response(listed).await.agent.as_deref(), agent, "a dry run changes nothing");
     }

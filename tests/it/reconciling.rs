@@ -53,16 +53,7 @@ impl World {
     }
 
     fn request(&self, list: List) -> Request {
-        Request {
-            destination: self.destination,
-            list,
-            since: None,
-            before: None,
-            channel: None,
-            as_of: None,
-            dry_run: false,
-            actor: "test".to_owned(),
-        }
+        Request::whole(self.destination, list, "test")
     }
 
     /// A list of that text, where uploads wait.
@@ -102,6 +93,27 @@ impl World {
 
     async fn sql(&self, sql: &'static str) {
         sqlx::query(sql).execute(&self.test.app.database.app).await.expect("done");
+    }
+}
+
+/// After an export was made, leads go on being handed over: one that is missing on a list of an unknown time may be there.
+#[tokio::test]
+async fn an_uploaded_list_sends_missing_leads_again_only_when_its_time_is_known() {
+    let world = World::new().await;
+    let change = PlanChange { auto_resend_max: Some(5), ..PlanChange::default() };
+    plans::change(&world.test.app, world.tenant, world.destination, change).await.expect("a plan");
+    let now = world.test.app.clock.now();
+    for (as_of, sent) in [(None, 1), (Some(now), 2)] {
+        let (request, stored) = world.upload("id,external_id,phone\np-9,LS-9,3035550109\n");
+        let request = Request { as_of, ..request };
+        let begun = background::start(&world.test.app, world.tenant, request, Some(&stored)).await;
+        let run = begun.expect("a run");
+        world.work().await;
+        let row = world.row(run).await;
+        assert_eq!((row.state.as_str(), row.missing, row.as_of_known), ("done", 1, as_of.is_some()));
+        deliver(&world.test.app).await;
+        let posts = world.api.received().iter().filter(|request| request.method == "POST").count();
+        assert_eq!(posts, sent, "{as_of:?}");
     }
 }
 

@@ -246,16 +246,8 @@ async fn reconciled(test: &TestApp, tenant: TenantId, destination: DestinationId
     tx.commit().await.expect("committed");
     let path = test.folder.path().join(format!("list-{tenant}.csv"));
     std::fs::write(&path, "id,phone\n1,3035550999\n").expect("a list");
-    let request = Request {
-        destination,
-        list: List::File { path, name: "list.csv".to_owned() },
-        since: None,
-        before: None,
-        channel: None,
-        as_of: None,
-        dry_run: false,
-        actor: "operator".to_owned(),
-    };
+    let list = List::File { path, name: "list.csv".to_owned() };
+    let request = Request::whole(destination, list, "operator");
     let report = run::run(app, tenant, request).await.expect("a reconciliation");
     assert!(report.counts.missing > 10, "{:?}", report.counts);
     proof::start(app, tenant, destination, "operator").await.expect("a proof");

@@ -65,22 +65,21 @@ pub(crate) trait Row: Serialize {
 /// Where results go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
-    style: Style,
-    file: Option<Format>,
+    written: Written,
 }
 
 impl Output {
     pub(crate) fn new(written: Written) -> Self {
-        Self { style: written.style(), file: written.file() }
+        Self { written }
     }
 
     pub(crate) fn style(self) -> Style {
-        self.style
+        self.written.style()
     }
 
     /// The file that is to be written in place of the result.
     pub(crate) fn file(self) -> Option<Format> {
-        self.file
+        self.written.file()
     }
 
     /// A text that is a result as it stands.
@@ -90,7 +89,7 @@ impl Output {
 
     /// A list of results.
     pub(crate) fn list<T: Row>(self, rows: &[T]) -> Result<(), Failure> {
-        match self.style {
+        match self.style() {
             Style::Json => Output::json(rows),
             Style::Table if rows.is_empty() => {
                 Output::note("There is nothing to show.");
@@ -103,7 +102,7 @@ impl Output {
 
     /// A single result: in a table its fields stand below each other.
     pub(crate) fn one<T: Row>(self, row: &T) -> Result<(), Failure> {
-        match self.style {
+        match self.style() {
             Style::Json => Output::json(row),
             Style::Csv => csv(std::slice::from_ref(row)),
             Style::Table => {

@@ -123,14 +123,10 @@ impl ReconciliationMutations {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
         let request = Request {
-            destination: input.destination_id.0,
-            list: List::Api,
             since: input.since,
             before: input.before,
             channel: input.channel,
-            as_of: None,
-            dry_run: false,
-            actor: viewer.actor.to_string(),
+            ..Request::whole(input.destination_id.0, List::Api, viewer.actor.to_string())
         };
         let beginning = background::start(&operation.app, viewer.tenant, request, None);
         let begun = operation.change(beginning).await;

@@ -44,18 +44,16 @@ pub async fn receive(
     let destination = DestinationId(manage::by_slug(&tx, &slug).await?.id);
     drop(tx);
     let upload = upload::receive(&app, viewer.tenant, body.into_data_stream(), Vec::new()).await?;
+    let list = List::File {
+        path: app.settings.data_dir.join(&upload.stored_as),
+        name: upload::file_name(&headers, &slug),
+    };
     let request = Request {
-        destination,
-        list: List::File {
-            path: app.settings.data_dir.join(&upload.stored_as),
-            name: upload::file_name(&headers, &slug),
-        },
         since: scope.since,
         before: scope.before,
         channel: scope.channel,
         as_of: scope.as_of,
-        dry_run: false,
-        actor: viewer.actor.to_string(),
+        ..Request::whole(destination, list, viewer.actor.to_string())
     };
     let id = background::start(&app, viewer.tenant, request, Some(&upload.stored_as)).await?;
     // From now on the file is the run's, whoever carries it out.

@@ -132,16 +132,8 @@ async fn reconciled(world: &World) -> (String, String) {
 
     let path = world.app.settings.data_dir.join("list.csv");
     std::fs::write(&path, "id,external_id\n1,x\n").unwrap();
-    let request = Request {
-        destination: world.rival.destination.parse().unwrap(),
-        list: List::File { path, name: "list.csv".to_owned() },
-        since: None,
-        before: None,
-        channel: None,
-        as_of: None,
-        dry_run: false,
-        actor: "operator".to_owned(),
-    };
+    let list = List::File { path, name: "list.csv".to_owned() };
+    let request = Request::whole(world.rival.destination.parse().unwrap(), list, "operator");
     let report = run(&world.app, world.rival.id, request).await.unwrap();
     let refused = report.differences.iter().find(|row| row.kind == "rejected_present").unwrap();
     (ReconciliationId(report.run.id).to_string(), ExceptionId(refused.id).to_string())

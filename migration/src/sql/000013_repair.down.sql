@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION due_reconciliations(at timestamptz) RETURNS TABLE (te
         WHERE p.nightly_hour = extract(hour FROM at AT TIME ZONE t.time_zone)
     $$;
 ALTER TABLE delivery DROP COLUMN failed_once;
+ALTER TABLE reconciliation_run DROP COLUMN as_of_known;
 ALTER TABLE reconciliation_run DROP COLUMN tries;
 DROP FUNCTION running_proofs();
 DROP TABLE reconciliation_proof;

@@ -31,6 +31,8 @@ CREATE FUNCTION running_proofs() RETURNS TABLE (tenant_id uuid, destination_id u
 
 -- How often a run was tried: one of the night that fails is tried again, in the same row.
 ALTER TABLE reconciliation_run ADD COLUMN tries integer NOT NULL DEFAULT 1;
+-- Whether as_of was said, or is their API's; else it is the time at which the list came, and nothing is sent again by itself.
+ALTER TABLE reconciliation_run ADD COLUMN as_of_known boolean NOT NULL DEFAULT false;
 
 -- It came to an end that needed a person, whatever became of it since. budget_from does not say so: it also grows when an attempt is not
 -- counted. The owner is bound by the policies too, so they are lifted for what is there already.

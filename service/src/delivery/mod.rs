@@ -61,7 +61,7 @@ pub mod testing;
 mod worker;
 
 pub use request::Shown;
-pub use retries::Retries;
+pub use retries::{Retries, Seen};
 pub use settings::Settings;
 pub use settled::{End, Settled};
 pub use tally::Tally;

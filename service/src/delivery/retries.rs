@@ -37,6 +37,15 @@ pub struct Retries<'a> {
     pub wake: &'a Wake,
 }
 
+/// Who has seen that what is sent again is not at the destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// A person: nothing is left to look up.
+    ByAPerson,
+    /// Nobody, and the list may have been older than it was taken for: the destination is asked first, where it can be asked.
+    ByNobody,
+}
+
 impl Retries<'_> {
     /// Makes a failed, held or unknown delivery pending again, due at once (or when the destination said it takes it),
     /// and writes the event `retried` in the lead's journey. `actor` is the user or key that asked for it.
@@ -136,30 +145,12 @@ impl Retries<'_> {
 
     /// Sends again what was delivered and is not there, or came to any other end than a rejection: for reconciliation,
     /// which has compared both sides. Writes the event `resent`. Answers how many; those that are under way, rejected
-    /// or not the tenant's are left out.
+    /// or not the tenant's are left out. Within the caller's transaction; up to a thousand at a time; the caller wakes the worker after it.
     pub async fn resend(
-        &self,
-        tenant: TenantId,
-        (deliveries, unsure): (&[DeliveryId], bool),
-        actor: &str,
-    ) -> Result<u64, Error> {
-        let mut total = 0;
-        for batch in deliveries.chunks(BATCH.unsigned_abs().try_into().unwrap_or(usize::MAX)) {
-            let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
-            total += self.resend_in(tx.connection(), tenant, (batch, unsure), actor).await?;
-            tx.commit().await?;
-            self.wake.wake();
-        }
-        Ok(total)
-    }
-
-    /// The same within the caller's transaction; up to a thousand at a time. The caller wakes the worker after it. `unsure`: the
-    /// destination is asked first whether it has them after all, where it can be asked.
-    pub async fn resend_in(
         &self,
         connection: &mut PgConnection,
         tenant: TenantId,
-        (deliveries, unsure): (&[DeliveryId], bool),
+        (deliveries, seen): (&[DeliveryId], Seen),
         actor: &str,
     ) -> Result<u64, Error> {
         let now = self.clock.now();
@@ -176,7 +167,7 @@ impl Retries<'_> {
         .bind(ids)
         .bind(now)
         .bind(ATTEMPTS_END)
-        .bind(unsure)
+        .bind(seen == Seen::ByNobody)
         .fetch_all(&mut *connection)
         .await?;
         self.record(connection, (tenant, now), (Step::Resent, actor), &resent).await?;

@@ -69,16 +69,8 @@ impl Job for Nightly {
     }
 
     async fn run(self, app: Arc<App>) -> Result<(), Error> {
-        let request = Request {
-            destination: self.destination,
-            list: List::Api,
-            since: None,
-            before: None,
-            channel: None,
-            as_of: Some(app.clock.now()),
-            dry_run: false,
-            actor: ACTOR.to_owned(),
-        };
+        let now = app.clock.now();
+        let request = Request { as_of: Some(now), ..Request::whole(self.destination, List::Api, ACTOR) };
         let before = self.before(&app);
         Box::pin(run::try_again(&app, self.tenant, self.run, &request, before)).await
     }

@@ -20,14 +20,14 @@ pub(super) async fn insert(
     background: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let (origin, name) = match &request.list {
-        List::File { name, .. } => ("file", Some(name.as_str())),
-        List::Api => ("api", None),
+    let (origin, name, as_of_known) = match &request.list {
+        List::File { name, .. } => ("file", Some(name.as_str()), request.as_of.is_some()),
+        List::Api => ("api", None, true),
     };
     sqlx::query(
         "INSERT INTO reconciliation_run (tenant_id, id, destination_id, origin, file_name, since, before, channel, as_of,
-             actor, state, created_at, stored_as, background, phase)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'running', $11, nullif($12, ''), $12 IS NOT NULL, 'waiting')",
+             actor, state, created_at, stored_as, background, phase, as_of_known)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'running', $11, nullif($12, ''), $12 IS NOT NULL, 'waiting', $13)",
     )
     .bind(tenant.uuid())
     .bind(id.uuid())
@@ -41,6 +41,7 @@ pub(super) async fn insert(
     .bind(&request.actor)
     .bind(now)
     .bind(background)
+    .bind(as_of_known)
     .execute(connection)
     .await?;
     Ok(())

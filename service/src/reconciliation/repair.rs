@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::exceptions;
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
-use crate::delivery::manage;
+use crate::delivery::{Seen, manage};
 use crate::error::Error;
 use crate::sla::clocks::{self, Occurrence};
 
@@ -33,16 +33,15 @@ pub async fn resend(app: &App, tenant: TenantId, ids: &[ExceptionId], actor: &st
         }
     }
     let pairs: Vec<(Uuid, Uuid)> = found.iter().filter_map(|row| Some((row.id, row.delivery_id?))).collect();
-    // Whoever chose them has seen both sides: nothing is left to look up.
-    let sent = send(app, &mut tx, (&pairs, false), actor).await?;
+    let sent = send(app, &mut tx, (&pairs, Seen::ByAPerson), actor).await?;
     tx.commit().await?;
     app.wake.delivery();
     Ok(sent)
 }
 
 /// Sends again what is missing at a destination, oldest first, up to `most`. Where two people may have become one there,
-/// a person has to look first: those are left out. Nobody has looked at each of the others, and a list may have been older than it was
-/// taken for, so that the destination is asked for each before it is sent, where it can be asked.
+/// a person has to look first: those are left out. Nobody has looked at each of the others, so that the destination is asked before each is
+/// sent, where it can be asked.
 pub async fn resend_missing(
     app: &App,
     tenant: TenantId,
@@ -72,7 +71,7 @@ pub async fn resend_missing(
         if pairs.is_empty() {
             break;
         }
-        total += send(app, &mut tx, (&pairs, true), actor).await?;
+        total += send(app, &mut tx, (&pairs, Seen::ByNobody), actor).await?;
         tx.commit().await?;
         app.wake.delivery();
     }
@@ -96,13 +95,13 @@ async fn lock(tx: &mut TenantTx, ids: &[ExceptionId]) -> Result<(), Error> {
 async fn send(
     app: &App,
     tx: &mut TenantTx,
-    (pairs, unsure): (&[(Uuid, Uuid)], bool),
+    (pairs, seen): (&[(Uuid, Uuid)], Seen),
     actor: &str,
 ) -> Result<u64, Error> {
     let tenant = tx.tenant();
     let ids: Vec<Uuid> = pairs.iter().map(|(exception, _)| *exception).collect();
     let deliveries: Vec<DeliveryId> = pairs.iter().map(|(_, delivery)| DeliveryId(*delivery)).collect();
-    let sent = app.retries().resend_in(tx.connection(), tenant, (&deliveries, unsure), actor).await?;
+    let sent = app.retries().resend(tx.connection(), tenant, (&deliveries, seen), actor).await?;
     to(app, tx, &ids, State::Resending, None, actor).await?;
     Ok(sent)
 }

@@ -61,12 +61,28 @@ pub struct Request {
     pub before: Option<DateTime<Utc>>,
     /// Leads of that channel.
     pub channel: Option<String>,
-    /// When the list was made; now when absent.
+    /// When the list was made; now when absent, and a file then sends nothing again by itself.
     pub as_of: Option<DateTime<Utc>>,
     /// Changes nothing: what it would find is answered and forgotten.
     pub dry_run: bool,
     /// Who asks.
     pub actor: String,
+}
+
+impl Request {
+    /// The whole list against everything that was handed over to the destination.
+    pub fn whole(destination: DestinationId, list: List, actor: impl Into<String>) -> Self {
+        Self {
+            destination,
+            list,
+            since: None,
+            before: None,
+            channel: None,
+            as_of: None,
+            dry_run: false,
+            actor: actor.into(),
+        }
+    }
 }
 
 /// What a run came to.
@@ -243,14 +259,9 @@ async fn compare(
     } else {
         tx.commit().await?;
     }
-    let most = if knows_its_time(request) { u64::from(plan.auto_resend_max.unsigned_abs()) } else { 0 };
+    // What was handed over after an old export was made is not on it: to send that again by itself would double it.
+    let most = if run.as_of_known { u64::from(plan.auto_resend_max.unsigned_abs()) } else { 0 };
     Ok((Report { run, counts, differences, resent: 0 }, most))
-}
-
-/// Whether it is known when the list was made. What was handed over after an old export was made is not on it, and to send that
-/// again by itself would double it.
-fn knows_its_time(request: &Request) -> bool {
-    request.as_of.is_some() || matches!(request.list, List::Api)
 }
 
 /// Of two runs on one destination at a time, one: the other would count what the first is about to write.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::ids::DestinationId;
+use domain::ids::{DeliveryId, DestinationId};
 use serde_json::json;
-use service::delivery::Error;
 use service::delivery::testing::{FakeCrm, Received, Step};
+use service::delivery::{Error, Seen};
 
 use super::world::{ACME, NewLead, World};
 
@@ -184,6 +184,13 @@ async fn a_conversations_lead_waits_for_a_person() {
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
 }
 
+async fn resend(world: &World, deliveries: &[DeliveryId], seen: Seen) -> u64 {
+    let mut tx = world.begin(ACME).await;
+    let sent = world.retries().resend(tx.connection(), ACME, (deliveries, seen), "reconciliation").await;
+    tx.commit().await.expect("committed");
+    sent.expect("it runs")
+}
+
 #[tokio::test]
 async fn reconciliation_sends_again_what_is_not_there() {
     let world = World::new().await;
@@ -193,8 +200,7 @@ async fn reconciliation_sends_again_what_is_not_there() {
     let worker = world.worker();
     worker.run_due_work().await.expect("it runs");
     let waiting = world.kara(ACME, to).await;
-    let resent =
-        world.retries().resend(ACME, (&[lost, waiting], false), "reconciliation").await.expect("it runs");
+    let resent = resend(&world, &[lost, waiting], Seen::ByAPerson).await;
     assert_eq!(resent, 1, "what is under way is left alone");
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 2);
     let copies = |id: &str| crm.received().iter().filter(|request| request.webhook_id() == id).count();
@@ -216,12 +222,11 @@ async fn what_is_sent_again_unseen_is_asked_for_first() {
     let id = world.kara(ACME, to).await;
     let worker = world.worker();
     worker.run_due_work().await.expect("it runs");
-    let resend = async |unsure| world.retries().resend(ACME, (&[id], unsure), "reconciliation").await;
     let methods = || crm.received().into_iter().map(|request| request.method).collect::<Vec<_>>();
-    assert_eq!(resend(true).await.expect("it runs"), 1);
+    assert_eq!(resend(&world, &[id], Seen::ByNobody).await, 1);
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     assert_eq!(methods(), ["POST", "GET"]);
-    assert_eq!(resend(false).await.expect("it runs"), 1);
+    assert_eq!(resend(&world, &[id], Seen::ByAPerson).await, 1);
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     assert_eq!(methods(), ["POST", "GET", "POST"]);
 }

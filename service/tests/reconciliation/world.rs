@@ -118,16 +118,7 @@ impl World {
     }
 
     pub fn request(&self, list: List) -> Request {
-        Request {
-            destination: self.destination,
-            list,
-            since: None,
-            before: None,
-            channel: None,
-            as_of: None,
-            dry_run: false,
-            actor: "operator".to_owned(),
-        }
+        Request::whole(self.destination, list, "operator")
     }
 
     pub fn file(path: &Path) -> List {

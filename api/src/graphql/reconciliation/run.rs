@@ -100,6 +100,12 @@ impl Reconciliation {
         self.row.as_of
     }
 
+    /// Whether that time was said with the list, or is that of their API. Else it is the time at which the list came, and nothing
+    /// that is missing is sent again by itself.
+    async fn as_of_known(&self) -> bool {
+        self.row.as_of_known
+    }
+
     async fn actor(&self) -> &str {
         &self.row.actor
     }

@@ -20,7 +20,7 @@ import { runStates } from './words';
 const ReconciliationDocument = graphql(`
   query Reconciliation($id: ID!) {
     reconciliation(id: $id) {
-      id destinationId destinationName fileName listHash since before channel asOf actor state error phase recordsRead tries createdAt finishedAt
+      id destinationId destinationName fileName listHash since before channel asOf asOfKnown actor state error phase recordsRead tries createdAt finishedAt
       ours theirs skipped matched mismatched missing mergeSuspected unconfirmed duplicated unexpected extraKnown
       preExisting enriched optedOut differences
     }
@@ -103,7 +103,7 @@ function Outcome({ run }: { run: Run }) {
       <Facts
         entries={[
           { label: 'Handed over since', value: run.since ? <Time at={run.since} /> : 'The beginning' },
-          { label: 'List of', value: <Time at={run.asOf} /> },
+          { label: 'List of', value: <><Time at={run.asOf} />{run.asOfKnown ? null : ', when it came: nothing is sent again by itself'}</> },
           { label: 'Two became one there (suspected)', value: formatCount(run.mergeSuspected) },
           { label: 'There before we sent it', value: formatCount(run.preExisting) },
           { label: 'They know more', value: formatCount(run.enriched) },

@@ -1,11 +1,18 @@
 import { csrfToken, reportSessionEnd } from '../../lib/client';
 
+export interface ListFacts {
+  /** Leads handed over at that time or later. */
+  since: string | null;
+  /** When the list was made. */
+  as_of: string | null;
+}
+
 /** Sends a destination's own list; answers the id of the run that compares it. Rejects with a text for people. */
-export async function sendList(destinationSlug: string, file: File, since: string | null): Promise<string> {
-  const query = since ? `?since=${encodeURIComponent(since)}` : '';
+export async function sendList(destinationSlug: string, file: File, facts: ListFacts): Promise<string> {
+  const query = new URLSearchParams(Object.entries(facts).filter((fact): fact is [string, string] => fact[1] !== null));
   let response: Response;
   try {
-    response = await fetch(`/reconcile/${encodeURIComponent(destinationSlug)}${query}`, {
+    response = await fetch(`/reconcile/${encodeURIComponent(destinationSlug)}?${query}`, {
       method: 'POST', body: file, credentials: 'same-origin',
       headers: {
         'content-type': 'application/octet-stream', 'x-baton-file-name': encodeURIComponent(file.name), 'x-baton-csrf': csrfToken(),

@@ -1,12 +1,13 @@
-import { Alert, Button, FileButton, Select } from '@mantine/core';
+import { Alert, Button, FileButton, Select, TextInput } from '@mantine/core';
 import { IconAlertCircle, IconCloudSearch, IconFileUpload } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useMutation, useQuery } from 'urql';
-import { useMay } from '../../app/session';
+import { useMay, useZone } from '../../app/session';
 import { succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
 import { graphql } from '../../gql';
+import { instantOf } from '../../lib/zone';
 import classes from './reconciliation.module.css';
 import { sendList } from './send-list';
 
@@ -42,8 +43,10 @@ function beginning(period: string): string | null {
 export function StartPanel({ destinations }: { destinations: readonly Destination[] }) {
   const writes = useMay('reconciliation:write');
   const navigate = useNavigate();
+  const zone = useZone();
   const [chosen, setChosen] = useState<string | null>(null);
   const [period, setPeriod] = useState('all');
+  const [madeAt, setMadeAt] = useState('');
   const [sending, setSending] = useState(false);
   const [problem, setProblem] = useState<string | null>(null);
   const [{ fetching }, start] = useMutation(StartReconciliationDocument);
@@ -58,7 +61,7 @@ export function StartPanel({ destinations }: { destinations: readonly Destinatio
     setProblem(null);
     setSending(true);
     try {
-      await navigate(`/reconciliation/${await sendList(destination.slug, file, beginning(period))}`);
+      await navigate(`/reconciliation/${await sendList(destination.slug, file, { since: beginning(period), as_of: madeAt === '' ? null : instantOf(madeAt, zone) })}`);
     } catch (reason) {
       setProblem(reason instanceof Error ? reason.message : 'The list could not be sent.');
     } finally {
@@ -80,6 +83,10 @@ export function StartPanel({ destinations }: { destinations: readonly Destinatio
           data={destinations.map(({ id, name }) => ({ value: id, label: name }))}
         />
         <Select label="Handed over in" value={period} allowDeselect={false} data={periods} onChange={(value) => { setPeriod(value ?? 'all'); }} />
+        <TextInput
+          type="datetime-local" label={`File made at, ${zone}`} value={madeAt} onChange={(event) => { setMadeAt(event.currentTarget.value); }}
+          description="Without it nothing is sent again by itself"
+        />
         <div className={classes.ways}>
           {api && (
             <Button variant="default" loading={fetching} leftSection={<IconCloudSearch size={16} aria-hidden="true" />} onClick={ask}>Ask its API</Button>
