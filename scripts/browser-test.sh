@@ -42,8 +42,10 @@ for _ in $(seq 100); do
   sleep 0.2
 done
 
-BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e -- --max-failures=3 "$@" || {
-  echo "--- the server's log, last lines:" >&2
-  tail -n 40 "$work/server.log" >&2
+BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e -- --max-failures=3 "$@" 2>&1 | tee "$work/e2e.log" || {
+  echo "--- the server's log, last lines:"
+  tail -n 40 "$work/server.log" | cut -c 1-300
+  echo "--- what failed:"
+  grep -v '✓' "$work/e2e.log" | tail -n 80
   exit 1
 }

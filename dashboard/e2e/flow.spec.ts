@@ -38,7 +38,7 @@ test('a destination is let report, its report is read as it came and processed a
   expect(answer.status()).toBe(202);
   await expect(async () => {
     await page.goto('/inbound?state=FAILED');
-    await expect(page.getByRole('row').nth(1)).toContainText('names no lead', { timeout: 1000 });
+    await expect(page.getByRole('row').nth(1)).toContainText('names no lead', { timeout: 5_000 });
   }).toPass();
   await page.getByRole('row').nth(1).getByRole('button').click();
   const report = page.getByRole('dialog', { name: 'Report' });

@@ -11,7 +11,7 @@ test('a file is uploaded, watched to its end, and a refused record is corrected'
   const upload = page.getByRole('list', { name: 'Uploads' }).getByRole('listitem').first();
   await upload.getByRole('link', { name: 'experian.csv' }).click();
   await expect(page.getByRole('heading', { name: 'experian.csv', level: 1 })).toBeVisible();
-  await expect(page.getByRole('main').getByText('Done', { exact: true }).first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole('main').getByText('Done', { exact: true }).first()).toBeVisible();
   const outcomes = page.getByRole('table', { name: 'Records by outcome' });
   await expect(outcomes.getByRole('row', { name: /^Refused [1-9]/ })).toBeVisible();
 

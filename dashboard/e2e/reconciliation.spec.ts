@@ -15,7 +15,7 @@ test('a list is compared, and a difference is settled with its reason', async ({
   await expect(page.getByRole('heading', { name: 'their-list.csv', level: 1 })).toBeVisible();
   const tally = page.getByRole('list', { name: 'Records by outcome' });
   await expect(page.getByText('when it came: nothing is sent again by itself')).toBeVisible();
-  await expect(tally.getByRole('listitem').filter({ hasText: 'Not confirmed' }).getByText(/[1-9]/)).toBeVisible({ timeout: 30_000 });
+  await expect(tally.getByRole('listitem').filter({ hasText: 'Not confirmed' }).getByText(/[1-9]/)).toBeVisible();
   const differences = page.getByRole('table', { name: 'Differences with their state' });
   await differences.getByRole('button').first().click();
   await expect(page).toHaveURL(/difference=/);
@@ -53,7 +53,7 @@ test('the differences are asked for again when a lookup has ended', async ({ pag
   await page.getByRole('textbox', { name: 'Destination' }).click();
   await page.getByRole('option', { name: 'refusing', exact: true }).click();
   await page.getByLabel('Their list').setInputFiles({ name: 'again.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
-  await expect(page.getByText(/^Looking them up there/)).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText(/^Looking them up there/)).toBeVisible();
   await expect(page.getByRole('heading', { name: 'Differences', exact: true })).toBeVisible();
   await expect.poll(() => asked).toBeGreaterThan(0);
   const before = asked;
@@ -67,6 +67,6 @@ test('the differences are asked for again when a lookup has ended', async ({ pag
 test('a list that cannot be compared says why', async ({ page }) => {
   await signIn(page, '/reconciliation');
   await page.getByLabel('Their list').setInputFiles({ name: 'names.csv', mimeType: 'text/csv', buffer: Buffer.from('Name,Notes\nAda,hello\n') });
-  await expect(page.getByText('The list could not be compared')).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText('The list could not be compared')).toBeVisible();
   await expect(page.getByText(/no column with an id/)).toBeVisible();
 });

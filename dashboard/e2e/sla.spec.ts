@@ -31,7 +31,7 @@ async function fillBoard(page: Page, crm: string): Promise<void> {
   await expect.poll(async () => {
     const counts = await ask(page, '{ slaNow(filter: { clock: "response" }) { running atRisk } }') as { slaNow: { running: number; atRisk: number } };
     return counts.slaNow.running + counts.slaNow.atRisk;
-  }, { timeout: 30_000 }).toBeGreaterThanOrEqual(leads.length);
+  }, { timeout: 60_000 }).toBeGreaterThanOrEqual(leads.length);
   for (const [index, leadId] of leads.slice(0, 8).entries()) {
     await ask(page, 'mutation ($input: RecordContactInput!) { recordContact(input: $input) { first } }', {
       input: { leadId, agent: `Agent ${index % 4}`, team: index % 2 === 0 ? 'East' : 'West' },
@@ -40,7 +40,7 @@ async function fillBoard(page: Page, crm: string): Promise<void> {
   await expect.poll(async () => {
     const counts = await ask(page, '{ slaNow(filter: { clock: "response" }) { atRisk } }') as { slaNow: { atRisk: number } };
     return counts.slaNow.atRisk;
-  }, { timeout: 30_000 }).toBeGreaterThanOrEqual(10);
+  }, { timeout: 60_000 }).toBeGreaterThanOrEqual(10);
 }
 
 test('an administrator makes a calendar and a policy, and sees when a lead would be due', async ({ page }) => {

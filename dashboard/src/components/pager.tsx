@@ -35,6 +35,8 @@ export function Pager({ label, summary, pageInfo }: Props) {
   const navigate = useNavigate();
   const trail = trailOf(useLocation().state);
   const first = !parameters.has('after') && !parameters.has('before');
+  // Opened by its address, a page tells only with its answer what stands before it.
+  const knowsNewer = trail.length > 0 || pageInfo !== undefined;
 
   async function go(cursor: Record<'after' | 'before', string | null>, next: string[]) {
     const target = new URLSearchParams(parameters);
@@ -57,7 +59,7 @@ export function Pager({ label, summary, pageInfo }: Props) {
     <nav className={classes.pager} aria-label={`Pages of ${label}`}>
       <span className="quiet">{summary}</span>
       <Button.Group>
-        <Button variant="default" size="xs" disabled={first} onClick={newer} leftSection={<IconArrowLeft size={14} aria-hidden="true" />}>Newer</Button>
+        <Button variant="default" size="xs" disabled={first || !knowsNewer} onClick={newer} leftSection={<IconArrowLeft size={14} aria-hidden="true" />}>Newer</Button>
         <Button variant="default" size="xs" disabled={!pageInfo?.hasNextPage} onClick={older} rightSection={<IconArrowRight size={14} aria-hidden="true" />}>Older</Button>
       </Button.Group>
     </nav>
