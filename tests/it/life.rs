@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use domain::ids::TenantId;
 use serde_json::{Value, json};
+use service::Error;
 use service::access::{self, life};
 use service::intake::uploads;
 use tests::TestApp;
@@ -79,6 +80,22 @@ async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
     assert_eq!(answer.problem().0, 401);
     // The slug is free again.
     test.tenant("acme").await;
+}
+
+/// Two exports do not write into one another, and what a killed one has left is named.
+#[tokio::test]
+async fn an_export_beside_another_says_what_is_in_its_way() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let unfinished = test.folder.path().join("acme.tar.unfinished");
+    std::fs::write(&unfinished, "half an archive").expect("a file");
+    let path = test.folder.path().join("acme.tar.gz");
+    let refused = life::export(&test.app, tenant, &path).await.expect_err("it is being written");
+    assert!(matches!(&refused, Error::Conflict(why) if why.contains("acme.tar.unfinished")), "{refused:?}");
+    assert_eq!(std::fs::read(&unfinished).expect("it is there"), b"half an archive");
+    std::fs::remove_file(&unfinished).expect("removed");
+    life::export(&test.app, tenant, &path).await.expect("an archive");
+    assert!(path.exists() && !unfinished.exists());
 }
 
 /// What is left is said, and the tenant stays known until it is gone: a second call goes on.
