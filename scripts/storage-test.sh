@@ -24,7 +24,7 @@ start() {
   "$venv/bin/moto_server" -H 127.0.0.1 -p "$port" >"$work/s3.log" 2>&1 &
   server=$!
   for _ in $(seq 100); do
-    "$venv/bin/python" - "$port" <<'PY' && return
+    "$venv/bin/python" - "$port" 2>/dev/null <<'PY' && return
 import sys, urllib.request
 urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{sys.argv[1]}/reports", method="PUT"), timeout=2)
 PY
@@ -33,7 +33,7 @@ PY
   cat "$work/s3.log" >&2
   exit 1
 }
-start 2>/dev/null
+start
 export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
 export BATON_STORAGE__S3_BUCKET=reports BATON_STORAGE__S3_REGION=us-east-1 BATON_STORAGE__S3_ENDPOINT="http://127.0.0.1:$port"
 export BATON_STORAGE__S3_ACCESS_KEY_ID=test BATON_STORAGE__S3_SECRET_ACCESS_KEY=test

@@ -1,6 +1,8 @@
 //! The program from end to end, as a person at a terminal uses it: the built binary, a data folder of its own, a real private
 //! Postgres. One test walks through everything beside a running server, because each start of a Postgres costs a second.
 
+#[path = "cli/program.rs"]
+mod program;
 #[path = "cli/terminal.rs"]
 mod terminal;
 

@@ -1,5 +1,8 @@
 //! A Postgres that somebody else runs and that asks for passwords: the built binary, a second real cluster on a port of its own.
 
+#[path = "cli/program.rs"]
+mod program;
+
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -9,6 +12,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use program::program;
 
 /// As hostile to an address as a password may be.
 const PASSWORD: &str = "p@ss w:rd/%41?#";
@@ -105,14 +110,7 @@ impl Terminal {
     }
 
     fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("BATON_") || name.starts_with("PG") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let mut command = program(self.folder.path(), arguments, &self.environment);
         let Output { status, stdout, stderr } = command.output().expect("it runs");
         let said = String::from_utf8([stdout, stderr].concat()).expect("UTF-8");
         assert!(

@@ -1,5 +1,15 @@
-import { expect, test } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 import { ask, fillIn, person, signIn } from './session';
+
+/** Sends a partner's actions, as a program sends them, by the page's session. Answers what became of them. */
+async function sendActions(page: Page, partner: string, actions: readonly string[]): Promise<unknown> {
+  const body = ['email,product,lead_type,action_type,level,occurred_at', ...actions, ''].join('\n');
+  return page.evaluate(async ({ address, csv }) => {
+    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
+    const response = await fetch(address, { method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'text/csv' }, body: csv });
+    return await response.json() as unknown;
+  }, { address: `/ingest/actions/${partner}`, csv: body });
+}
 
 test('an administrator makes a plan, bills a partner, closes its period and fetches the file; the partner sees its own', async ({ page, browser }) => {
   test.slow();
@@ -37,13 +47,8 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
     const now = new Date();
     return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 1, 1)).toISOString().slice(0, 7);
   });
-  const sent = await page.evaluate(async ({ slug, product: about, month }) => {
-    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
-    const body = `email,product,lead_type,action_type,level,occurred_at\nann@example.com,${about},Event,Click,High,${month}-03T10:00:00Z\n`
-      + `ann@example.com,${about},Event,Click,High,${month}-04T10:00:00Z\n`;
-    const response = await fetch(`/ingest/actions/${slug}`, { method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'text/csv' }, body });
-    return await response.json() as unknown;
-  }, { slug: `partner-${tag}`, product, month: period });
+  const action = (email: string, day: string) => `${email},${product},Event,Click,High,${period}-${day}T10:00:00Z`;
+  const sent = await sendActions(page, `partner-${tag}`, [action('ann@example.com', '03'), action('ann@example.com', '04')]);
   expect(sent).toMatchObject({ records: 2, accepted: 2, refused: 0 });
 
   await page.reload();
@@ -67,11 +72,8 @@ test('an administrator makes a plan, bills a partner, closes its period and fetc
   expect(await users.text()).toContain('ann@example.com,2,25.00,12.50,');
 
   // What came in late is in the version that is issued again, side by side with the former one.
-  await page.evaluate(async ({ slug, product: about, month }) => {
-    const csrf = decodeURIComponent(document.cookie.split('; ').find((part) => part.startsWith('baton_csrf='))?.slice(11) ?? '');
-    const body = `email,product,lead_type,action_type,level,occurred_at\nbob@example.com,${about},Event,Click,High,${month}-05T10:00:00Z\n`;
-    await fetch(`/ingest/actions/${slug}`, { method: 'POST', headers: { 'x-baton-csrf': csrf, 'content-type': 'text/csv' }, body });
-  }, { slug: `partner-${tag}`, product, month: period });
+  const late = await sendActions(page, `partner-${tag}`, [action('bob@example.com', '05')]);
+  expect(late).toMatchObject({ records: 1, accepted: 1, refused: 0 });
   await page.getByRole('button', { name: 'Issue again' }).click();
   const again = page.getByRole('dialog', { name: 'Issue this report again?' });
   await again.getByRole('textbox', { name: 'Reason' }).fill('Bob was forgotten');

@@ -1,18 +1,21 @@
-import { expect, test } from '@playwright/test';
+import { expect, test, type Page } from '@playwright/test';
 import { signIn } from './session';
 
 // A lead whose delivery was refused, and which they have all the same.
 const list = 'id,external_id,first_name,last_name,email,phone,source\n91001,LS-1001,Zed,Extra,zed.extra@example.com,,somewhere\n';
 
+/** Sends that list, by that name, for the destination that refuses: other tests make some that nothing was handed to. */
+async function compare(page: Page, name: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Destination' }).click();
+  await page.getByRole('option', { name: 'refusing', exact: true }).click();
+  await page.getByLabel('Their list').setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(list) });
+  await expect(page.getByRole('heading', { name, level: 1 })).toBeVisible();
+}
+
 test('a list is compared, and a difference is settled with its reason', async ({ page }) => {
   await signIn(page, '/reconciliation');
   await expect(page.getByRole('heading', { name: 'Reconciliation', level: 1 })).toBeVisible();
-  // Other tests make destinations, which nothing was handed to.
-  await page.getByRole('textbox', { name: 'Destination' }).click();
-  await page.getByRole('option', { name: 'refusing', exact: true }).click();
-  await page.getByLabel('Their list').setInputFiles({ name: 'their-list.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
-
-  await expect(page.getByRole('heading', { name: 'their-list.csv', level: 1 })).toBeVisible();
+  await compare(page, 'their-list.csv');
   const tally = page.getByRole('list', { name: 'Records by outcome' });
   await expect(page.getByText('when it came: nothing is sent again by itself')).toBeVisible();
   await expect(tally.getByRole('listitem').filter({ hasText: 'Not confirmed' }).getByText(/[1-9]/)).toBeVisible();
@@ -50,9 +53,7 @@ test('the differences are asked for again when a lookup has ended', async ({ pag
     return route.fulfill({ response, json: answer });
   });
   await signIn(page, '/reconciliation');
-  await page.getByRole('textbox', { name: 'Destination' }).click();
-  await page.getByRole('option', { name: 'refusing', exact: true }).click();
-  await page.getByLabel('Their list').setInputFiles({ name: 'again.csv', mimeType: 'text/csv', buffer: Buffer.from(list) });
+  await compare(page, 'again.csv');
   await expect(page.getByText(/^Looking them up there/)).toBeVisible();
   await expect(page.getByRole('heading', { name: 'Differences', exact: true })).toBeVisible();
   await expect.poll(() => asked).toBeGreaterThan(0);
@@ -69,4 +70,49 @@ test('a list that cannot be compared says why', async ({ page }) => {
   await page.getByLabel('Their list').setInputFiles({ name: 'names.csv', mimeType: 'text/csv', buffer: Buffer.from('Name,Notes\nAda,hello\n') });
   await expect(page.getByText('The list could not be compared')).toBeVisible();
   await expect(page.getByText(/no column with an id/)).toBeVisible();
+});
+
+test('what could not be asked for says so, and is asked for again', async ({ page }) => {
+  const failing = new Set(['ReconciliationPlan', 'DifferenceStanding', 'DifferenceHistory']);
+  await page.route('**/graphql', (route) => {
+    const { operationName = '' } = route.request().postDataJSON() as { operationName?: string };
+    // Each of them once.
+    if (!failing.delete(operationName)) return route.fallback();
+    return route.fulfill({ json: { errors: [{ message: 'not now', extensions: { code: 'UNAVAILABLE' } }] } });
+  });
+  const unavailable = 'Baton is not available right now';
+  await signIn(page, '/reconciliation');
+  await page.getByRole('button', { name: 'Settings', exact: true }).click();
+  const settings = page.getByRole('dialog', { name: 'How it is compared' });
+  await expect(settings.getByText(unavailable)).toBeVisible();
+  await settings.getByRole('button', { name: 'Try again' }).click();
+  await expect(settings.getByLabel('Address of its API')).toBeVisible();
+  await settings.getByRole('button', { name: 'Cancel' }).click();
+
+  await compare(page, 'unavailable.csv');
+  const repair = page.getByRole('region', { name: 'Repair' });
+  await expect(repair.getByText(unavailable)).toBeVisible();
+  await repair.getByRole('button', { name: 'Try again' }).click();
+  await expect(repair.getByRole('list', { name: 'Differences by state' })).toBeVisible();
+
+  await page.getByLabel('Which differences').getByText('All', { exact: true }).click();
+  await page.getByRole('table', { name: 'Differences with their state' }).getByRole('button').first().click();
+  const drawer = page.getByRole('dialog');
+  await expect(drawer.getByText(unavailable)).toBeVisible();
+  await drawer.getByRole('button', { name: 'Try again' }).click();
+  await expect(drawer.getByText(unavailable)).toBeHidden();
+});
+
+test('the ways to send a list never lie over its fields, however wide the page is', async ({ page }) => {
+  await signIn(page, '/reconciliation');
+  const field = page.getByLabel(/^File made at/);
+  const button = page.getByRole('button', { name: 'Send their list' });
+  await expect(button).toBeVisible();
+  for (const width of [1280, 1100, 1000, 900, 820, 380]) {
+    await page.setViewportSize({ width, height: 800 });
+    const [of, way] = [await field.boundingBox(), await button.boundingBox()];
+    if (!of || !way) throw new Error('one of them is not shown');
+    const apart = way.x >= of.x + of.width || way.y >= of.y + of.height;
+    expect(apart, `${width} wide`).toBe(true);
+  }
 });

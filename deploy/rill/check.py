@@ -30,6 +30,8 @@ for model in FILES + MODELS:
 for question, answer in [
     ("SELECT count(*) FROM lead", "SELECT sum(accepted) FROM source_profitability"),
     ("SELECT count(DISTINCT failed_record_id) FROM refusal", "SELECT sum(refused) FROM source_profitability"),
+    ("SELECT count(sold_at) FROM lead WHERE lead_id IN (SELECT lead_id FROM amount WHERE kind = 'cost')",
+     "SELECT sum(sold_of_cost) FROM source_profitability"),
     ("SELECT sum(m.amount) FROM amount m WHERE m.kind = 'cost'", "SELECT sum(cost) FROM source_profitability"),
     ("SELECT sum(m.amount) FROM amount m WHERE m.kind = 'revenue'", "SELECT sum(revenue) FROM source_profitability"),
 ]:

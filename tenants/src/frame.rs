@@ -133,22 +133,29 @@ impl Tenant {
         .ok_or(Error::InvalidFlow)
     }
 
-    /// Puts a frame's session under a link: it may do what that link's page needs from now on.
+    /// Puts a frame's new session under a link: it may do what that link's page needs from now on. A link that was revoked
+    /// meanwhile is not found: its sessions have ended, and none comes after them.
     pub async fn bind_session(&self, session: SessionId, link: LinkId) -> Result<(), Error> {
         self.write("bind a session to a link", async move |transaction| {
-            let sql =
-                "INSERT INTO frame_session (session_id, link_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            transaction.execute(sql, params![session.to_string(), link.to_string()]).await?;
-            Ok(())
+            let sql = "INSERT INTO frame_session (session_id, link_id) \
+                       SELECT ?1, id FROM resource_link WHERE id = ?2 AND revoked_at IS NULL";
+            let values = params![session.to_string(), link.to_string()];
+            if transaction.execute(sql, values).await? == 1 {
+                Ok(())
+            } else {
+                Err(Error::LinkNotFound.into())
+            }
         })
         .await
     }
 
-    /// The same for a link that is opened with a session that lives in a frame already; any other session is left alone.
+    /// The same for a link that is opened with a session that lives in a frame already; any other session is left alone, and
+    /// a link that was revoked meanwhile adds nothing.
     pub async fn widen_session(&self, session: SessionId, link: LinkId) -> Result<(), Error> {
         self.write("open another link with a session", async move |transaction| {
-            let sql = "INSERT INTO frame_session (session_id, link_id) SELECT ?1, ?2 \
-                       WHERE EXISTS (SELECT 1 FROM frame_session WHERE session_id = ?1) ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO frame_session (session_id, link_id) \
+                       SELECT ?1, id FROM resource_link WHERE id = ?2 AND revoked_at IS NULL \
+                       AND EXISTS (SELECT 1 FROM frame_session WHERE session_id = ?1) ON CONFLICT DO NOTHING";
             transaction.execute(sql, params![session.to_string(), link.to_string()]).await?;
             Ok(())
         })

@@ -1,18 +1,15 @@
-//! Who gets in, what is told of it, and how a tenant's life ends.
-
-use std::io::Read as _;
+//! Who gets in, and what is told of it.
 
 use api::http::throttle;
 use domain::access::{Right, Role, Scope};
 use domain::ids::TenantId;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use serde_json::json;
 use service::access::keys::{self, NewApiKey};
-use service::access::{self, Actor, Viewer, life};
-use service::intake::uploads;
+use service::access::{Actor, Viewer, life};
 use tenants::{NewPassword, NewUser};
 use tests::TestApp;
-use tests::data::{everything, rows};
+use tests::data::everything;
 use tests::web::{Answer, Web};
 
 async fn user(test: &TestApp, tenant: TenantId, role: Role, password: NewPassword) -> tenants::User {
@@ -217,87 +214,6 @@ async fn a_suspended_tenant_lets_nobody_in_and_loses_nothing() {
     let log = std::fs::read_to_string(test.folder.path().join("operator-audit.ndjson"))
         .expect("the operator's log");
     assert_eq!(log.lines().count(), 2, "{log}");
-}
-
-/// The archive has every row of both stores and no secret; the erasure leaves nothing, and nothing of a neighbour goes.
-#[tokio::test]
-async fn a_tenant_is_exported_whole_and_erased_without_a_trace() {
-    let test = TestApp::new().await;
-    let (acme, globex) = (everything(&test, "acme").await, everything(&test, "globex").await);
-    let tables =
-        ["tenant", "lead_source", "import", "lead", "lead_event", "failed_record", "destination", "delivery"];
-    let counted = rows(&test.app, acme.tenant, &["lead"]).await.len() as u64;
-    let neighbour = rows(&test.app, globex.tenant, &tables).await;
-    let path = test.folder.path().join("acme.tar.gz");
-    let uploads = test.folder.path().join(uploads::folder(acme.tenant));
-    std::fs::create_dir_all(&uploads).expect("a folder");
-    std::fs::write(uploads.join("waits.csv"), "First_Name\nAda\n").expect("a file");
-    let exported = life::export(&test.app, acme.tenant, &path).await.expect("an archive");
-    assert_eq!(exported.postgres["lead"], counted);
-    let mut names = Vec::new();
-    let mut archive =
-        tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(&path).expect("it")));
-    for entry in archive.entries().expect("entries") {
-        let mut entry = entry.expect("an entry");
-        let name = entry.path().expect("a name").to_string_lossy().into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).expect("content");
-        if name.starts_with("files/") {
-            names.push(name);
-            continue;
-        }
-        let content = String::from_utf8(content).expect("text");
-        for line in content.lines().filter(|_| name.ends_with(".ndjson")) {
-            let row: Value = serde_json::from_str(line).expect("JSON");
-            assert!(!line.contains("_sealed") && !line.contains("secret_hash"), "{name}");
-            assert!(row.get("tenant_id").is_none_or(|tenant| *tenant == json!(acme.tenant.uuid())), "{name}");
-        }
-        if name == "postgres/lead.ndjson" {
-            assert_eq!(content.lines().count() as u64, counted);
-        }
-        names.push(name);
-    }
-    for wanted in [
-        "manifest.json",
-        "postgres/delivery_attempt.ndjson",
-        "tenant/user.ndjson",
-        "tenant/audit_entry.ndjson",
-        "uploads/waits.csv",
-    ] {
-        assert!(names.iter().any(|name| name == wanted), "{wanted} in {names:?}");
-    }
-    let reports = names.iter().filter(|name| name.starts_with("files/reports/")).count();
-    assert!(reports > 0 && exported.files == reports as u64 + 1, "{names:?}");
-    life::export(&test.app, acme.tenant, &path).await.map(drop).expect("a further one replaces it");
-
-    let files_of = |tenant: TenantId| test.folder.path().join(format!("files/{}/reports", tenant.uuid()));
-    let files_in = |folder: std::path::PathBuf| std::fs::read_dir(folder).map_or(0, Iterator::count);
-    assert_eq!(files_in(files_of(acme.tenant)), reports);
-    assert!(waiting(&test, acme.tenant).await > 0, "its partner is to be told of the report");
-    let erased = life::erase(&test.app, acme.tenant).await.expect("erased");
-    assert_eq!((erased.remaining, erased.database_removed), (0, true));
-    assert_eq!((files_in(files_of(acme.tenant)), files_in(files_of(globex.tenant))), (0, reports));
-    assert!(erased.files_removed >= reports as u64 && !uploads.exists());
-    assert_eq!(waiting(&test, acme.tenant).await, 0);
-    assert!(waiting(&test, globex.tenant).await > 0, "another's work waits as before");
-    assert_eq!(erased.removed["lead"], counted);
-    assert!(rows(&test.app, acme.tenant, &tables).await.is_empty());
-    assert!(!test.app.tenants.exists(acme.tenant).await.expect("an answer"));
-    assert_eq!(access::tenant_of_slug(&test.app, "acme").await.expect("an answer"), None);
-    assert_eq!(rows(&test.app, globex.tenant, &tables).await, neighbour);
-    let answer = test.web().lead("experian", &acme.token, &json!({})).await;
-    assert_eq!(answer.problem().0, 401);
-    // The slug is free again.
-    test.tenant("acme").await;
-}
-
-/// How many jobs of that tenant wait.
-async fn waiting(test: &TestApp, tenant: TenantId) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM baton_jobs._private_jobs WHERE payload->>'tenant' = $1")
-        .bind(tenant.to_string())
-        .fetch_one(&test.app.database.app)
-        .await
-        .expect("counted")
 }
 
 /// Too many requests are told when to come again; an office at work is not.

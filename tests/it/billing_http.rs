@@ -2,15 +2,61 @@
 
 use chrono::TimeDelta;
 use domain::access::Role;
-use domain::ids::{BillingReportId, TenantId};
+use domain::ids::{BillingReportId, ReportLinkId, TenantId};
+use entity::billing_report;
 use secrecy::ExposeSecret as _;
 use service::access::{Actor, life};
 use service::billing::files::Format;
-use service::billing::{closing, links};
+use service::billing::links;
 use service::database::Mode;
 use tenants::{KeyKind, NewKey, NewPassword, NewUser};
 use tests::TestApp;
-use tests::billing::{books, october, sample};
+use tests::billing::{Books, books, close, id, sample};
+use tests::web::Web;
+
+/// A tenant whose October is recorded, and an administrator's key to it.
+struct World {
+    test: TestApp,
+    web: Web,
+    books: Books,
+    key: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let test = TestApp::new().await;
+        let tenant = test.tenant("acme").await;
+        let books = books(&test.app, tenant).await;
+        sample(&test.app, books).await;
+        let (web, key) = (test.web(), key(&test, tenant).await);
+        Self { test, web, books, key }
+    }
+
+    /// The header of whoever has the key.
+    fn mine(&self) -> (&str, &str) {
+        ("authorization", &self.key)
+    }
+
+    /// Closes October.
+    async fn closed(&self) -> billing_report::Model {
+        close(&self.test, self.books, "2026-10").await
+    }
+
+    /// A link to the CSV of a report, good for an hour, and what is asked for with it.
+    async fn link(&self, report: BillingReportId) -> (ReportLinkId, String) {
+        let tenant = self.books.tenant;
+        let made = links::create(&self.test.app, tenant, report, Format::Csv, 60, Actor::Operator).await;
+        let link = made.expect("a link");
+        let shared = format!("/reports/{report}/report.csv?link={}", link.secret.expose_secret());
+        (ReportLinkId(link.row.id), shared)
+    }
+
+    /// What somebody of another tenant is told.
+    async fn told_to_a_stranger(&self, address: &str) -> u16 {
+        let theirs = key(&self.test, self.test.tenant("globex").await).await;
+        self.web.get(address, &[("authorization", &theirs)]).await.problem().0
+    }
+}
 
 async fn key(test: &TestApp, tenant: TenantId) -> String {
     let database = test.app.tenants.open(tenant).await.expect("a tenant");
@@ -28,11 +74,8 @@ async fn key(test: &TestApp, tenant: TenantId) -> String {
 
 #[tokio::test]
 async fn a_file_of_actions_is_counted_and_its_faults_are_named() {
-    let test = TestApp::new().await;
-    let tenant = test.tenant("acme").await;
-    books(&test.app, tenant).await;
-    let (web, key) = (test.web(), key(&test, tenant).await);
-    let headers = [("authorization", key.as_str())];
+    let world = World::new().await;
+    let (web, headers) = (&world.web, [world.mine()]);
     let address = "/ingest/actions/northwind";
     let body = "{\"email\":\"ann@example.com\",\"product\":\"ABC\",\"lead_type\":\"Event\",\"action_type\":\"Click\",\"level\":\"High\",\
                 \"occurred_at\":\"2026-10-05T00:00:00Z\"}\n{\"email\":\"bob@example.com\",\"product\":\"ABC\",\"level\":7}\n[1]\n";
@@ -49,23 +92,17 @@ async fn a_file_of_actions_is_counted_and_its_faults_are_named() {
     assert_eq!(web.post(address, &headers, "").await.problem(), (400, "EMPTY_FILE".to_owned()));
     assert_eq!(web.post("/ingest/actions/nobody", &headers, body).await.problem().0, 404);
     assert_eq!(web.post(address, &[], body).await.problem().0, 401);
-    let rival = test.tenant("globex").await;
-    let theirs = self::key(&test, rival).await;
+    let theirs = key(&world.test, world.test.tenant("globex").await).await;
     assert_eq!(web.post(address, &[("authorization", &theirs)], body).await.problem().0, 404);
 }
 
 #[tokio::test]
 async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
-    let test = TestApp::new().await;
-    let tenant = test.tenant("acme").await;
-    let books = books(&test.app, tenant).await;
-    sample(&test.app, books).await;
-    let report =
-        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
-    let id = BillingReportId(report.id);
-    let (web, key) = (test.web(), key(&test, tenant).await);
+    let world = World::new().await;
+    let (test, web, mine) = (&world.test, &world.web, world.mine());
+    let (report, tenant) = (world.closed().await, world.books.tenant);
+    let id = id(&report);
     let address = format!("/reports/{id}/report.csv");
-    let mine = ("authorization", key.as_str());
 
     let whole = web.get(&address, &[mine]).await;
     assert_eq!(whole.status, 200);
@@ -84,8 +121,7 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
     assert_eq!(web.get(&address, &[mine, ("range", "bytes=999999-")]).await.status, 416);
     assert_eq!(web.get(&address, &[mine, ("if-none-match", &etag)]).await.status, 304);
 
-    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
-    let shared = format!("{address}?link={}", link.secret.expose_secret());
+    let (_, shared) = world.link(id).await;
     assert_eq!(web.get(&shared, &[]).await.body, whole.body);
     let other_file = shared.replace("report.csv", "report.pdf");
     assert_eq!(web.get(&other_file, &[]).await.problem().0, 404, "a link is for one file");
@@ -99,16 +135,12 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
 
     test.app.clock.advance(TimeDelta::minutes(60));
     assert_eq!(web.get(&shared, &[]).await.problem().0, 404, "it has expired");
-    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
-    let shared = format!("{address}?link={}", link.secret.expose_secret());
-    links::revoke(&test.app, tenant, domain::ids::ReportLinkId(link.row.id), Actor::Operator)
-        .await
-        .expect("revoked");
+    let (link, shared) = world.link(id).await;
+    assert_eq!(web.get(&shared, &[]).await.body, whole.body);
+    links::revoke(&test.app, tenant, link, Actor::Operator).await.expect("revoked");
     assert_eq!(web.get(&shared, &[]).await.problem().0, 404, "it is revoked");
 
-    let rival = test.tenant("globex").await;
-    let theirs = self::key(&test, rival).await;
-    assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
+    assert_eq!(world.told_to_a_stranger(&address).await, 404);
     assert_eq!(web.get("/reports/report_x/report.csv", &[mine]).await.problem().0, 404);
     assert_eq!(web.get(&format!("/reports/{id}/report.exe"), &[mine]).await.problem().0, 404);
 }
@@ -116,21 +148,16 @@ async fn a_reports_file_is_fetched_whole_in_parts_and_by_a_link() {
 /// A storage that was changed for another, or restored from an older copy, does not have every file.
 #[tokio::test]
 async fn a_file_that_the_storage_has_lost_is_made_again() {
-    let test = TestApp::new().await;
-    let tenant = test.tenant("acme").await;
-    let books = books(&test.app, tenant).await;
-    sample(&test.app, books).await;
-    let report =
-        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
-    let id = BillingReportId(report.id);
-    let (web, key) = (test.web(), key(&test, tenant).await);
-    let mine = ("authorization", key.as_str());
+    let world = World::new().await;
+    let (web, mine) = (&world.web, world.mine());
+    let (report, tenant) = (world.closed().await, world.books.tenant);
+    let id = id(&report);
     for format in ["csv", "json", "xlsx", "pdf"] {
         let address = format!("/reports/{id}/report.{format}");
         let first = web.get(&address, &[mine]).await;
         assert_eq!(first.status, 200, "{format}");
         let stored = format!("files/{}/reports/{}.{format}", tenant.uuid(), report.id);
-        std::fs::remove_file(test.folder.path().join(stored)).expect("it was there");
+        std::fs::remove_file(world.test.folder.path().join(stored)).expect("it was there");
         let again = web.get(&address, &[mine, ("range", "bytes=3-")]).await;
         assert_eq!((again.status.as_u16(), again.body.as_slice()), (206, &first.body[3..]), "{format}");
     }
@@ -138,36 +165,24 @@ async fn a_file_that_the_storage_has_lost_is_made_again() {
 
 #[tokio::test]
 async fn a_link_of_a_suspended_tenant_opens_nothing_until_it_is_resumed() {
-    let test = TestApp::new().await;
-    let tenant = test.tenant("acme").await;
-    let books = books(&test.app, tenant).await;
-    sample(&test.app, books).await;
-    let report =
-        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
-    let id = BillingReportId(report.id);
-    let link = links::create(&test.app, tenant, id, Format::Csv, 60, Actor::Operator).await.expect("a link");
-    let (web, secret) = (test.web(), link.secret.expose_secret());
-    let shared = format!("/reports/{id}/report.csv?link={secret}");
+    let world = World::new().await;
+    let (_, shared) = world.link(id(&world.closed().await)).await;
     for (suspended, status) in [(true, 403), (false, 200)] {
-        life::set_suspended(&test.app, tenant, suspended).await.expect("set");
-        assert_eq!(web.get(&shared, &[]).await.status, status);
+        life::set_suspended(&world.test.app, world.books.tenant, suspended).await.expect("set");
+        assert_eq!(world.web.get(&shared, &[]).await.status, status);
     }
 }
 
 /// Somebody of a partner sees its own partner's billing on every way, changes nothing, and sees nothing else.
 #[tokio::test]
 async fn a_partners_person_sees_its_own_billing_alone() {
-    let test = TestApp::new().await;
-    let tenant = test.tenant("acme").await;
-    let books = books(&test.app, tenant).await;
+    let world = World::new().await;
+    let (test, web, books) = (&world.test, &world.web, world.books);
+    let tenant = books.tenant;
     let other = tests::billing::partner(&test.app, tenant, books.plan, "contoso").await;
-    sample(&test.app, books).await;
-    sample(&test.app, tests::billing::Books { partner: other, ..books }).await;
-    let close = async |partner| {
-        closing::close(&test.app, tenant, partner, october(), Actor::Operator).await.expect("closed")
-    };
-    let (own, theirs) =
-        (BillingReportId(close(books.partner).await.id), BillingReportId(close(other).await.id));
+    let others = Books { partner: other, ..books };
+    sample(&test.app, others).await;
+    let (own, theirs) = (id(&world.closed().await), id(&close(test, others, "2026-10").await));
 
     let database = test.app.tenants.open(tenant).await.expect("a tenant");
     let new = NewUser {
@@ -180,7 +195,7 @@ async fn a_partners_person_sees_its_own_billing_alone() {
     let user = database.create_user(new, test.app.clock.now()).await.expect("a user").user;
     let token = test.app.tokens.issue(&database, &user, test.app.clock.now()).await.expect("a token").text;
     let credential = format!("Bearer {}", token.expose_secret());
-    let (web, mine) = (test.web(), ("authorization", credential.as_str()));
+    let mine = ("authorization", credential.as_str());
 
     assert_eq!(web.get(&format!("/reports/{own}/report.pdf"), &[mine]).await.status, 200);
     assert_eq!(web.get(&format!("/reports/{theirs}/report.pdf"), &[mine]).await.problem().0, 404);
@@ -207,12 +222,8 @@ async fn a_partners_person_sees_its_own_billing_alone() {
 /// Every read as CSV: of a report and of a draft, the same; a fault names its field.
 #[tokio::test]
 async fn every_read_is_had_as_csv() {
-    let test = TestApp::new().await;
-    let tenant = test.tenant("acme").await;
-    let books = books(&test.app, tenant).await;
-    sample(&test.app, books).await;
-    let (web, key) = (test.web(), key(&test, tenant).await);
-    let mine = ("authorization", key.as_str());
+    let world = World::new().await;
+    let (web, mine) = (&world.web, world.mine());
     let read = async |address: &str| {
         let answer = web.get(&format!("/exports/billing/{address}"), &[mine]).await;
         assert_eq!(answer.status, 200, "{address}: {}", answer.text());
@@ -223,9 +234,8 @@ async fn every_read_is_had_as_csv() {
     for name in parted {
         drafts.push(read(&format!("{name}.csv?partner=northwind&period=2026-10")).await);
     }
-    let report =
-        closing::close(&test.app, tenant, books.partner, october(), Actor::Operator).await.expect("closed");
-    let id = BillingReportId(report.id);
+    let report = world.closed().await;
+    let id = id(&report);
     for (name, draft) in parted.iter().zip(&drafts) {
         assert_eq!(&read(&format!("{name}.csv?report={id}")).await, draft, "{name}");
     }
@@ -262,9 +272,7 @@ async fn every_read_is_had_as_csv() {
         let answer = web.get(&format!("/exports/billing/{address}"), &[mine]).await;
         assert_eq!(answer.problem().0, status, "{address}");
     }
-    let rival = test.tenant("globex").await;
-    let theirs = self::key(&test, rival).await;
     let address = format!("/exports/billing/products.csv?report={id}");
-    assert_eq!(web.get(&address, &[("authorization", &theirs)]).await.problem().0, 404);
+    assert_eq!(world.told_to_a_stranger(&address).await, 404);
     assert_eq!(web.get(&address, &[]).await.problem().0, 401);
 }

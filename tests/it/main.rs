@@ -21,6 +21,7 @@ mod http;
 mod inbound;
 mod intake;
 mod isolation;
+mod life;
 mod mischief;
 mod neighbours;
 mod overlap;

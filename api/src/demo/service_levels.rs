@@ -25,6 +25,8 @@ const AGENTS: [(&str, &str); 4] =
     [("Ana Ruiz", "Denver"), ("Ben Okafor", "Denver"), ("Chloe Lam", "Austin"), ("Dev Patel", "Austin")];
 /// Between two answers.
 const EVERY: Duration = Duration::from_secs(1);
+/// Leads among which the next one to answer is looked for: those that are left to run out stand before it until they have.
+const LOOKED_AT: usize = 1_000;
 const ACTOR: &str = "operator";
 
 /// Makes the promises once, before the first lead comes; a second start finds them.
@@ -88,7 +90,7 @@ pub(super) async fn answer(app: Arc<App>, tenant: TenantId, stop: CancellationTo
 async fn answer_one(app: &App, tenant: TenantId, answered: usize) -> Result<bool, service::Error> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let filter = ClockFilter { clock: "response".to_owned(), ..ClockFilter::default() };
-    let waiting = reads::open(&tx, &filter, None, &ClockPage::first(50), app.clock.now()).await?;
+    let waiting = reads::open(&tx, &filter, None, &ClockPage::first(LOOKED_AT), app.clock.now()).await?;
     drop(tx);
     let Some(clock) = waiting.iter().find(|clock| clock.lead_id.as_bytes()[15] % 3 != 0) else {
         return Ok(false);

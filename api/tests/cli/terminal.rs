@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::program::program;
+
 /// A terminal in a folder of its own.
 pub struct Terminal {
     pub folder: TempDir,
@@ -19,15 +21,7 @@ impl Terminal {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("BATON_") || name.starts_with("PG") || name == "DATABASE_URL" {
-                command.env_remove(name);
-            }
-        }
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command
+        program(self.folder.path(), arguments, &self.environment)
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ended {

@@ -1,7 +1,7 @@
 //! Cases of missed service levels as they are listed.
 
-use chrono::TimeDelta;
-use domain::ids::{BookingId, CaseId};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::ids::{BookingId, CaseId, TenantId};
 use serde_json::{Value, json};
 use service::database::Mode;
 use service::sla::bookings;
@@ -13,47 +13,41 @@ const PAGE: &str = "query ($first: Int, $after: String, $open: Boolean! = false)
         edges { cursor node { id } } nodes { id clock closedAt bookings { id } }
         pageInfo { hasNextPage hasPreviousPage endCursor } } }";
 
-/// Writes cases of one clock, minutes apart; the last one is open. Answers their ids, the newest first.
+/// Writes a case that opens now.
+async fn case(world: &World, tenant: TenantId, closed_at: Option<DateTime<Utc>>) -> CaseId {
+    let now = world.app.clock.now();
+    let case = CaseId(world.app.ids.next(now));
+    let mut tx = world.app.begin(tenant, Mode::ReadWrite).await.unwrap();
+    sqlx::query(
+        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, closed_at, met, missed, met_now, missed_now, lead_ids)
+         VALUES ($1, $2, 'response', $3, $4, 1, 9, 1, 9, '{}')",
+    )
+    .bind(tenant.uuid())
+    .bind(case.uuid())
+    .bind(now)
+    .bind(closed_at)
+    .execute(tx.connection())
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    case
+}
+
+/// Cases of one clock, minutes apart; the last one is open. Answers their ids, the newest first.
 async fn cases(world: &World, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
-    let mut tx = world.app.begin(world.acme.id, Mode::ReadWrite).await.unwrap();
     for number in 1..=count {
         world.app.clock.advance(TimeDelta::minutes(10));
-        let now = world.app.clock.now();
-        let case = CaseId(world.app.ids.next(now));
-        sqlx::query(
-            "INSERT INTO sla_case (tenant_id, id, clock, opened_at, closed_at, met, missed, met_now, missed_now, lead_ids)
-             VALUES ($1, $2, 'response', $3, $4, 1, 9, 1, 9, '{}')",
-        )
-        .bind(world.acme.id.uuid())
-        .bind(case.uuid())
-        .bind(now)
-        .bind((number < count).then(|| now + TimeDelta::minutes(5)))
-        .execute(tx.connection())
-        .await
-        .unwrap();
-        ids.push(case.to_string());
+        let closed_at = (number < count).then(|| world.app.clock.now() + TimeDelta::minutes(5));
+        ids.push(case(world, world.acme.id, closed_at).await.to_string());
     }
-    tx.commit().await.unwrap();
     ids.reverse();
     ids
 }
 
 /// A case of the rival's, and help that was booked for it.
 pub async fn help(world: &World) -> (String, String) {
-    let case = CaseId(world.app.ids.next(world.app.clock.now()));
-    let mut tx = world.app.begin(world.rival.id, Mode::ReadWrite).await.unwrap();
-    sqlx::query(
-        "INSERT INTO sla_case (tenant_id, id, clock, opened_at, met, missed, met_now, missed_now, lead_ids)
-         VALUES ($1, $2, 'response', $3, 1, 9, 1, 9, '{}')",
-    )
-    .bind(world.rival.id.uuid())
-    .bind(case.uuid())
-    .bind(world.app.clock.now())
-    .execute(tx.connection())
-    .await
-    .unwrap();
-    tx.commit().await.unwrap();
+    let case = case(world, world.rival.id, None).await;
     let booking = bookings::book(&world.app, world.rival.id, case, None, None, "tests").await.unwrap();
     (case.to_string(), BookingId(booking.id).to_string())
 }

@@ -1,5 +1,6 @@
 -- What each source brings, by day: received, refused, delivered, contacted, sold; what its leads cost and what partners were billed for them.
--- A row is of one currency, as amounts of several cannot be added; the counts of a day stand in the first of its rows.
+-- A row is of one currency, as amounts of several cannot be added; the counts of a day stand in the first of its rows. Only
+-- sold_of_cost, by which a cost is divided, stands beside each cost: the first row may be that of a revenue in another currency.
 WITH leads AS (
     SELECT source, CAST(received_at AS DATE) AS day, count(*) AS accepted, count(delivered_at) AS delivered,
            count(contacted_at) AS contacted, count(qualified_at) AS qualified, count(sold_at) AS sold
@@ -19,9 +20,11 @@ WITH leads AS (
 ), amounts AS (
     SELECT source, day, currency, cost, revenue, row_number() OVER (PARTITION BY source, day ORDER BY currency) AS place FROM sums
 ), both_sides AS (
-    SELECT c.*, a.currency, a.cost, a.revenue, CAST(coalesce(a.place, 1) = 1 AS INTEGER) AS once
+    SELECT c.*, a.currency, a.cost, a.revenue, CAST(coalesce(a.place, 1) = 1 AS INTEGER) AS once,
+           CASE WHEN a.cost IS NOT NULL THEN c.sold END AS sold_of_cost
     FROM counts c LEFT JOIN amounts a ON a.source = c.source AND a.day = c.day
 )
 SELECT source, day, currency, received * once AS received, accepted * once AS accepted, refused * once AS refused,
-       delivered * once AS delivered, contacted * once AS contacted, qualified * once AS qualified, sold * once AS sold, cost, revenue
+       delivered * once AS delivered, contacted * once AS contacted, qualified * once AS qualified, sold * once AS sold,
+       sold_of_cost, cost, revenue
 FROM both_sides

@@ -123,6 +123,26 @@ async fn a_revoked_link_opens_no_more_and_ends_its_own_sessions_only() {
     assert_eq!(again.revoked_at, revoked.revoked_at);
 }
 
+/// Somebody may revoke a link between the look at it and the beginning of a session.
+#[tokio::test]
+async fn no_session_comes_under_a_link_that_was_revoked_meanwhile() {
+    let fixture = Fixture::new().await;
+    let user = fixture.user("ada@example.com").await;
+    let here = link(&fixture, |_| {}).await;
+    let revoked = link(&fixture, |new| new.page = "billing".to_owned()).await;
+    fixture.tenant.revoke_link(revoked.id, after(1)).await.unwrap();
+    let limits = SessionLimits::default();
+    let started = fixture.tenant.start_session(user.id, limits, start()).await.unwrap();
+    let session = started.session.id;
+    let bound = fixture.tenant.bind_session(session, revoked.id).await;
+    assert!(matches!(bound, Err(Error::LinkNotFound)), "{bound:?}");
+    fixture.tenant.bind_session(session, here.id).await.unwrap();
+    fixture.tenant.widen_session(session, revoked.id).await.unwrap();
+    let cookie = started.cookie.expose_secret();
+    let (_, resumed) = fixture.store.resume_session(cookie, limits, after(2)).await.unwrap();
+    assert_eq!(resumed.frame_pages, Some(vec!["leads".to_owned()]));
+}
+
 #[tokio::test]
 async fn a_proof_is_taken_once() {
     let fixture = Fixture::new().await;

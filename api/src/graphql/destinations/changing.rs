@@ -11,7 +11,7 @@ use service::delivery::manage::{self, DestinationChange, NewDestination};
 use super::{Destination, DestinationKind, changed};
 use crate::graphql::error::{ApiError, UserError, expected};
 use crate::graphql::id::Id;
-use crate::graphql::operation::operation;
+use crate::graphql::operation::of_tenant;
 
 #[derive(InputObject)]
 struct CreateDestinationInput {
@@ -76,8 +76,7 @@ impl DestinationMutations {
         context: &Context<'_>,
         input: CreateDestinationInput,
     ) -> Result<CreateDestinationPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let new = NewDestination {
             slug: input.slug,
             name: input.name,
@@ -110,8 +109,7 @@ impl DestinationMutations {
         context: &Context<'_>,
         input: UpdateDestinationInput,
     ) -> Result<UpdateDestinationPayload, ApiError> {
-        let operation = operation(context)?;
-        let tenant = operation.viewer()?.tenant;
+        let (operation, tenant) = of_tenant(context)?;
         let clear = input.clear_first_name_fallback == Some(true);
         if clear && input.first_name_fallback.is_some() {
             return Err(ApiError::invalid(

@@ -6,6 +6,7 @@ import { useMay, useViewer } from '../../app/session';
 import { useActorName } from '../../components/actor';
 import { notifyDone, succeeded } from '../../components/notify';
 import { Facts } from '../../components/panel';
+import { ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
@@ -73,7 +74,7 @@ export function DifferenceDrawer({ row, onClose, onChange }: { row: DifferenceRo
   const viewer = useViewer();
   const actorName = useActorName();
   const [text, setText] = useState('');
-  const [{ data }, ask] = useQuery({ query: HistoryDocument, variables: { id: row.id } });
+  const [{ data, error }, ask] = useQuery({ query: HistoryDocument, variables: { id: row.id } });
   const [{ fetching }, decide] = useMutation(DecideDocument);
   const [{ fetching: sending }, resend] = useMutation(ResendDocument);
   const kind = differenceKinds[row.kind];
@@ -123,13 +124,15 @@ export function DifferenceDrawer({ row, onClose, onChange }: { row: DifferenceRo
         </div>
         <section aria-labelledby="difference-history">
           <Title order={3} size="h5" id="difference-history" mb={6}>History</Title>
-          <ol className={classes.steps}>
-            {(data?.differenceHistory ?? []).map((step) => (
-              <li key={`${step.at} ${step.state} ${step.note ?? ''}`}>
-                <Time at={step.at} /> – <strong>{differenceStates[step.state].label}</strong>{step.note && `: ${step.note}`} <span className="quiet">by {actorName(step.actor)}</span>
-              </li>
-            ))}
-          </ol>
+          {error && !data ? <ErrorState error={error} onRetry={() => { ask({ requestPolicy: 'network-only' }); }} /> : (
+            <ol className={classes.steps}>
+              {(data?.differenceHistory ?? []).map((step) => (
+                <li key={`${step.at} ${step.state} ${step.note ?? ''}`}>
+                  <Time at={step.at} /> – <strong>{differenceStates[step.state].label}</strong>{step.note && `: ${step.note}`} <span className="quiet">by {actorName(step.actor)}</span>
+                </li>
+              ))}
+            </ol>
+          )}
         </section>
       </div>
     </Drawer>

@@ -1,10 +1,11 @@
-import { NumberInput, PasswordInput, Select, Skeleton, TextInput } from '@mantine/core';
+import { Drawer, NumberInput, PasswordInput, Select, Skeleton, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useMutation, useQuery } from 'urql';
 import { useMay } from '../../app/session';
 import { FormDrawer, messageFor, OtherMessage, type FieldError } from '../../components/form-drawer';
 import { JsonEditor } from '../../components/json-editor';
 import { notifyDone, succeeded } from '../../components/notify';
+import { ErrorState } from '../../components/states';
 import { graphql } from '../../gql';
 import type { ReconciliationPlanQuery } from '../../gql/graphql';
 import type { Destination } from './start-panel';
@@ -28,7 +29,7 @@ type Plan = NonNullable<ReconciliationPlanQuery['reconciliationPlan']>;
 
 export function PlanDrawer({ destinations, onClose }: { destinations: readonly Destination[]; onClose: () => void }) {
   const [chosen, setChosen] = useState(destinations[0]?.id ?? '');
-  const [{ data }] = useQuery({ query: PlanDocument, variables: { destinationId: chosen }, requestPolicy: 'network-only' });
+  const [{ data, error }, ask] = useQuery({ query: PlanDocument, variables: { destinationId: chosen }, requestPolicy: 'network-only' });
   const plan = data?.reconciliationPlan?.destinationId === chosen ? data.reconciliationPlan : null;
   const choice = (
     <Select
@@ -38,10 +39,10 @@ export function PlanDrawer({ destinations, onClose }: { destinations: readonly D
   );
   if (!plan) {
     return (
-      <FormDrawer opened title="How it is compared" action="Save" readOnly busy={false} onSubmit={() => Promise.resolve()} onClose={onClose}>
+      <Drawer opened onClose={onClose} size="lg" title="How it is compared" closeButtonProps={{ 'aria-label': 'Close' }}>
         {choice}
-        <Skeleton height={240} />
-      </FormDrawer>
+        {error ? <ErrorState error={error} onRetry={() => { ask({ requestPolicy: 'network-only' }); }} /> : <Skeleton height={240} mt="md" aria-busy="true" />}
+      </Drawer>
     );
   }
   return <PlanForm key={chosen} plan={plan} onClose={onClose}>{choice}</PlanForm>;
@@ -98,7 +99,7 @@ function PlanForm({ plan, onClose, children }: { plan: Plan; onClose: () => void
       <Select label="When" data={hours} value={hour} allowDeselect={false} disabled={!writes} onChange={(value) => { setHour(value ?? ''); }} error={messageFor(problem, 'nightlyHour')} />
       <NumberInput
         label="Missing leads that a run sends again by itself" min={0} max={1_000_000} value={resendMax} readOnly={!writes}
-        description="0: a person decides. A file sends nothing again by itself unless the time at which it was made is given (--as-of, as_of)."
+        description="0: a person decides. A file sends nothing again by itself unless it is said when it was made."
         onChange={(value) => { setResendMax(Number(value) || 0); }} error={messageFor(problem, 'autoResendMax')}
       />
       <JsonEditor

@@ -7,6 +7,7 @@ import { useMay } from '../../app/session';
 import { Confirm } from '../../components/confirm';
 import { notifyDone, succeeded } from '../../components/notify';
 import { Panel } from '../../components/panel';
+import { ErrorState } from '../../components/states';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DifferenceStandingQuery } from '../../gql/graphql';
@@ -48,7 +49,7 @@ interface Props {
 /** Where the destination's differences stand, live while leads are on their way again or looked up. */
 export function Repair({ destinationId, changes, onChange }: Props) {
   const writes = useMay('reconciliation:write');
-  const [{ data }, ask] = useQuery({ query: StandingDocument, variables: { destinationId } });
+  const [{ data, error }, ask] = useQuery({ query: StandingDocument, variables: { destinationId } });
   const again = useCallback(() => { ask({ requestPolicy: 'network-only' }); }, [ask]);
   useAskedAgain(changes, again);
   const [asking, { open, close }] = useDisclosure(false);
@@ -84,6 +85,7 @@ export function Repair({ destinationId, changes, onChange }: Props) {
     if (succeeded(await prove({ destinationId }), (answer) => answer.proveDifferences)) again();
   }
 
+  if (error && !standing) return <Panel title="Repair" flush><ErrorState error={error} onRetry={again} /></Panel>;
   if (!standing) return null;
   const total = standing.open + standing.resending + standing.resolved + standing.accepted;
   if (total === 0) return null;

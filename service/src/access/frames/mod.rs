@@ -84,7 +84,15 @@ impl Signed<'_> {
     pub fn identity(&self) -> &[u8] {
         match self {
             Self::HubSpot(request) => request.signature.as_bytes(),
-            Self::HighLevel(text) | Self::Salesforce(text) | Self::Zendesk(text) => text.trim().as_bytes(),
+            Self::HighLevel(text) => highlevel::identity(text),
+            Self::Salesforce(text) | Self::Zendesk(text) => text.trim().as_bytes(),
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::HubSpot(request) => request.signature.len(),
+            Self::HighLevel(text) | Self::Salesforce(text) | Self::Zendesk(text) => text.len(),
         }
     }
 
@@ -95,7 +103,7 @@ impl Signed<'_> {
         audience: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Proven, FrameFault> {
-        if self.identity().len() > BYTES_MAX {
+        if self.length() > BYTES_MAX {
             return Err(FrameFault::Malformed);
         }
         let proven = match self {

@@ -55,8 +55,16 @@ const LEFT_OUT: &str = "passwords' and secrets' hashes, private signing keys, an
 pub async fn export(app: &App, tenant: TenantId, path: &Path) -> Result<Exported, Error> {
     let failed = |source: io::Error| Error::internal(format!("writing {}", path.display()), source);
     let unfinished = path.with_extension("unfinished");
-    let file =
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished).map_err(failed)?;
+    let file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let there = unfinished.display();
+            let told = format!(
+                "{there} is there: wait for the export that writes it, or remove it if that was killed"
+            );
+            return Err(Error::Conflict(told.into()));
+        }
+        opened => opened.map_err(failed)?,
+    };
     let outcome = write_archive(app, tenant, path, file).await;
     match outcome {
         Ok(exported) => {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use chrono::{DateTime, Utc};
@@ -110,11 +110,6 @@ pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
         false
     };
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let files: Vec<String> =
-        sqlx::query_scalar("SELECT stored_as FROM import WHERE tenant_id = $1 AND stored_as IS NOT NULL")
-            .bind(tenant.uuid())
-            .fetch_all(tx.connection())
-            .await?;
     let tables = tables(&mut tx).await?;
     let mut removed = BTreeMap::new();
     for table in &tables {
@@ -124,13 +119,9 @@ pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
         removed.insert(table.clone(), done.rows_affected());
     }
     removed.insert(format!("{}.jobs", jobs::SCHEMA), jobs::forget(tx.connection(), tenant).await?);
-    let mut files_removed = 0;
-    for file in files {
-        files_removed += u64::from(fs::remove_file(app.settings.data_dir.join(file)).is_ok());
-    }
-    // What still came when the tenant was suspended has no import yet.
-    let _ = fs::remove_dir_all(app.settings.data_dir.join(uploads::folder(tenant)));
-    files_removed += storage::remove(app.storage.as_ref(), tenant).await?;
+    let waiting = remove_uploads(app, tenant);
+    let waiting = waiting.map_err(|error| Error::internal("removing a tenant's uploads", error))?;
+    let files_removed = waiting + storage::remove(app.storage.as_ref(), tenant).await?;
     tx.commit().await?;
     let remaining = remaining(app, tenant, &tables).await?;
     let tenant_text = tenant.to_string();
@@ -143,6 +134,18 @@ pub async fn erase(app: &App, tenant: TenantId) -> Result<Erased, Error> {
         ));
     }
     Ok(erased)
+}
+
+/// Removes the files that wait for their import, and those that came when the tenant was suspended and have none yet; says how
+/// many those were. One that cannot be removed keeps the tenant known.
+fn remove_uploads(app: &App, tenant: TenantId) -> io::Result<u64> {
+    let folder = app.settings.data_dir.join(uploads::folder(tenant));
+    let waiting = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        found => found?.count() as u64,
+    };
+    fs::remove_dir_all(folder)?;
+    Ok(waiting)
 }
 
 /// Counted by the owner where it is known, whom no policy hides anything from in the private cluster; else by the tenant.
@@ -181,7 +184,7 @@ pub async fn operator_audit(
         "at": app.clock.now(), "action": action, "tenant": tenant.map(|tenant| tenant.to_string()), "by": by, "detail": detail,
     });
     let path = app.settings.data_dir.join(OPERATOR_AUDIT);
-    let write = move || -> std::io::Result<()> {
+    let write = move || -> io::Result<()> {
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
         // One write, so that two commands at once do not mix their lines.
         file.write_all(format!("{line}\n").as_bytes())?;
