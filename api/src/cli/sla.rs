@@ -144,14 +144,26 @@ struct AdherenceShown {
     met: i64,
     missed: i64,
     percent: Option<f64>,
+    /// In the time of the same length before.
+    percent_before: Option<f64>,
     p50_seconds: Option<f64>,
     p90_seconds: Option<f64>,
     p95_seconds: Option<f64>,
 }
 
 impl Row for AdherenceShown {
-    const COLUMNS: &'static [&'static str] =
-        &["from", "of", "clocks", "met", "missed", "percent", "p50_seconds", "p90_seconds", "p95_seconds"];
+    const COLUMNS: &'static [&'static str] = &[
+        "from",
+        "of",
+        "clocks",
+        "met",
+        "missed",
+        "percent",
+        "percent_before",
+        "p50_seconds",
+        "p90_seconds",
+        "p95_seconds",
+    ];
 }
 
 fn rounded(value: f64, digits: i32) -> f64 {
@@ -163,6 +175,7 @@ impl AdherenceShown {
     fn of(row: &reads::Adherence, name: Option<String>) -> Self {
         let Figures { total, met, missed, p50_us, p90_us, p95_us, .. } = row.figures;
         let seconds = |us: Option<f64>| us.map(|us| rounded(us / 1e6, 3));
+        let percent = |of: &Figures| of.share().map(|share| rounded(share * 100.0, 1));
         Self {
             from: row.from_at,
             until: row.until_at,
@@ -170,7 +183,8 @@ impl AdherenceShown {
             clocks: total,
             met,
             missed,
-            percent: row.figures.share().map(|share| rounded(share * 100.0, 1)),
+            percent: percent(&row.figures),
+            percent_before: row.before.as_ref().and_then(percent),
             p50_seconds: seconds(p50_us),
             p90_seconds: seconds(p90_us),
             p95_seconds: seconds(p95_us),
@@ -295,7 +309,8 @@ async fn of_tenant(
                 Each::Month => Bucket::Month,
             });
             let (filter, period) = (filter(&tx, &which).await?, span.period(now)?);
-            let question = Question { filter, period, bucket, dimension: by.map(By::dimension) };
+            let dimension = by.map(By::dimension);
+            let question = Question { filter, period, bucket, dimension, compared: true };
             let found = reads::adherence(&tx, &question).await?;
             let slugs = sources::list(&tx).await?;
             let name = |key: &Option<String>| {
