@@ -122,6 +122,7 @@ test('the filters are about the sources too, and the rows stand beside the span 
   await expect(page).toHaveURL(/executive.*states=ZZ/);
   const glance = page.getByRole('region', { name: 'The span at a glance' });
   await expect(glance.getByText('New leads', { exact: true })).toBeVisible();
+  await expect(page.getByText('Narrowed to state ZZ')).toBeVisible();
   await page.getByRole('button', { name: 'Clear filters' }).click();
   await expect(glance.getByText('Leads received', { exact: true })).toBeVisible();
   await expect(row.getByRole('cell').nth(1)).toHaveText(/against the span before: (.* %|as before|none before)/);

@@ -9,7 +9,7 @@ import { Panel, panelClasses } from '../../components/panel';
 import { EmptyState } from '../../components/states';
 import type { SlaPerformanceQuery } from '../../gql/graphql';
 import { formatCount, plural } from '../../lib/format';
-import { Filters } from './board-filters';
+import { Filters, Narrowed } from './board-filters';
 import { useThreshold } from './cases-page';
 import { SlaPerformanceDocument } from './data';
 import { spans, useBoard, type Board } from './filter';
@@ -83,6 +83,7 @@ export function BoardPage() {
       </PageHeader>
       <div className={classes.board}>
         <div className={classes.noPrint}><Panel flush><Filters board={board} /></Panel></div>
+        <Narrowed board={board} />
         {now && now.openCases > 0 && (
           <Alert variant="light" color="red" icon={<IconUrgent aria-hidden="true" />} title="Service levels are missed">
             {plural(now.openCases, 'case')} open. <Anchor component={Link} to="/sla/cases">See what happened and book help</Anchor>

@@ -10,7 +10,7 @@ import { EmptyState } from '../../components/states';
 import type { SlaExecutiveQuery } from '../../gql/graphql';
 import { formatCount } from '../../lib/format';
 import { formatDay } from '../../lib/zone';
-import { Filters } from './board-filters';
+import { Filters, Narrowed } from './board-filters';
 import { useThreshold } from './cases-page';
 import { SlaExecutiveDocument } from './data';
 import { spans, useBoard } from './filter';
@@ -87,8 +87,8 @@ export function ExecutivePage() {
         <Button className={classes.noPrint} variant="default" leftSection={<IconPrinter size={16} aria-hidden="true" />} onClick={() => { window.print(); }}>Print</Button>
       </PageHeader>
       <div className={classes.board}>
-        {/* On paper a reader must see what was left out. */}
-        <div className={board.active ? undefined : classes.noPrint}><Panel flush><Filters board={board} /></Panel></div>
+        <div className={classes.noPrint}><Panel flush><Filters board={board} /></Panel></div>
+        <Narrowed board={board} />
         <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={210}>{(found) => <Tiles data={found} />}</Answer>
         <div className={panelClasses.halves}>
           <Trend board={board} target={threshold} />
