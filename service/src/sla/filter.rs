@@ -87,7 +87,7 @@ pub(super) fn push_leads(
 fn push_texts(query: &mut QueryBuilder<Postgres>, texts: &[(&str, &Vec<String>)]) {
     for (column, wanted) in texts {
         if !wanted.is_empty() {
-            query.push(format!(" AND {column} = ANY(")).push_bind(wanted.to_vec()).push(")");
+            query.push(format!(" AND {column} = ANY(")).push_bind((*wanted).clone()).push(")");
         }
     }
 }

@@ -188,7 +188,8 @@ pub async fn adherence(tx: &TenantTx, question: &Question) -> Result<Vec<Adheren
     };
     let mut connection = tx.lock().await;
     let tenant = tx.tenant().uuid();
-    let counted = Counted { tenant, sources: sources(&mut connection, tenant, &question.filter).await?, pieces };
+    let sources = sources(&mut connection, tenant, &question.filter).await?;
+    let counted = Counted { tenant, sources, pieces };
     let mut rows = counted.rows(&mut connection, question, TimeDelta::zero()).await?;
     if question.compared {
         let back = question.period.until - question.period.from;
