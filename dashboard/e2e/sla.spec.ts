@@ -104,6 +104,35 @@ test('the board keeps its filters in the address', async ({ page }) => {
   expect(await answer.text()).toContain('lead,clock,policy');
 });
 
+test('the filters are about the sources too, and the rows stand beside the span before', async ({ page }) => {
+  await signIn(page, '/sla?span=month&states=ZZ');
+  const sources = page.getByRole('table', { name: 'Source effectiveness' });
+  const row = sources.getByRole('row').filter({ hasText: 'leadsource' }).first();
+  // Of a refused record nobody knows the state.
+  await expect(page.getByText('of refused records only the source is known')).toBeVisible();
+  await expect(row.getByRole('cell').nth(1)).toHaveText('–');
+  await expect(row.getByRole('cell').nth(2)).toContainText('0');
+  const csv = await page.getByRole('link', { name: 'Download source effectiveness as CSV' }).getAttribute('href');
+  expect(csv).toContain('states=ZZ');
+  const text = await (await page.request.get(csv ?? '')).text();
+  expect(text).toContain('before_received');
+  expect(text).toMatch(/^leadsource,,0,,0,0,0,/m);
+
+  await page.getByRole('link', { name: 'Executive view' }).click();
+  await expect(page).toHaveURL(/executive.*states=ZZ/);
+  const glance = page.getByRole('region', { name: 'The span at a glance' });
+  await expect(glance.getByText('New leads', { exact: true })).toBeVisible();
+  await expect(page.getByText('Narrowed to state ZZ')).toBeVisible();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await expect(glance.getByText('Leads received', { exact: true })).toBeVisible();
+  await expect(row.getByRole('cell').nth(1)).toHaveText(/against the span before: (.* %|as before|none before)/);
+
+  // In a card, too.
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expect(row.getByRole('cell').nth(1)).toContainText('against the span before');
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+});
+
 test('as a resource link the board fits one screen with all that it shows, however much there is', async ({ page }) => {
   test.slow();
   const crm = await startWebhook();

@@ -33,6 +33,7 @@ mod sealing;
 mod sla;
 mod sla_cases;
 mod sla_more;
+mod sla_sources;
 mod suspended;
 mod tracking;
 mod walk;

@@ -122,13 +122,15 @@ async fn the_clocks_of_a_lead_follow_its_journey() {
         period: around(app),
         bucket: Some(Bucket::Day),
         dimension: Some(Dimension::Agent),
+        compared: false,
     };
     let rows = reads::adherence(&tx, &question).await.expect("rows");
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].key.as_deref(), rows[0].figures.met, rows[0].figures.missed), (Some("Grace"), 1, 0));
-    assert_eq!(rows[0].figures.p50_us, Some(1_200_000_000.0));
-    let worth = sources::effectiveness(&tx, &[], around(app)).await.expect("sources");
-    assert_eq!((worth[0].received, worth[0].delivered, worth[0].contacted, worth[0].sold), (1, 1, 1, 0));
+    assert_eq!((rows[0].figures.p50_us, &rows[0].before), (Some(1_200_000_000.0), &None));
+    let worth = sources::effectiveness(&tx, &filter("response"), around(app)).await.expect("sources");
+    let brought = (worth[0].received, worth[0].delivered, worth[0].contacted, worth[0].sold);
+    assert_eq!(brought, (Some(1), 1, 1, 0));
 }
 
 /// Down while deadlines pass: they are recorded afterwards with their true times, once.

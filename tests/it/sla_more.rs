@@ -230,7 +230,7 @@ async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
     let november = "2026-11".parse().expect("a period");
     closing::close(&test.app, tenant, books.partner, november, Actor::Operator).await.expect("closed");
     let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
-    let worth = sources::worth(&tx, period, reads::zone(&tx).await.expect("a zone")).await.expect("worth");
+    let worth = sources::worth(&tx, &filter("response"), period).await.expect("worth");
     assert_eq!(worth.len(), 1);
     assert_eq!((worth[0].cost, worth[0].revenue), (Some(500), Some(1_000)), "two leads, one action");
     let told = [("cost", "USD", 2.5), ("cost", "USD", 2.5), ("revenue", "USD", 10.0)];
@@ -264,12 +264,11 @@ async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
         answer.text().to_owned()
     };
     let bought = read(&format!("sources.csv?{span}")).await;
-    assert!(
-        bought
-            .starts_with("source,received,accepted,refused,delivered,contacted,sold,refusals,cost,revenue\n"),
-        "{bought}"
-    );
-    assert!(bought.contains("leadsource,2,2,0,2,1,0,,5.00 USD,10.00 USD\n"), "{bought}");
+    let columns = "source,received,accepted,refused,delivered,contacted,sold,refusals,cost,revenue,before_received,";
+    assert!(bought.starts_with(columns), "{bought}");
+    assert!(bought.contains("leadsource,2,2,0,2,1,0,,5.00 USD,10.00 USD,0,0,0,0,0,0,,\n"), "{bought}");
+    let elsewhere = read(&format!("sources.csv?{span}&states=TX")).await;
+    assert!(elsewhere.contains("leadsource,,0,,0,0,0,,,,,0,,0,0,0,,\n"), "{elsewhere}");
     let adherence = read(&format!("adherence.csv?{span}&dimension=source")).await;
     assert!(
         adherence.lines().nth(1).is_some_and(|line| line.contains(",leadsource,2,0,2,0,0.0000,")),

@@ -89,7 +89,8 @@ impl Wanted {
                 Error::invalid("dimension", all)
             })?),
         };
-        Ok(Question { filter: self.filter()?, period: self.period(now)?, bucket, dimension })
+        let (filter, period) = (self.filter()?, self.period(now)?);
+        Ok(Question { filter, period, bucket, dimension, compared: true })
     }
 
     fn standing(&self) -> Result<Option<Standing>, Error> {

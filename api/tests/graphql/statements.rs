@@ -84,3 +84,23 @@ async fn a_relation_of_a_page_is_one_statement_and_only_when_it_is_asked_for() {
         assert_eq!(made.len(), expected, "{document}\n{made:#?}");
     }
 }
+
+#[tokio::test]
+async fn the_period_before_is_a_statement_more_and_only_when_it_is_asked_for() {
+    let world = World::new().await;
+    world.submit(&world.acme, 2).await;
+    let since = "since: \"2026-11-01T00:00:00Z\"";
+    for (plain, before, more) in [
+        ("slaAdherence(SINCE, bucket: DAY, dimension: SOURCE) { rows { key BEFORE } }", "total", 1),
+        ("slaPerformance(SINCE) { sold figures { total } BEFORE }", "sold", 1),
+        ("slaPerformance(SINCE) { name BEFORE }", "sold figures { total }", 2),
+        ("slaSources(SINCE) { accepted BEFORE }", "accepted", 1),
+        ("slaSources(SINCE) { costs { amount } BEFORE }", "sold costs { amount }", 2),
+    ] {
+        let document = format!("{{ {} }}", plain.replace("SINCE", since));
+        let without = statements(&world, &document.replace("BEFORE", "")).await;
+        let compared = document.replace("BEFORE", &format!("before {{ {before} }}"));
+        let with = statements(&world, &compared).await;
+        assert_eq!(with.len(), without.len() + more, "{compared}\n{with:#?}");
+    }
+}

@@ -55,7 +55,10 @@ async fn another_tenants_things_are_not_there_for_any_field() {
         (format!("{{ it: slaBreaches({since}, {theirs_alone}) {{ leadId }} }}"), json!([])),
         (format!("{{ it: slaHeatMap({since}, {theirs_alone}) {{ hour }} }}"), json!([])),
         (format!("{{ it: slaPerformance({since}, {theirs_alone}) {{ name }} }}"), json!([])),
-        (format!("{{ it: slaSources({since}, sourceIds: [\"{source}\"]) {{ received }} }}"), json!([])),
+        (
+            format!("{{ it: slaSources({since}, {theirs_alone}) {{ received before {{ received }} }} }}"),
+            json!([]),
+        ),
         (
             format!("{{ it: slaNow({theirs_alone}) {{ running openCases }} }}"),
             json!({ "running": 0, "openCases": 0 }),

@@ -29,7 +29,13 @@ impl Period {
     /// The period of the same length that ends where this one begins.
     #[must_use]
     pub fn before(self) -> Self {
-        Self { from: self.from - (self.until - self.from), until: self.from }
+        self.earlier(self.until - self.from)
+    }
+
+    /// The same length of time, that much earlier.
+    #[must_use]
+    pub fn earlier(self, by: TimeDelta) -> Self {
+        Self { from: self.from - by, until: self.until - by }
     }
 
     /// The pieces of it, in order; the first and the last may be cut. None when there are more than `most`.
@@ -100,6 +106,8 @@ mod tests {
         let weeks = period.split(Bucket::Week, Tz::UTC, 10).expect("few");
         assert_eq!(weeks[1].from, at("2026-01-19T00:00:00Z"));
         assert_eq!(period.before().until, period.from);
+        assert_eq!(period.before().from, at("2025-11-27T12:00:00Z"), "48.5 days");
+        assert_eq!(weeks[1].earlier(TimeDelta::days(7)).from, at("2026-01-12T00:00:00Z"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Every list of service levels as CSV. Times are RFC 3339 in UTC, durations seconds; cells that a spreadsheet would run are
-//! neutralised.
+//! neutralised. Columns `before_…` are of the period before; an empty cell is what nobody knows.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::reads::{
     self, Adherence, ClockFilter, ClockPage, ClockRow, Dimension, Figures, Question, Standing,
 };
-use super::sources::{self, Worth};
+use super::sources::{self, Effectiveness, Worth};
 use crate::database::TenantTx;
 use crate::delivery::manage;
 use crate::error::Error;
@@ -61,6 +61,13 @@ fn figures(of: &Figures) -> [String; 9] {
     ]
 }
 
+/// A sheet with those columns, and behind them those of the period before.
+fn compared(columns: &[&str], before: &[&str]) -> Result<Sheet, Error> {
+    let before: Vec<String> = before.iter().map(|column| format!("before_{column}")).collect();
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    Sheet::new(&[columns, before.as_slice()].concat())
+}
+
 /// Names of sources and destinations by their ids.
 async fn names(tx: &TenantTx, dimension: Option<Dimension>) -> Result<HashMap<String, String>, Error> {
     let names = match dimension {
@@ -75,15 +82,17 @@ async fn names(tx: &TenantTx, dimension: Option<Dimension>) -> Result<HashMap<St
     Ok(names.into_iter().map(|(id, slug)| (id.to_string(), slug)).collect())
 }
 
-/// Adherence by piece of the period and by dimension.
+/// Adherence by piece of the period and by dimension, beside the period before when the question compares.
 pub async fn adherence(tx: &TenantTx, question: &Question) -> Result<Vec<u8>, Error> {
     let names = names(tx, question.dimension).await?;
     let dimension = question.dimension.map_or("all", Dimension::as_str);
-    let mut sheet = Sheet::new(&[&["from", "until", dimension][..], &FIGURES].concat())?;
-    for Adherence { from_at, until_at, key, figures: of } in reads::adherence(tx, question).await? {
+    let before: &[&str] = if question.compared { &FIGURES } else { &[] };
+    let mut sheet = compared(&[&["from", "until", dimension][..], &FIGURES].concat(), before)?;
+    for Adherence { from_at, until_at, key, figures: of, before } in reads::adherence(tx, question).await? {
         let key = key.map(|key| names.get(&key).cloned().unwrap_or(key)).unwrap_or_default();
         let mut cells = vec![time(Some(from_at)), time(Some(until_at)), key];
         cells.extend(figures(&of));
+        cells.extend(before.iter().flat_map(figures));
         sheet.row(cells)?;
     }
     sheet.finish()
@@ -177,44 +186,71 @@ fn amounts(worth: &[Worth], of: impl Fn(&Worth) -> Option<i64>) -> Result<String
     Ok(all.join("; "))
 }
 
-/// What each source of the filter brought; its reasons of refusal in one cell.
+const COUNTS: [&str; 6] = ["received", "accepted", "refused", "delivered", "contacted", "sold"];
+const MONEY: [&str; 2] = ["cost", "revenue"];
+
+fn counts(of: &Effectiveness) -> [String; 6] {
+    let known = |count: Option<i64>| count.map(|count| count.to_string()).unwrap_or_default();
+    [
+        known(of.received),
+        of.accepted.to_string(),
+        known(of.refused),
+        of.delivered.to_string(),
+        of.contacted.to_string(),
+        of.sold.to_string(),
+    ]
+}
+
+fn money(worth: &[Worth]) -> Result<[String; 2], Error> {
+    Ok([amounts(worth, |one| one.cost)?, amounts(worth, |one| one.revenue)?])
+}
+
+/// What sources came to in a period.
+async fn brought(
+    tx: &TenantTx,
+    filter: &ClockFilter,
+    period: Period,
+) -> Result<Vec<(Effectiveness, Vec<Worth>)>, Error> {
+    let mut worth: HashMap<Uuid, Vec<Worth>> = HashMap::new();
+    for one in sources::worth(tx, filter, period).await? {
+        worth.entry(one.source_id).or_default().push(one);
+    }
+    let beside = |row: Effectiveness| {
+        let worth = worth.remove(&row.source_id).unwrap_or_default();
+        (row, worth)
+    };
+    Ok(sources::effectiveness(tx, filter, period).await?.into_iter().map(beside).collect())
+}
+
+/// What each source of the filter brought, beside the period before; its reasons of refusal in one cell.
 pub async fn effectiveness(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Result<Vec<u8>, Error> {
     let names = names(tx, Some(Dimension::Source)).await?;
     let mut reasons: HashMap<Uuid, Vec<String>> = HashMap::new();
-    for one in sources::refusals(tx, period).await? {
+    for one in sources::refusals(tx, filter, period).await? {
         reasons.entry(one.source_id).or_default().push(format!("{} {}", one.code, one.count));
     }
-    let mut worth: HashMap<Uuid, Vec<Worth>> = HashMap::new();
-    for one in sources::worth(tx, period, reads::zone(tx).await?).await? {
-        worth.entry(one.source_id).or_default().push(one);
-    }
-    let mut sheet = Sheet::new(&[
-        "source",
-        "received",
-        "accepted",
-        "refused",
-        "delivered",
-        "contacted",
-        "sold",
-        "refusals",
-        "cost",
-        "revenue",
-    ])?;
-    for row in sources::effectiveness(tx, &filter.sources, period).await? {
-        let name = names.get(&row.source_id.to_string()).cloned();
-        let mut cells = vec![name.unwrap_or_else(|| SourceId(row.source_id).to_string())];
-        let counts = [row.received, row.accepted, row.refused, row.delivered, row.contacted, row.sold];
-        cells.extend(counts.iter().map(ToString::to_string));
-        cells.push(reasons.remove(&row.source_id).unwrap_or_default().join("; "));
-        let worth = worth.remove(&row.source_id).unwrap_or_default();
-        cells.push(amounts(&worth, |one| one.cost)?);
-        cells.push(amounts(&worth, |one| one.revenue)?);
+    let before = brought(tx, filter, period.before()).await?;
+    let before: HashMap<Uuid, _> = before.into_iter().map(|of| (of.0.source_id, of)).collect();
+    let columns = [&["source"][..], &COUNTS, &["refusals"], &MONEY].concat();
+    let mut sheet = compared(&columns, &[&COUNTS[..], &MONEY].concat())?;
+    for (row, worth) in brought(tx, filter, period).await? {
+        let id = row.source_id;
+        let name = names.get(&id.to_string()).cloned();
+        let mut cells = vec![name.unwrap_or_else(|| SourceId(id).to_string())];
+        cells.extend(counts(&row));
+        cells.push(reasons.remove(&id).unwrap_or_default().join("; "));
+        cells.extend(money(&worth)?);
+        // One transaction sees the same sources twice: there always is one.
+        if let Some((row, worth)) = before.get(&id) {
+            cells.extend(counts(row));
+            cells.extend(money(worth)?);
+        }
         sheet.row(cells)?;
     }
     sheet.finish()
 }
 
-/// How agents, or teams, answered the leads of the period.
+/// How agents, or teams, answered the leads of the period, beside the period before.
 pub async fn performance(
     tx: &TenantTx,
     filter: &ClockFilter,
@@ -223,13 +259,26 @@ pub async fn performance(
 ) -> Result<Vec<u8>, Error> {
     let dimension = if teams { Dimension::Team } else { Dimension::Agent };
     let sold = sources::sold_by(tx, filter, teams, period).await?;
-    let question = Question { filter: filter.clone(), period, bucket: None, dimension: Some(dimension) };
-    let mut sheet = Sheet::new(&[&[dimension.as_str()][..], &FIGURES, &["sold"]].concat())?;
+    let sold_before = sources::sold_by(tx, filter, teams, period.before()).await?;
+    let question = Question {
+        filter: filter.clone(),
+        period,
+        bucket: None,
+        dimension: Some(dimension),
+        compared: true,
+    };
+    let columns = [&[dimension.as_str()][..], &FIGURES, &["sold"]].concat();
+    let mut sheet = compared(&columns, &columns[1..])?;
     for row in reads::adherence(tx, &question).await? {
-        let of = sold.iter().find(|one| one.key == row.key).map_or(0, |one| one.sold);
-        let mut cells = vec![row.key.unwrap_or_default()];
+        let of = |sold: &[sources::Sold]| {
+            sold.iter().find(|one| one.key == row.key).map_or(0, |one| one.sold).to_string()
+        };
+        let (now, then) = (of(&sold), of(&sold_before));
+        let mut cells = vec![row.key.clone().unwrap_or_default()];
         cells.extend(figures(&row.figures));
-        cells.push(of.to_string());
+        cells.push(now);
+        cells.extend(figures(&row.before.unwrap_or_default()));
+        cells.push(then);
         sheet.row(cells)?;
     }
     sheet.finish()

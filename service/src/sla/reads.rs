@@ -3,7 +3,9 @@
 //! The figures of a source and a period are one range of the index (source, time of start): a range scan for each of them
 //! (`LATERAL`) sorts small groups in memory, where one `GROUP BY` over all would sort everything at once.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use domain::sla::{Bucket, Period};
 use sqlx::{FromRow, PgConnection, QueryBuilder};
@@ -129,6 +131,8 @@ pub struct Question {
     pub bucket: Option<Bucket>,
     /// Told for each value.
     pub dimension: Option<Dimension>,
+    /// Each row beside the period before.
+    pub compared: bool,
 }
 
 /// A row of the answer.
@@ -143,6 +147,9 @@ pub struct Adherence {
     /// What it came to.
     #[sqlx(flatten)]
     pub figures: Figures,
+    /// What the same value came to in the piece's time shifted back by the length of the whole period, when that is asked.
+    #[sqlx(skip)]
+    pub before: Option<Figures>,
 }
 
 /// The sources asked for, or all of the tenant: with them, the index gives a range of time.
@@ -170,7 +177,8 @@ pub async fn zone(tx: &TenantTx) -> Result<Tz, Error> {
     name.parse().map_err(|_| Error::internal("reading tenant.time_zone", format!("`{name}` is no time zone")))
 }
 
-/// Adherence by piece of the period and by dimension, in the order of both. What has no clock has no row.
+/// Adherence by piece of the period and by dimension, in the order of both. What has no clock has no row; what had some only
+/// before has none either. The comparison is one statement more.
 pub async fn adherence(tx: &TenantTx, question: &Question) -> Result<Vec<Adherence>, Error> {
     let pieces = match question.bucket {
         None => vec![question.period],
@@ -178,41 +186,82 @@ pub async fn adherence(tx: &TenantTx, question: &Question) -> Result<Vec<Adheren
             Error::Limit(format!("the period has more than {PIECES_MAX} pieces; take longer ones").into())
         })?,
     };
-    let (from, until): (Vec<_>, Vec<_>) = pieces.iter().map(|piece| (piece.from, piece.until)).unzip();
     let mut connection = tx.lock().await;
-    let sources = sources(&mut connection, tx.tenant().uuid(), &question.filter).await?;
-    let by_source = question.dimension == Some(Dimension::Source);
-    let mut query = QueryBuilder::new("SELECT p.from_at, p.until_at, ");
-    query.push(if by_source { "s.id::text AS key, " } else { "a.key, " }).push(UNPACKED);
-    query.push(" FROM unnest(").push_bind(from).push("::timestamptz[], ").push_bind(until);
-    query.push("::timestamptz[]) AS p(from_at, until_at)");
-    if by_source {
-        query.push(" CROSS JOIN unnest(").push_bind(sources.clone()).push("::uuid[]) AS s(id)");
+    let tenant = tx.tenant().uuid();
+    let sources = sources(&mut connection, tenant, &question.filter).await?;
+    let counted = Counted { tenant, sources, pieces };
+    let mut rows = counted.rows(&mut connection, question, TimeDelta::zero()).await?;
+    if question.compared {
+        let back = question.period.until - question.period.from;
+        let before = counted.rows(&mut connection, question, back).await?;
+        if before.len() == EXPORT_MAX {
+            // What was cut off would read as nothing.
+            let many = "the period before has too many rows to compare with; take longer pieces";
+            return Err(Error::Limit(many.into()));
+        }
+        let mut before: HashMap<_, _> =
+            before.into_iter().map(|row| ((row.from_at, row.key), row.figures)).collect();
+        for row in &mut rows {
+            row.before = Some(before.remove(&(row.from_at, row.key.clone())).unwrap_or_default());
+        }
     }
-    query.push(" CROSS JOIN LATERAL (SELECT ");
-    let column = question.dimension.filter(|_| !by_source).map(Dimension::column);
-    if !by_source {
-        query.push(column.unwrap_or("NULL::text")).push(" AS key, ");
+    Ok(rows)
+}
+
+/// What the rows of an answer are counted of.
+struct Counted {
+    tenant: Uuid,
+    sources: Vec<Uuid>,
+    pieces: Vec<Period>,
+}
+
+impl Counted {
+    /// The rows of the pieces, each counted in its time shifted back by so much; they bear the pieces' own times.
+    async fn rows(
+        &self,
+        connection: &mut PgConnection,
+        question: &Question,
+        back: TimeDelta,
+    ) -> Result<Vec<Adherence>, Error> {
+        let ends = |piece: Period| (piece.from, piece.until);
+        let (from, until): (Vec<_>, Vec<_>) = self.pieces.iter().copied().map(ends).unzip();
+        let counted = self.pieces.iter().map(|piece| piece.earlier(back));
+        let (begin, end): (Vec<_>, Vec<_>) = counted.map(ends).unzip();
+        let by_source = question.dimension == Some(Dimension::Source);
+        let mut query = QueryBuilder::new("SELECT p.from_at, p.until_at, ");
+        query.push(if by_source { "s.id::text AS key, " } else { "a.key, " }).push(UNPACKED);
+        query.push(" FROM unnest(").push_bind(from).push("::timestamptz[], ").push_bind(until);
+        query.push("::timestamptz[], ").push_bind(begin).push("::timestamptz[], ").push_bind(end);
+        query.push("::timestamptz[]) AS p(from_at, until_at, begin_at, end_at)");
+        if by_source {
+            query.push(" CROSS JOIN unnest(").push_bind(self.sources.clone()).push("::uuid[]) AS s(id)");
+        }
+        query.push(" CROSS JOIN LATERAL (SELECT ");
+        let column = question.dimension.filter(|_| !by_source).map(Dimension::column);
+        if !by_source {
+            query.push(column.unwrap_or("NULL::text")).push(" AS key, ");
+        }
+        query.push(FIGURES).push(" FROM sla_clock c WHERE c.tenant_id = ").push_bind(self.tenant);
+        query.push(" AND c.clock = ").push_bind(question.filter.clock.clone());
+        if by_source {
+            query.push(" AND c.source_id = s.id");
+        } else {
+            query.push(" AND c.source_id = ANY(").push_bind(self.sources.clone()).push(")");
+        }
+        query.push(" AND c.started_at >= p.begin_at AND c.started_at < p.end_at");
+        push_filter(&mut query, &question.filter);
+        if let Some(column) = column {
+            query.push(" GROUP BY ").push(column);
+        }
+        query.push(format!(") a WHERE a.total > 0 ORDER BY 1, 3 NULLS LAST LIMIT {EXPORT_MAX}"));
+        Ok(query.build_query_as().fetch_all(connection).await?)
     }
-    query.push(FIGURES).push(" FROM sla_clock c WHERE c.tenant_id = ").push_bind(tx.tenant().uuid());
-    query.push(" AND c.clock = ").push_bind(question.filter.clock.clone());
-    if by_source {
-        query.push(" AND c.source_id = s.id");
-    } else {
-        query.push(" AND c.source_id = ANY(").push_bind(sources).push(")");
-    }
-    query.push(" AND c.started_at >= p.from_at AND c.started_at < p.until_at");
-    push_filter(&mut query, &question.filter);
-    if let Some(column) = column {
-        query.push(" GROUP BY ").push(column);
-    }
-    query.push(format!(") a WHERE a.total > 0 ORDER BY 1, 3 NULLS LAST LIMIT {EXPORT_MAX}"));
-    Ok(query.build_query_as().fetch_all(&mut *connection).await?)
 }
 
 /// The figures of the whole.
 pub async fn total(tx: &TenantTx, filter: &ClockFilter, period: Period) -> Result<Figures, Error> {
-    let question = Question { filter: filter.clone(), period, bucket: None, dimension: None };
+    let question =
+        Question { filter: filter.clone(), period, bucket: None, dimension: None, compared: false };
     Ok(adherence(tx, &question).await?.into_iter().next().map(|row| row.figures).unwrap_or_default())
 }
 

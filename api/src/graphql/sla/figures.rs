@@ -43,18 +43,23 @@ pub enum SlaBucket {
     Month,
 }
 
-/// Which clocks. Absent lists: all.
+/// Which clocks, and of `slaSources` which leads. Absent lists: all.
 #[derive(Clone, Debug, InputObject)]
 pub struct SlaFilter {
-    /// `processing`, `response`, or the tenant's own.
+    /// `processing`, `response`, or the tenant's own. Figures are always of one clock; elsewhere an empty name is every clock.
+    /// Leads are not chosen by it: it says whose agent and team are asked for.
     #[graphql(default = "response")]
     clock: String,
     source_ids: Option<Vec<Id<SourceId>>>,
+    /// Of a clock as the lead was when the clock started; of a lead as it is. So with states and campaigns.
     lead_types: Option<Vec<String>>,
     states: Option<Vec<String>>,
     campaigns: Option<Vec<String>>,
+    /// Of a lead those of its clock.
     agents: Option<Vec<String>>,
+    /// Of a lead those of its clock.
     teams: Option<Vec<String>>,
+    /// Of a clock the destination that took the lead; of a lead those that it was meant for.
     destination_ids: Option<Vec<Id<DestinationId>>>,
 }
 
@@ -136,7 +141,7 @@ pub struct SlaAdherence {
     total: SlaFigures,
     /// Of the period of the same length before it.
     before: SlaFigures,
-    /// By piece of the period and value of the dimension, in that order.
+    /// By piece of the period and value of the dimension, in that order. A value without a clock in the piece has no row.
     rows: Vec<SlaAdherenceRow>,
 }
 
@@ -150,6 +155,8 @@ pub struct SlaAdherenceRow {
     /// The value as people know it.
     pub(super) label: Option<String>,
     pub(super) figures: SlaFigures,
+    /// Of the same value, in the piece's time shifted back by the length of the whole period; all 0 when there was none.
+    pub(super) before: SlaFigures,
 }
 
 /// A cell of the heat map: clocks by weekday and hour of their start, in the tenant's time zone.
@@ -203,17 +210,17 @@ impl From<Choices> for SlaChoices {
 /// Sources and destinations by name.
 async fn labels(
     reads: &Reads,
-    dimension: Option<SlaDimension>,
+    dimension: Option<Dimension>,
     keys: impl Iterator<Item = &str>,
 ) -> Result<HashMap<String, String>, ApiError> {
     let ids = keys.filter_map(|key| key.parse::<Uuid>().ok());
     Ok(match dimension {
-        Some(SlaDimension::Source) => lead_sources::by_ids(reads, ids, SourceWants::default())
+        Some(Dimension::Source) => lead_sources::by_ids(reads, ids, SourceWants::default())
             .await?
             .into_iter()
             .map(|(id, source)| (id.to_string(), source.row.name.clone()))
             .collect(),
-        Some(SlaDimension::Destination) => destinations::by_ids(reads, ids, DestinationWants::default())
+        Some(Dimension::Destination) => destinations::by_ids(reads, ids, DestinationWants::default())
             .await?
             .into_iter()
             .map(|(id, destination)| (id.to_string(), destination.row.name.clone()))
@@ -223,28 +230,17 @@ async fn labels(
 }
 
 /// An id of the dimension as the schema writes it.
-fn outside(dimension: Option<SlaDimension>, key: String) -> String {
+fn outside(dimension: Option<Dimension>, key: String) -> String {
     match (dimension, key.parse::<Uuid>()) {
-        (Some(SlaDimension::Source), Ok(id)) => SourceId(id).to_string(),
-        (Some(SlaDimension::Destination), Ok(id)) => DestinationId(id).to_string(),
+        (Some(Dimension::Source), Ok(id)) => SourceId(id).to_string(),
+        (Some(Dimension::Destination), Ok(id)) => DestinationId(id).to_string(),
         _ => key,
     }
 }
 
-pub(super) async fn rows(
-    reads: &Reads,
-    filter: &ClockFilter,
-    period: Period,
-    bucket: Option<SlaBucket>,
-    dimension: Option<SlaDimension>,
-) -> Result<Vec<SlaAdherenceRow>, ApiError> {
-    let question = Question {
-        filter: filter.clone(),
-        period,
-        bucket: bucket.map(Bucket::from),
-        dimension: dimension.map(Dimension::from),
-    };
-    let found = reads::adherence(reads, &question).await?;
+pub(super) async fn rows(reads: &Reads, question: &Question) -> Result<Vec<SlaAdherenceRow>, ApiError> {
+    let dimension = question.dimension;
+    let found = reads::adherence(reads, question).await?;
     let labels = labels(reads, dimension, found.iter().filter_map(|row| row.key.as_deref())).await?;
     let row = |row: reads::Adherence| SlaAdherenceRow {
         since: row.from_at,
@@ -252,6 +248,7 @@ pub(super) async fn rows(
         label: row.key.as_ref().map(|key| labels.get(key).unwrap_or(key).clone()),
         key: row.key.map(|key| outside(dimension, key)),
         figures: row.figures.into(),
+        before: row.before.unwrap_or_default().into(),
     };
     Ok(found.into_iter().map(row).collect())
 }
@@ -284,7 +281,14 @@ impl SlaQueries {
             answer.before = reads::total(&reads, &filter, period.before()).await?.into();
         }
         if selected.has("rows") {
-            answer.rows = rows(&reads, &filter, period, bucket, dimension).await?;
+            let question = Question {
+                filter,
+                period,
+                bucket: bucket.map(Bucket::from),
+                dimension: dimension.map(Dimension::from),
+                compared: selected.field("rows").has("before"),
+            };
+            answer.rows = rows(&reads, &question).await?;
         }
         Ok(answer)
     }

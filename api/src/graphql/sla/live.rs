@@ -29,7 +29,7 @@ pub struct SlaNow {
     /// Ran out and still open.
     overdue: i32,
     paused: i32,
-    /// Cases in which help can be booked.
+    /// Cases in which help can be booked, of every clock: the filter does not concern them.
     open_cases: i32,
 }
 

@@ -7,34 +7,101 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::billing::{Currency, InvalidCurrency};
 use domain::ids::SourceId;
+use domain::sla::Period;
 use entity::source_cost;
 use rust_decimal::Decimal;
-use service::sla::{costs, reads, sources};
+use service::sla::reads::{self, ClockFilter, Dimension, Question};
+use service::sla::{costs, sources};
 use uuid::Uuid;
 
 use super::super::error::{ApiError, UserError, expected};
-use super::super::id::{Id, each};
-use super::super::operation::operation;
+use super::super::id::Id;
+use super::super::operation::{Reads, operation};
 use super::super::sources::{self as lead_sources, Source};
 use super::super::wants::{Selected, SourceWants, Wants};
 use super::count;
-use super::figures::{SlaAdherenceRow, SlaDimension, SlaFigures, SlaFilter, period, rows};
+use super::figures::{SlaAdherenceRow, SlaFigures, SlaFilter, period, rows};
 
 /// A source in a period.
 #[derive(SimpleObject)]
 pub struct SlaSource {
     source: Option<Arc<Source>>,
-    received: i32,
+    /// New leads and refused records. null with a filter by more than source: of a refused record nothing else is known.
+    received: Option<i32>,
+    /// New leads that fit the filter.
     accepted: i32,
-    refused: i32,
+    /// null as `received`.
+    refused: Option<i32>,
+    /// Of the accepted ones, those that a destination has; one of the filter's destinations, when it names some.
     delivered: i32,
+    /// Of the accepted ones, those that somebody has reached.
     contacted: i32,
+    /// Of the accepted ones.
     sold: i32,
-    refusals: Vec<SlaRefusal>,
-    /// What its new leads cost, a currency each; none when no cost was said of it.
+    /// By reason, the most frequent first; null as `received`.
+    refusals: Option<Vec<SlaRefusal>>,
+    /// What the accepted leads cost, a currency each; none when no cost was said of the source.
     costs: Vec<SlaMoney>,
     /// What partners were billed for what these leads did, by closed reports that count; none when nothing was.
     revenues: Vec<SlaMoney>,
+    /// The same of the period of the same length before it, with the same filter.
+    before: SlaSourceBefore,
+}
+
+/// A source in the period before.
+#[derive(Clone, Debug, Default, SimpleObject)]
+pub struct SlaSourceBefore {
+    received: Option<i32>,
+    accepted: i32,
+    refused: Option<i32>,
+    delivered: i32,
+    contacted: i32,
+    sold: i32,
+    costs: Vec<SlaMoney>,
+    revenues: Vec<SlaMoney>,
+}
+
+impl SlaSourceBefore {
+    fn of(row: &sources::Effectiveness, money: Money) -> Self {
+        Self {
+            received: row.received.map(count),
+            accepted: count(row.accepted),
+            refused: row.refused.map(count),
+            delivered: count(row.delivered),
+            contacted: count(row.contacted),
+            sold: count(row.sold),
+            costs: money.costs,
+            revenues: money.revenues,
+        }
+    }
+}
+
+/// What a source cost and brought.
+#[derive(Default)]
+struct Money {
+    costs: Vec<SlaMoney>,
+    revenues: Vec<SlaMoney>,
+}
+
+impl Money {
+    /// Of each source, when it is asked for.
+    async fn read(
+        reads: &Reads,
+        filter: &ClockFilter,
+        period: Period,
+        selected: &Selected<'_>,
+    ) -> Result<HashMap<Uuid, Self>, ApiError> {
+        let mut all: HashMap<Uuid, Self> = HashMap::new();
+        if selected.has("costs") || selected.has("revenues") {
+            for row in sources::worth(reads, filter, period).await? {
+                let currency = row.currency()?;
+                let one = all.entry(row.source_id).or_default();
+                one.costs.extend(row.cost.map(|amount| SlaMoney::of(currency, amount)));
+                one.revenues.extend(row.revenue.map(|amount| SlaMoney::of(currency, amount)));
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// An amount.
@@ -113,6 +180,42 @@ pub struct SlaPerformance {
     name: Option<String>,
     figures: SlaFigures,
     sold: i32,
+    /// The same of the period of the same length before it.
+    before: SlaPerformanceBefore,
+}
+
+/// An agent or a team in the period before; all 0 when there was nothing.
+#[derive(Default, SimpleObject)]
+pub struct SlaPerformanceBefore {
+    figures: SlaFigures,
+    sold: i32,
+}
+
+/// Sold leads by agent or team.
+async fn sold(
+    reads: &Reads,
+    filter: &ClockFilter,
+    teams: bool,
+    period: Period,
+) -> Result<HashMap<Option<String>, i32>, ApiError> {
+    let rows = sources::sold_by(reads, filter, teams, period).await?;
+    Ok(rows.into_iter().map(|row| (row.key, count(row.sold))).collect())
+}
+
+/// What the sources of the filter brought in the period before.
+async fn sources_before(
+    reads: &Reads,
+    filter: &ClockFilter,
+    period: Period,
+    selected: &Selected<'_>,
+) -> Result<HashMap<Uuid, SlaSourceBefore>, ApiError> {
+    let mut money = Money::read(reads, filter, period, selected).await?;
+    let rows = sources::effectiveness(reads, filter, period).await?;
+    let one = |row: sources::Effectiveness| {
+        let money = money.remove(&row.source_id).unwrap_or_default();
+        (row.source_id, SlaSourceBefore::of(&row, money))
+    };
+    Ok(rows.into_iter().map(one).collect())
 }
 
 #[derive(Default)]
@@ -120,53 +223,52 @@ pub(in super::super) struct WorthQueries;
 
 #[Object]
 impl WorthQueries {
-    /// What each source brought: of the leads that were received in the period.
+    /// What each source of the filter brought: of the leads that were received in the period and fit it.
     #[graphql(complexity = "300 + child_complexity")]
     async fn sla_sources(
         &self,
         context: &Context<'_>,
         since: DateTime<Utc>,
         until: Option<DateTime<Utc>>,
-        source_ids: Option<Vec<Id<SourceId>>>,
+        filter: Option<SlaFilter>,
     ) -> Result<Vec<SlaSource>, ApiError> {
         let reads = operation(context)?.read().await?;
         let period = period(since, until, reads.now)?;
+        let filter = SlaFilter::read(filter);
         let selected = Selected::here(context);
-        let rows = sources::effectiveness(&reads, &each(source_ids.as_ref()), period).await?;
+        let rows = sources::effectiveness(&reads, &filter, period).await?;
         let wants = SourceWants::read(&selected.field("source"));
         let named = lead_sources::by_ids(&reads, rows.iter().map(|row| row.source_id), wants).await?;
         let mut refusals: HashMap<Uuid, Vec<SlaRefusal>> = HashMap::new();
         if selected.has("refusals") {
-            for row in sources::refusals(&reads, period).await? {
+            for row in sources::refusals(&reads, &filter, period).await? {
                 let one = SlaRefusal { code: row.code, count: count(row.count) };
                 refusals.entry(row.source_id).or_default().push(one);
             }
         }
-        let mut money: HashMap<Uuid, (Vec<SlaMoney>, Vec<SlaMoney>)> = HashMap::new();
-        if selected.has("costs") || selected.has("revenues") {
-            for row in sources::worth(&reads, period, reads::zone(&reads).await?).await? {
-                let currency = row.currency()?;
-                let (costs, revenues) = money.entry(row.source_id).or_default();
-                costs.extend(row.cost.map(|amount| SlaMoney::of(currency, amount)));
-                revenues.extend(row.revenue.map(|amount| SlaMoney::of(currency, amount)));
-            }
+        let mut money = Money::read(&reads, &filter, period, &selected).await?;
+        let wanted = selected.field("before");
+        let mut before = HashMap::new();
+        if wanted.exists() {
+            before = sources_before(&reads, &filter, period.before(), &wanted).await?;
         }
-        let mut source = |row: sources::Effectiveness| {
-            let (costs, revenues) = money.remove(&row.source_id).unwrap_or_default();
+        let source = |row: sources::Effectiveness| {
+            let money = money.remove(&row.source_id).unwrap_or_default();
             SlaSource {
-                costs,
-                revenues,
                 source: named.get(&row.source_id).map(Arc::clone),
-                received: count(row.received),
+                received: row.received.map(count),
                 accepted: count(row.accepted),
-                refused: count(row.refused),
+                refused: row.refused.map(count),
                 delivered: count(row.delivered),
                 contacted: count(row.contacted),
                 sold: count(row.sold),
-                refusals: refusals.remove(&row.source_id).unwrap_or_default(),
+                refusals: row.refused.map(|_| refusals.remove(&row.source_id).unwrap_or_default()),
+                costs: money.costs,
+                revenues: money.revenues,
+                before: before.remove(&row.source_id).unwrap_or_default(),
             }
         };
-        Ok(rows.into_iter().map(&mut source).collect())
+        Ok(rows.into_iter().map(source).collect())
     }
 
     /// How agents, or teams, answered the leads of the period.
@@ -181,16 +283,23 @@ impl WorthQueries {
     ) -> Result<Vec<SlaPerformance>, ApiError> {
         let reads = operation(context)?.read().await?;
         let period = period(since, until, reads.now)?;
-        let dimension = if teams { SlaDimension::Team } else { SlaDimension::Agent };
-        let filter = SlaFilter::read(filter);
-        let found = rows(&reads, &filter, period, None, Some(dimension)).await?;
-        let sold: HashMap<Option<String>, i64> = sources::sold_by(&reads, &filter, teams, period)
-            .await?
-            .into_iter()
-            .map(|row| (row.key, row.sold))
-            .collect();
+        let wanted = Selected::here(context).field("before");
+        let question = Question {
+            filter: SlaFilter::read(filter),
+            period,
+            bucket: None,
+            dimension: Some(if teams { Dimension::Team } else { Dimension::Agent }),
+            compared: wanted.has("figures"),
+        };
+        let found = rows(&reads, &question).await?;
+        let mut now = sold(&reads, &question.filter, teams, period).await?;
+        let mut then = HashMap::new();
+        if wanted.has("sold") {
+            then = sold(&reads, &question.filter, teams, period.before()).await?;
+        }
         let one = |row: SlaAdherenceRow| SlaPerformance {
-            sold: count(sold.get(&row.key).copied().unwrap_or(0)),
+            sold: now.remove(&row.key).unwrap_or(0),
+            before: SlaPerformanceBefore { figures: row.before, sold: then.remove(&row.key).unwrap_or(0) },
             name: row.label,
             figures: row.figures,
         };

@@ -1,56 +1,32 @@
-import { Alert, Anchor, Button, Group, MultiSelect, SegmentedControl, Select } from '@mantine/core';
+import { Alert, Anchor, Button, Group, SegmentedControl, Select } from '@mantine/core';
 import { IconLayoutDashboard, IconPrinter, IconUrgent, IconUsersGroup } from '@tabler/icons-react';
 import { Link, useSearchParams } from 'react-router';
 import { useQuery } from 'urql';
 import { DataTable, type Column } from '../../components/data-table';
-import { FilterBar, useChoice } from '../../components/filters';
+import { useChoice } from '../../components/filters';
 import { PageHeader } from '../../components/page-header';
 import { Panel, panelClasses } from '../../components/panel';
 import { EmptyState } from '../../components/states';
 import type { SlaPerformanceQuery } from '../../gql/graphql';
 import { formatCount, plural } from '../../lib/format';
+import { Filters, Narrowed } from './board-filters';
 import { useThreshold } from './cases-page';
-import { SlaChoicesDocument, SlaPerformanceDocument } from './data';
-import { spans, useBoard, useClocks, type Board, type ListName } from './filter';
-import { Answer, Breaches, By, Csv, dimensions, HeatMap, Open, Share, SourceTable, Tiles, Trend, useNow } from './parts';
+import { SlaPerformanceDocument } from './data';
+import { spans, useBoard, type Board } from './filter';
+import { Answer, Breaches, By, Compared, Csv, dimensions, HeatMap, Open, Share, Tiles, Trend, useNow } from './parts';
 import classes from './sla.module.css';
-import { lasting } from './words';
-
-function Filters({ board }: { board: Board }) {
-  const [{ data }] = useQuery({ query: SlaChoicesDocument });
-  const choices = data?.slaChoices;
-  const texts = (values: readonly string[] | undefined) => (values ?? []).map((value) => ({ value, label: value }));
-  const named = (values: readonly { id: string; name: string }[] | undefined) => (values ?? []).map(({ id, name }) => ({ value: id, label: name }));
-  const many = (name: ListName, label: string, options: { value: string; label: string }[]) => (
-    <MultiSelect
-      key={name} label={label} placeholder={board.list(name).length > 0 ? '' : 'All'} clearable searchable value={board.list(name)} data={options}
-      onChange={(value) => { board.set({ [name]: value }); }} clearButtonProps={{ 'aria-label': `All: ${label.toLowerCase()}` }}
-    />
-  );
-  const clocks = useClocks();
-  return (
-    <FilterBar label="Filter the board" active={board.active} onClear={() => { board.set({ sources: null, leadTypes: null, states: null, campaigns: null, agents: null, teams: null, destinations: null }); }}>
-      <Select label="Clock" allowDeselect={false} value={board.clock} data={clocks} onChange={(clock) => { board.set({ clock }); }} />
-      {many('sources', 'Source', named(data?.sources))}
-      {many('leadTypes', 'Lead type', texts(choices?.leadTypes))}
-      {many('states', 'State', texts(choices?.states))}
-      {many('campaigns', 'Campaign', texts(choices?.campaigns))}
-      {many('teams', 'Team', texts(choices?.teams))}
-      {many('agents', 'Agent', texts(choices?.agents))}
-      {many('destinations', 'Destination', named(data?.destinations))}
-    </FilterBar>
-  );
-}
+import { SourceTable } from './source-table';
+import { lasting, more, points } from './words';
 
 type PerformanceRow = SlaPerformanceQuery['slaPerformance'][number];
 
 const performanceColumns = (header: string): readonly Column<PerformanceRow>[] => [
   { key: 'name', header, cell: (row) => row.name ?? <span className="quiet">nobody yet</span> },
-  { key: 'total', header: 'Leads', align: 'end', cell: (row) => formatCount(row.figures.total) },
-  { key: 'share', header: 'In target', align: 'end', cell: (row) => <Share share={row.figures.share} /> },
+  { key: 'total', header: 'Leads', align: 'end', cell: (row) => <Compared against={more(row.figures.total, row.before.figures.total)}>{formatCount(row.figures.total)}</Compared> },
+  { key: 'share', header: 'In target', align: 'end', cell: (row) => <Compared against={points(row.figures.share, row.before.figures.share)}><Share share={row.figures.share} /></Compared> },
   { key: 'p50', header: 'Median', align: 'end', cell: (row) => lasting(row.figures.p50Seconds) },
   { key: 'p95', header: 'p95', align: 'end', from: 'wide', cell: (row) => lasting(row.figures.p95Seconds) },
-  { key: 'sold', header: 'Sold', align: 'end', cell: (row) => formatCount(row.sold) },
+  { key: 'sold', header: 'Sold', align: 'end', cell: (row) => <Compared against={more(row.sold, row.before.sold)}>{formatCount(row.sold)}</Compared> },
 ];
 
 const whos = ['team', 'agent'] as const;
@@ -61,7 +37,7 @@ function Performance({ board }: { board: Board }) {
   const [{ data, error }, again] = useQuery({ query: SlaPerformanceDocument, variables: { since: board.since, teams, filter: board.filter } });
   return (
     <Panel
-      title="Team performance" detail="Who answered, and how fast" flush
+      title="Team performance" detail="Who answered, and how fast, beside the same time before" flush
       actions={(
         <>
           <SegmentedControl size="xs" aria-label="By team or by agent" value={who} onChange={setWho} data={[{ value: 'team', label: 'Teams' }, { value: 'agent', label: 'Agents' }]} />
@@ -93,7 +69,7 @@ export function BoardPage() {
     <>
       <PageHeader title="Service levels" lead="How fast leads are handed over and answered, who is about to be late, and where time is lost.">
         <Group gap="xs" className={classes.noPrint}>
-          <Button component={Link} to={`/sla/executive?span=${board.span}`} variant="default">Executive view</Button>
+          <Button component={Link} to={`/sla/executive?${parameters.toString()}`} variant="default">Executive view</Button>
           <Button component={Link} to="/sla/policies" variant="default">Policies</Button>
           <Button component={Link} to="/sla/calendars" variant="default">Calendars</Button>
           <Button component={Link} to="/sla/cases" variant="default">Cases</Button>
@@ -107,6 +83,7 @@ export function BoardPage() {
       </PageHeader>
       <div className={classes.board}>
         <div className={classes.noPrint}><Panel flush><Filters board={board} /></Panel></div>
+        <Narrowed board={board} />
         {now && now.openCases > 0 && (
           <Alert variant="light" color="red" icon={<IconUrgent aria-hidden="true" />} title="Service levels are missed">
             {plural(now.openCases, 'case')} open. <Anchor component={Link} to="/sla/cases">See what happened and book help</Anchor>

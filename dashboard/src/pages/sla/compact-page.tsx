@@ -39,7 +39,7 @@ function Compact() {
       <div className={classes.compactGrid}>
         <Open board={board} now={now} first={10} standing={null} title="Due next" detail="Open clocks that can still be met" />
         <Trend board={board} height={176} target={threshold} csv={false} />
-        <By board={board} dimension="SOURCE" most={5} />
+        <By board={board} dimension="SOURCE" most={5} compared={false} />
       </div>
     </main>
   );

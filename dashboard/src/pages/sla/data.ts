@@ -18,9 +18,12 @@ export const SlaTrendDocument = graphql(`
 `);
 
 export const SlaByDocument = graphql(`
-  query SlaBy($since: DateTime!, $filter: SlaFilter, $dimension: SlaDimension!) {
+  query SlaBy($since: DateTime!, $filter: SlaFilter, $dimension: SlaDimension!, $compared: Boolean!) {
     slaAdherence(since: $since, filter: $filter, dimension: $dimension) {
-      rows { key label figures { total met missed open share p50Seconds p95Seconds worstSeconds } }
+      rows {
+        key label figures { total met missed open share p50Seconds p95Seconds worstSeconds }
+        before @include(if: $compared) { total share }
+      }
     }
   }
 `);
@@ -52,17 +55,21 @@ export const SlaHeatDocument = graphql(`
 `);
 
 export const SlaSourcesDocument = graphql(`
-  query SlaSources($since: DateTime!, $sourceIds: [ID!]) {
-    slaSources(since: $since, sourceIds: $sourceIds) {
+  query SlaSources($since: DateTime!, $filter: SlaFilter) {
+    slaSources(since: $since, filter: $filter) {
       source { id name } received accepted refused delivered contacted sold refusals { code count }
       costs { currency amount } revenues { currency amount }
+      before { received accepted delivered contacted sold costs { currency amount } revenues { currency amount } }
     }
   }
 `);
 
 export const SlaPerformanceDocument = graphql(`
   query SlaPerformance($since: DateTime!, $teams: Boolean!, $filter: SlaFilter) {
-    slaPerformance(since: $since, teams: $teams, filter: $filter) { name sold figures { total met missed share p50Seconds p95Seconds } }
+    slaPerformance(since: $since, teams: $teams, filter: $filter) {
+      name sold figures { total met missed share p50Seconds p95Seconds }
+      before { sold figures { total share } }
+    }
   }
 `);
 
@@ -81,12 +88,14 @@ export const SlaChangesDocument = graphql(`
 `);
 
 export const SlaExecutiveDocument = graphql(`
-  query SlaExecutive($since: DateTime!, $before: DateTime!) {
-    processing: slaAdherence(since: $since, filter: { clock: "processing" }) { total { share total p50Seconds } before { share total } }
-    response: slaAdherence(since: $since, filter: { clock: "response" }) { total { share total p50Seconds } before { share total } }
-    now: slaSources(since: $since) { received accepted sold costs { currency amount } revenues { currency amount } }
-    then: slaSources(since: $before, until: $since) { received accepted sold costs { currency amount } revenues { currency amount } }
-    slaProblems(since: $since, filter: { clock: "" }) { reason clocks }
+  query SlaExecutive($since: DateTime!, $processing: SlaFilter, $response: SlaFilter, $every: SlaFilter, $filter: SlaFilter) {
+    processing: slaAdherence(since: $since, filter: $processing) { total { share total p50Seconds } before { share total } }
+    response: slaAdherence(since: $since, filter: $response) { total { share total p50Seconds } before { share total } }
+    slaSources(since: $since, filter: $filter) {
+      received accepted sold costs { currency amount } revenues { currency amount }
+      before { received accepted sold costs { currency amount } revenues { currency amount } }
+    }
+    slaProblems(since: $since, filter: $every) { reason clocks }
   }
 `);
 

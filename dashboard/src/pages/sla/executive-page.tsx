@@ -1,5 +1,6 @@
 import { Button, SegmentedControl } from '@mantine/core';
 import { IconMoodSmile, IconPrinter } from '@tabler/icons-react';
+import { useSearchParams } from 'react-router';
 import { useQuery } from 'urql';
 import { useZone } from '../../app/session';
 import { DataTable, type Column } from '../../components/data-table';
@@ -9,41 +10,49 @@ import { EmptyState } from '../../components/states';
 import type { SlaExecutiveQuery } from '../../gql/graphql';
 import { formatCount } from '../../lib/format';
 import { formatDay } from '../../lib/zone';
+import { Filters, Narrowed } from './board-filters';
 import { useThreshold } from './cases-page';
 import { SlaExecutiveDocument } from './data';
 import { spans, useBoard } from './filter';
-import { Answer, change, SourceTable, Tile, Trend } from './parts';
+import { Answer, Tile, Trend } from './parts';
 import classes from './sla.module.css';
-import { growth, lasting, money, percent, sums, toneOf } from './words';
+import { SourceTable } from './source-table';
+import { atLength, lasting, money, more, moreMoney, percent, points, sums, toneOf, type Money } from './words';
 
-type Sources = SlaExecutiveQuery['now'];
+/** What a source came to, in the span or before it. */
+interface Told { received?: number | null; accepted: number; sold: number; costs: readonly Money[]; revenues: readonly Money[] }
 
-const total = (rows: Sources, of: (row: Sources[number]) => number) => rows.reduce((sum, row) => sum + of(row), 0);
+const total = (rows: readonly Told[], of: (row: Told) => number) => rows.reduce((sum, row) => sum + of(row), 0);
 
-/** How much more or less was billed, where both periods have one and the same currency. */
-function moneyGrowth(now: Sources, before: Sources, of: (row: Sources[number]) => Sources[number]['costs']): string {
-  const [today, then] = [sums(now.map(of)), sums(before.map(of))];
-  const [one, other] = [today[0], then[0]];
-  const comparable = today.length === 1 && then.length === 1 && one?.currency === other?.currency;
-  return comparable ? growth(Number(one?.amount), Number(other?.amount)) : 'nothing to compare with';
+/** How much more or less it is than in the period before. */
+function growth(now: readonly Told[], then: readonly Told[], of: (row: Told) => number): string {
+  return atLength(more(total(now, of), total(then, of)));
+}
+
+function moneyGrowth(now: readonly Told[], then: readonly Told[], of: (row: Told) => readonly Money[]): string {
+  return atLength(moreMoney(sums(now.map(of)), sums(then.map(of))));
 }
 
 /** Against its target, when there is one. */
 function against(share: number | null | undefined, before: number | null | undefined, target: number | undefined): string {
-  return `${change(share, before)}${target === undefined ? '' : `; target ${target} %`}`;
+  return `${atLength(points(share, before))}${target === undefined ? '' : `; target ${target} %`}`;
 }
 
 function Tiles({ data }: { data: SlaExecutiveQuery }) {
   const targets = { processing: useThreshold('processing'), response: useThreshold('response') };
-  const { processing, response, now, then } = data;
-  const [received, sold] = [(rows: Sources) => total(rows, (row) => row.received), (rows: Sources) => total(rows, (row) => row.sold)];
+  const { processing, response, slaSources: now } = data;
+  const then = now.map(({ before }) => before);
+  // With filters nobody knows what was received: of a refused record there is nothing to filter by.
+  const known = now.every(({ received }) => typeof received === 'number');
+  const leads = (row: Told) => (known ? row.received ?? 0 : row.accepted);
+  const sold = (row: Told) => row.sold;
   return (
     <section className={classes.tiles} aria-label="The span at a glance">
       <Tile label="Processing in target" value={percent(processing.total.share)} detail={against(processing.total.share, processing.before.share, targets.processing)} tone={toneOf(processing.total.share)} />
       <Tile label="Response in target" value={percent(response.total.share)} detail={against(response.total.share, response.before.share, targets.response)} tone={toneOf(response.total.share)} />
       <Tile label="Speed to lead" value={lasting(response.total.p50Seconds)} detail="median from delivered to first contact" tone="busy" />
-      <Tile label="Leads received" value={formatCount(received(now))} detail={growth(received(now), received(then))} tone="calm" />
-      <Tile label="Sold" value={formatCount(sold(now))} detail={growth(sold(now), sold(then))} tone="calm" />
+      <Tile label={known ? 'Leads received' : 'New leads'} value={formatCount(total(now, leads))} detail={growth(now, then, leads)} tone="calm" />
+      <Tile label="Sold" value={formatCount(total(now, sold))} detail={growth(now, then, sold)} tone="calm" />
       <Tile label="Revenue" value={money(sums(now.map((row) => row.revenues)))} detail={moneyGrowth(now, then, (row) => row.revenues)} tone="good" />
       <Tile label="Cost" value={money(sums(now.map((row) => row.costs)))} detail={moneyGrowth(now, then, (row) => row.costs)} tone="calm" />
     </section>
@@ -62,11 +71,15 @@ export function ExecutivePage() {
   const board = useBoard();
   const zone = useZone();
   const threshold = useThreshold(board.clock);
-  const before = new Date(Date.parse(board.since) - spans[board.span].milliseconds).toISOString();
-  const [{ data, error }, again] = useQuery({ query: SlaExecutiveDocument, variables: { since: board.since, before } });
+  const [parameters] = useSearchParams();
+  const of = (clock: string) => ({ ...board.filter, clock });
+  const [{ data, error }, again] = useQuery({
+    query: SlaExecutiveDocument,
+    variables: { since: board.since, processing: of('processing'), response: of('response'), every: of(''), filter: board.filter },
+  });
   return (
     <>
-      <PageHeader title="Executive view" back={{ to: '/sla', label: 'Service levels' }} lead={`The last ${spans[board.span].label}, since ${formatDay(board.since, zone)}, beside the same time before`}>
+      <PageHeader title="Executive view" back={{ to: `/sla?${parameters.toString()}`, label: 'Service levels' }} lead={`The last ${spans[board.span].label}, since ${formatDay(board.since, zone)}, beside the same time before`}>
         <SegmentedControl
           className={classes.noPrint} aria-label="Span" value={board.span} onChange={(span) => { board.set({ span }); }}
           data={Object.entries(spans).map(([value, { label }]) => ({ value, label }))}
@@ -74,6 +87,8 @@ export function ExecutivePage() {
         <Button className={classes.noPrint} variant="default" leftSection={<IconPrinter size={16} aria-hidden="true" />} onClick={() => { window.print(); }}>Print</Button>
       </PageHeader>
       <div className={classes.board}>
+        <div className={classes.noPrint}><Panel flush><Filters board={board} /></Panel></div>
+        <Narrowed board={board} />
         <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={210}>{(found) => <Tiles data={found} />}</Answer>
         <div className={panelClasses.halves}>
           <Trend board={board} target={threshold} />

@@ -1,27 +1,26 @@
 import { LineChart } from '@mantine/charts';
-import { Button, Skeleton } from '@mantine/core';
+import { Skeleton } from '@mantine/core';
 import { IconChartBar, IconClockHour4, IconMoodSmile } from '@tabler/icons-react';
 import type { CombinedError } from '@urql/core';
 import { useEffect, useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useQuery, useSubscription } from 'urql';
-import { useMay, useZone } from '../../app/session';
+import { useZone } from '../../app/session';
 import { ChartTable } from '../../components/chart';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { Status, type Tone } from '../../components/status';
 import { Time } from '../../components/time';
-import type { SlaBreachesQuery, SlaByQuery, SlaDimension, SlaOpenQuery, SlaSourcesQuery, SlaStanding } from '../../gql/graphql';
-import { formatCount, formatName, formatShare, humanise, sentence } from '../../lib/format';
+import type { SlaBreachesQuery, SlaByQuery, SlaDimension, SlaOpenQuery, SlaStanding } from '../../gql/graphql';
+import { formatCount, formatName, formatShare, sentence } from '../../lib/format';
 import { formatClock, formatDay, formatTime } from '../../lib/zone';
 import {
-  SlaBreachesDocument, SlaByDocument, SlaChangesDocument, SlaHeatDocument, SlaOpenDocument, SlaSourcesDocument, SlaTotalsDocument, SlaTrendDocument,
+  SlaBreachesDocument, SlaByDocument, SlaChangesDocument, SlaHeatDocument, SlaOpenDocument, SlaTotalsDocument, SlaTrendDocument,
 } from './data';
 import { spans, type Board } from './filter';
-import { SourceCosts } from './source-costs';
 import classes from './sla.module.css';
-import { lasting, money, percent, standings, toneOf, weekdays } from './words';
+import { atLength, lasting, more, percent, points, standings, toneOf, weekdays } from './words';
 
 /** Skeleton, error or content of a panel that asks one question. */
 export function Answer<Data>({ data, error, again, height, children }: {
@@ -32,7 +31,7 @@ export function Answer<Data>({ data, error, again, height, children }: {
   return <Skeleton height={height} aria-busy="true" />;
 }
 
-function Nothing() {
+export function Nothing() {
   return <EmptyState icon={IconChartBar} title="No clock in this span" detail="Clocks start with new leads once there is a policy." />;
 }
 
@@ -54,12 +53,15 @@ export function Tile({ label, value, detail, tone }: { label: string; value: str
   );
 }
 
-/** In words: how a share compares with the period before. */
-export function change(now: number | null | undefined, before: number | null | undefined): string {
-  if (now === null || now === undefined || before === null || before === undefined) return 'nothing to compare with';
-  const points = (now - before) * 100;
-  if (Math.abs(points) < 0.05) return 'as in the period before';
-  return `${points > 0 ? '+' : '−'}${Math.abs(points).toFixed(1)} points on the period before`;
+/** A figure, and in few words how it compares with the span before. */
+export function Compared({ against, children }: { against: string; children: ReactNode }) {
+  if (against === '') return <>{children}</>;
+  return (
+    <span className={classes.compared}>
+      <span>{children}</span>
+      <span className={classes.against}><span className="visually-hidden">against the span before: </span>{against}</span>
+    </span>
+  );
 }
 
 export function Tiles({ board, now }: { board: Board; now: Now }) {
@@ -71,7 +73,7 @@ export function Tiles({ board, now }: { board: Board; now: Now }) {
   const live = (count: number | undefined) => (count === undefined ? '–' : formatCount(count));
   return (
     <section className={classes.tiles} aria-label={`Service level of the last ${spans[board.span].label}`}>
-      <Tile label="In target" value={percent(total.share)} detail={change(total.share, before?.share)} tone={toneOf(total.share)} />
+      <Tile label="In target" value={percent(total.share)} detail={atLength(points(total.share, before?.share))} tone={toneOf(total.share)} />
       <Tile label="Median" value={lasting(total.p50Seconds)} detail={`p95 ${lasting(total.p95Seconds)}`} tone="busy" />
       <Tile label="Missed" value={formatCount(total.missed)} detail={`of ${formatCount(total.met + total.missed)} decided`} tone={total.missed > 0 ? 'bad' : 'good'} />
       <Tile label="At risk now" value={live(now?.atRisk)} detail={`${live(now?.running)} running`} tone={now && now.atRisk > 0 ? 'wait' : 'calm'} />
@@ -130,8 +132,8 @@ type ByRow = SlaByQuery['slaAdherence']['rows'][number];
 
 const byColumns = (header: string): readonly Column<ByRow>[] => [
   { key: 'label', header, cell: (row) => row.label ?? <span className="quiet">none</span> },
-  { key: 'total', header: 'Clocks', align: 'end', cell: (row) => formatCount(row.figures.total) },
-  { key: 'share', header: 'In target', align: 'end', cell: (row) => <Share share={row.figures.share} /> },
+  { key: 'total', header: 'Clocks', align: 'end', cell: (row) => <Compared against={more(row.figures.total, row.before?.total)}>{formatCount(row.figures.total)}</Compared> },
+  { key: 'share', header: 'In target', align: 'end', cell: (row) => <Compared against={points(row.figures.share, row.before?.share)}><Share share={row.figures.share} /></Compared> },
   { key: 'p50', header: 'Median', align: 'end', from: 'medium', cell: (row) => lasting(row.figures.p50Seconds) },
   { key: 'p95', header: 'p95', align: 'end', from: 'wide', cell: (row) => lasting(row.figures.p95Seconds) },
 ];
@@ -140,12 +142,14 @@ export const dimensions: Readonly<Record<SlaDimension, string>> = {
   SOURCE: 'Source', LEAD_TYPE: 'Lead type', TEAM: 'Team', AGENT: 'Agent', CAMPAIGN: 'Campaign', DESTINATION: 'Destination', STATE: 'State',
 };
 
-/** `choice` chooses the dimension, where a person may. */
-export function By({ board, dimension, most, choice }: { board: Board; dimension: SlaDimension; most?: number; choice?: ReactNode }) {
-  const [{ data, error }, again] = useQuery({ query: SlaByDocument, variables: { since: board.since, filter: board.filter, dimension } });
+/** `choice` chooses the dimension, where a person may; `compared` puts the span before beside each row. */
+export function By({ board, dimension, most, choice, compared = true }: {
+  board: Board; dimension: SlaDimension; most?: number; choice?: ReactNode; compared?: boolean;
+}) {
+  const [{ data, error }, again] = useQuery({ query: SlaByDocument, variables: { since: board.since, filter: board.filter, dimension, compared } });
   const name = dimensions[dimension];
   return (
-    <Panel title={`By ${name.toLowerCase()}`} flush actions={<>{choice}<Csv href={board.download('adherence', { dimension: dimension.toLowerCase() })} what={`adherence by ${name.toLowerCase()}`} /></>}>
+    <Panel title={`By ${name.toLowerCase()}`} detail={compared && 'Beside the same time before'} flush actions={<>{choice}<Csv href={board.download('adherence', { dimension: dimension.toLowerCase() })} what={`adherence by ${name.toLowerCase()}`} /></>}>
       <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={180}>
         {({ slaAdherence: { rows } }) => {
           const sorted = [...rows].sort((a, b) => b.figures.total - a.figures.total).slice(0, most);
@@ -282,42 +286,6 @@ export function HeatMap({ board }: { board: Board }) {
           );
         }}
       </Answer>
-    </Panel>
-  );
-}
-
-type SourceRow = SlaSourcesQuery['slaSources'][number];
-
-const sourceColumns: readonly Column<SourceRow>[] = [
-  { key: 'name', header: 'Source', cell: (row) => row.source?.name ?? '' },
-  { key: 'received', header: 'Received', align: 'end', cell: (row) => formatCount(row.received) },
-  { key: 'accepted', header: 'Accepted', align: 'end', cell: (row) => formatShare(row.accepted, row.received) },
-  { key: 'refused', header: 'Most refused for', from: 'wide', card: 'plain', cell: (row) => <span className={classes.reason}>{row.refusals.slice(0, 2).map(({ code, count }) => `${humanise(code)} (${formatCount(count)})`).join(', ')}</span> },
-  { key: 'delivered', header: 'Delivered', align: 'end', cell: (row) => formatShare(row.delivered, row.accepted) },
-  { key: 'contacted', header: 'Contacted', align: 'end', cell: (row) => formatShare(row.contacted, row.accepted) },
-  { key: 'sold', header: 'Sold', align: 'end', cell: (row) => formatShare(row.sold, row.accepted) },
-  { key: 'cost', header: 'Cost', align: 'end', fit: 'line', cell: (row) => money(row.costs) },
-  { key: 'revenue', header: 'Revenue', align: 'end', fit: 'line', cell: (row) => money(row.revenues) },
-];
-
-export function SourceTable({ board }: { board: Pick<Board, 'since' | 'filter' | 'download'> }) {
-  const admin = useMay('sla:write');
-  const [costs, setCosts] = useState(false);
-  const [{ data, error }, again] = useQuery({ query: SlaSourcesDocument, variables: { since: board.since, sourceIds: board.filter.sourceIds ?? null } });
-  return (
-    <Panel
-      title="Source effectiveness" detail="Of what was received in the span; revenue is what partners were billed for these leads" flush
-      actions={(
-        <>
-          {admin && <Button className={classes.noPrint} variant="default" size="xs" onClick={() => { setCosts(true); }}>Costs</Button>}
-          <Csv href={board.download('sources')} what="source effectiveness" />
-        </>
-      )}
-    >
-      <Answer data={data} error={error} again={() => { again({ requestPolicy: 'network-only' }); }} height={180}>
-        {({ slaSources }) => <DataTable caption="Source effectiveness" columns={sourceColumns} rows={slaSources} rowKey={(row) => row.source?.id ?? ''} empty={<Nothing />} />}
-      </Answer>
-      {costs && <SourceCosts onClose={() => { setCosts(false); }} onDone={() => { again({ requestPolicy: 'network-only' }); }} />}
     </Panel>
   );
 }

@@ -60,7 +60,7 @@ export function weekHours(windows: readonly Hours[]): string {
   return runs.filter(({ hours }) => hours !== '').map(({ first, last, hours }) => `${first === last ? first : `${first}–${last}`} ${hours}`).join(' · ');
 }
 
-interface Money { currency: string; amount: string }
+export interface Money { currency: string; amount: string }
 
 /** Amounts of several sources as sums, a currency each. */
 export function sums(all: readonly (readonly Money[])[]): Money[] {
@@ -74,10 +74,39 @@ export function money(amounts: readonly Money[]): string {
   return amounts.map(({ currency, amount }) => formatMoney(amount, currency)).join(' + ') || '–';
 }
 
-/** How much more or less, in percent of the period before. */
-export function growth(now: number, before: number): string {
-  if (before === 0) return now === 0 ? 'as in the period before' : 'nothing in the period before';
-  const percent = ((now - before) / before) * 100;
-  if (Math.abs(percent) < 0.05) return 'as in the period before';
-  return `${percent > 0 ? '+' : '−'}${Math.abs(percent).toFixed(1)} % on the period before`;
+const same = 'as before';
+
+function signed(value: number, unit: string): string {
+  if (Math.abs(value) < 0.05) return same;
+  return `${value > 0 ? '+' : '−'}${Math.abs(value).toFixed(1)} ${unit}`;
+}
+
+/** In few words: by how many points a share is more or less than in the span before; nothing where one of both is not known. */
+export function points(now: number | null | undefined, before: number | null | undefined): string {
+  if (now === null || now === undefined || before === null || before === undefined) return '';
+  return signed((now - before) * 100, 'points');
+}
+
+/** In few words: by how many percent a count is more or less than in the span before. */
+export function more(now: number | null | undefined, before: number | null | undefined): string {
+  if (now === null || now === undefined || before === null || before === undefined) return '';
+  if (before === 0) return now === 0 ? same : 'none before';
+  return signed(((now - before) / before) * 100, '%');
+}
+
+/** The same of amounts, where both spans have one and the same currency. */
+export function moreMoney(now: readonly Money[], before: readonly Money[]): string {
+  const [one, other] = [now[0], before[0]];
+  if (!one || !other || now.length > 1 || before.length > 1 || one.currency !== other.currency) return '';
+  return more(Number(one.amount), Number(other.amount));
+}
+
+/** Few words at length, as a tile has room for. */
+export function atLength(said: string): string {
+  switch (said) {
+    case '': return 'nothing to compare with';
+    case same: return 'as in the period before';
+    case 'none before': return 'nothing in the period before';
+    default: return `${said} on the period before`;
+  }
 }

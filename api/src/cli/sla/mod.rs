@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, Subcommand, ValueEnum};
-use domain::ids::{CaseId, LeadId, PolicyId, SourceId, TenantId};
+use domain::ids::{CaseId, PolicyId, SourceId, TenantId};
 use domain::sla::{Bucket, Period};
 use serde::Serialize;
 use service::App;
@@ -10,11 +10,15 @@ use service::access;
 use service::database::{Mode, TenantTx};
 use service::intake::leads::{PAGE_ROWS_MAX, Page};
 use service::intake::sources;
-use service::sla::reads::{self, ClockFilter, ClockPage, ClockRow, Dimension, Figures, Question, Standing};
+use service::sla::reads::{self, ClockFilter, ClockPage, Dimension, Question, Standing};
 use service::sla::{bookings, escalation, policies};
 
 use super::context::Context;
 use super::{Done, Failure, Output, Row};
+
+mod shown;
+
+use shown::{AdherenceShown, ClockShown};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -136,86 +140,6 @@ impl By {
 }
 
 #[derive(Debug, Serialize)]
-struct AdherenceShown {
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-    of: Option<String>,
-    clocks: i64,
-    met: i64,
-    missed: i64,
-    percent: Option<f64>,
-    p50_seconds: Option<f64>,
-    p90_seconds: Option<f64>,
-    p95_seconds: Option<f64>,
-}
-
-impl Row for AdherenceShown {
-    const COLUMNS: &'static [&'static str] =
-        &["from", "of", "clocks", "met", "missed", "percent", "p50_seconds", "p90_seconds", "p95_seconds"];
-}
-
-fn rounded(value: f64, digits: i32) -> f64 {
-    let factor = 10_f64.powi(digits);
-    (value * factor).round() / factor
-}
-
-impl AdherenceShown {
-    fn of(row: &reads::Adherence, name: Option<String>) -> Self {
-        let Figures { total, met, missed, p50_us, p90_us, p95_us, .. } = row.figures;
-        let seconds = |us: Option<f64>| us.map(|us| rounded(us / 1e6, 3));
-        Self {
-            from: row.from_at,
-            until: row.until_at,
-            of: name,
-            clocks: total,
-            met,
-            missed,
-            percent: row.figures.share().map(|share| rounded(share * 100.0, 1)),
-            p50_seconds: seconds(p50_us),
-            p90_seconds: seconds(p90_us),
-            p95_seconds: seconds(p95_us),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct ClockShown {
-    lead: String,
-    clock: String,
-    standing: &'static str,
-    started_at: DateTime<Utc>,
-    due_at: Option<DateTime<Utc>>,
-    breached_at: Option<DateTime<Utc>>,
-    reason: Option<String>,
-}
-
-impl Row for ClockShown {
-    const COLUMNS: &'static [&'static str] =
-        &["lead", "clock", "standing", "started_at", "due_at", "breached_at", "reason"];
-}
-
-impl ClockShown {
-    fn of(row: ClockRow, now: DateTime<Utc>) -> Self {
-        let standing = match row.standing(now) {
-            Some(Standing::Running) => "running",
-            Some(Standing::AtRisk) => "at risk",
-            Some(Standing::Overdue) => "overdue",
-            Some(Standing::Paused) => "paused",
-            None => "stopped",
-        };
-        Self {
-            lead: LeadId(row.lead_id).to_string(),
-            clock: row.clock,
-            standing,
-            started_at: row.started_at,
-            due_at: row.due_at,
-            breached_at: row.breached_at,
-            reason: row.reason,
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
 struct PolicyShown {
     id: String,
     name: String,
@@ -295,7 +219,8 @@ async fn of_tenant(
                 Each::Month => Bucket::Month,
             });
             let (filter, period) = (filter(&tx, &which).await?, span.period(now)?);
-            let question = Question { filter, period, bucket, dimension: by.map(By::dimension) };
+            let dimension = by.map(By::dimension);
+            let question = Question { filter, period, bucket, dimension, compared: true };
             let found = reads::adherence(&tx, &question).await?;
             let slugs = sources::list(&tx).await?;
             let name = |key: &Option<String>| {
