@@ -264,7 +264,8 @@ async fn every_list_is_had_as_csv_with_what_sources_cost_and_bring() {
         answer.text().to_owned()
     };
     let bought = read(&format!("sources.csv?{span}")).await;
-    let columns = "source,received,accepted,refused,delivered,contacted,sold,refusals,cost,revenue,before_received,";
+    let columns =
+        "source,received,accepted,refused,delivered,contacted,sold,refusals,cost,revenue,before_received,";
     assert!(bought.starts_with(columns), "{bought}");
     assert!(bought.contains("leadsource,2,2,0,2,1,0,,5.00 USD,10.00 USD,0,0,0,0,0,0,,\n"), "{bought}");
     let elsewhere = read(&format!("sources.csv?{span}&states=TX")).await;

@@ -260,13 +260,8 @@ pub async fn performance(
     let dimension = if teams { Dimension::Team } else { Dimension::Agent };
     let sold = sources::sold_by(tx, filter, teams, period).await?;
     let sold_before = sources::sold_by(tx, filter, teams, period.before()).await?;
-    let question = Question {
-        filter: filter.clone(),
-        period,
-        bucket: None,
-        dimension: Some(dimension),
-        compared: true,
-    };
+    let question =
+        Question { filter: filter.clone(), period, bucket: None, dimension: Some(dimension), compared: true };
     let columns = [&[dimension.as_str()][..], &FIGURES, &["sold"]].concat();
     let mut sheet = compared(&columns, &columns[1..])?;
     for row in reads::adherence(tx, &question).await? {

@@ -71,11 +71,14 @@ pub(super) fn push_leads(
     ];
     push_texts(query, &texts);
     if !filter.destinations.is_empty() {
-        query.push(" AND EXISTS (SELECT FROM delivery d WHERE d.tenant_id = l.tenant_id AND d.lead_id = l.id");
+        query
+            .push(" AND EXISTS (SELECT FROM delivery d WHERE d.tenant_id = l.tenant_id AND d.lead_id = l.id");
         query.push(" AND d.destination_id = ANY(").push_bind(destination_ids(filter)).push("))");
     }
     if !filter.agents.is_empty() || !filter.teams.is_empty() {
-        query.push(" AND EXISTS (SELECT FROM sla_clock c WHERE c.tenant_id = l.tenant_id AND c.lead_id = l.id");
+        query.push(
+            " AND EXISTS (SELECT FROM sla_clock c WHERE c.tenant_id = l.tenant_id AND c.lead_id = l.id",
+        );
         if !filter.clock.is_empty() {
             query.push(" AND c.clock = ").push_bind(filter.clock.clone());
         }
