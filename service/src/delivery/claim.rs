@@ -23,11 +23,20 @@ pub(super) struct Room<'a> {
     pub ahead: usize,
 }
 
-/// What a claim came to.
+/// What a claim came to. Its jobs are nobody's until it is committed.
 pub(super) struct Claim {
+    tx: TenantTx,
     pub jobs: Vec<Job>,
     /// Some destination had no room: there may be more when it has.
     pub crowded: bool,
+}
+
+impl Claim {
+    /// Makes it durable: from now on the jobs are this worker's until their leases end.
+    pub(super) async fn commit(self) -> Result<Vec<Job>, Error> {
+        self.tx.commit().await?;
+        Ok(self.jobs)
+    }
 }
 
 impl Engine {
@@ -51,7 +60,7 @@ impl Engine {
         let (mut wanted, crowded) = self.wanted(tenant, destinations, &known, room, now);
         let slots = self.take_slots(tx.connection(), tenant, &mut wanted, &known, now).await?;
         if wanted.is_empty() {
-            return Ok(Claim { jobs: Vec::new(), crowded });
+            return Ok(Claim { tx, jobs: Vec::new(), crowded });
         }
         let claimed = store::claim(tx.connection(), tenant, lease, &wanted).await?;
         for (destination, per_second, from) in slots {
@@ -59,7 +68,6 @@ impl Engine {
             let next = rate::after(from, per_second, taken);
             store::take_slots(tx.connection(), (tenant, destination), next).await?;
         }
-        tx.commit().await?;
         let jobs = claimed.into_iter().map(|claimed| Job {
             tenant,
             destination_id: claimed.destination,
@@ -74,7 +82,8 @@ impl Engine {
             suppressed: claimed.suppressed,
             destination: known.get(&claimed.destination).cloned(),
         });
-        Ok(Claim { jobs: jobs.collect(), crowded })
+        let jobs = jobs.collect();
+        Ok(Claim { tx, jobs, crowded })
     }
 
     /// How many to claim for each destination.

@@ -1,6 +1,7 @@
 //! Deliveries over the real Postgres and a receiver on a socket, with every kind of answer.
 
 mod breaker;
+mod claiming;
 mod outcomes;
 mod retrying;
 mod safety;

@@ -7,14 +7,14 @@ use std::time::Duration;
 use domain::ids::{DestinationId, TenantId};
 use futures_util::StreamExt as _;
 use sqlx::PgPool;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Error;
-use super::claim::Room;
+use super::claim::{Claim, Room};
 use super::engine::{Engine, Job};
 use super::load::{Load, Place, Turn};
 use super::settings::Settings;
@@ -28,6 +28,8 @@ mod commits;
 /// Deliveries claimed for a destination, as a multiple of the requests that may be on their way to it: while those of
 /// one claim are answered, the next claim is made.
 const CLAIMED_AHEAD: usize = 4;
+/// Claims at a time: while one waits for the disk, what has come since is claimed, so that a lead waits for its own claim only.
+const CLAIMS: usize = 2;
 /// Between two looks for tables that have outgrown their statistics, while there is work.
 const STATISTICS: Duration = Duration::from_secs(1);
 /// First and longest pause when the database is away.
@@ -59,6 +61,9 @@ struct Run {
     /// Jobs whose outcome is not yet in `outcomes`.
     sending: AtomicUsize,
     outcomes: UnboundedSender<Outcome>,
+    claims: Arc<Semaphore>,
+    /// Told whenever a claim is durable: there may be more of the same.
+    claimed: Notify,
     jobs: TaskTracker,
     /// No new requests.
     stop: CancellationToken,
@@ -108,7 +113,7 @@ impl Worker {
     async fn do_batch(&self, tenant: TenantId, destinations: &[DestinationId]) -> Result<Tally, Error> {
         let engine = &self.engine;
         let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: 1 };
-        let jobs = engine.claim(tenant, destinations, &room).await?.jobs;
+        let jobs = engine.claim(tenant, destinations, &room).await?.commit().await?;
         let mut tally = Tally { claimed: jobs.len() as u64, ..Tally::default() };
         let mut done: Vec<Finished> = futures_util::stream::iter(jobs)
             .map(|job| engine.send(job))
@@ -132,7 +137,7 @@ impl Worker {
         let started = Instant::now();
         store::due_destinations(&engine.pool, engine.clock.now()).await?;
         let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: CLAIMED_AHEAD };
-        let jobs = engine.claim(tenant, &[destination], &room).await?.jobs;
+        let jobs = engine.claim(tenant, &[destination], &room).await?.commit().await?;
         let took = started.elapsed();
         let given_back: Vec<Finished> = jobs.iter().map(|job| engine.release(job)).collect();
         engine.finish(tenant, &given_back).await?;
@@ -150,6 +155,8 @@ impl Worker {
             load: Arc::new(Load::new(settings.places)),
             sending: AtomicUsize::new(0),
             outcomes,
+            claims: Arc::new(Semaphore::new(CLAIMS)),
+            claimed: Notify::new(),
             jobs: TaskTracker::new(),
             stop: stop.clone(),
             abandon: CancellationToken::new(),
@@ -180,6 +187,7 @@ impl Worker {
             // Armed before looking, so that a wake-up between looking and waiting is not lost.
             let woken = self.wake.0.notified();
             let freed = run.load.freed.notified();
+            let claimed = run.claimed.notified();
             let pause = match self.claim_round(run, &mut last).await {
                 Ok(Round::Claimed) => {
                     back_off = BACK_OFF.0;
@@ -187,7 +195,7 @@ impl Worker {
                         looked_at = Some(Instant::now());
                         tokio::spawn(keep_statistics(Arc::clone(&self.engine)));
                     }
-                    continue;
+                    run.engine.settings.poll
                 }
                 Ok(Round::Full) => {
                     // Room comes with the next commit; the poll is for the case that it does not.
@@ -216,6 +224,7 @@ impl Worker {
             };
             tokio::select! {
                 () = woken => {}
+                () = claimed => {}
                 () = sleep(pause) => {}
                 () = run.stop.cancelled() => {}
             }
@@ -230,6 +239,9 @@ impl Worker {
         tenants.rotate_left(first);
         let mut round = Round::Idle;
         for (tenant, destinations) in tenants {
+            if run.stop.is_cancelled() {
+                break;
+            }
             // Small claims cost as much as large ones: for who is being served it pays to wait for more room.
             let allowance = run.load.allowance(tenant);
             let wanted = engine.settings.batch.min(engine.settings.places / 16);
@@ -239,21 +251,20 @@ impl Worker {
             }
             let waiting = |destination| run.load.waiting((tenant, destination));
             let room = Room { limit: allowance, waiting: &waiting, ahead: CLAIMED_AHEAD };
+            let Ok(permit) = Arc::clone(&run.claims).acquire_owned().await else { break };
             let claim = engine.claim(tenant, &destinations, &room).await?;
             *last = Some(tenant);
-            if !claim.jobs.is_empty() {
-                round = Round::Claimed;
-            } else if claim.crowded {
-                round = round.or_full();
+            if claim.jobs.is_empty() {
+                round = if claim.crowded { round.or_full() } else { round };
+                claim.commit().await?;
+                continue;
             }
-            for job in claim.jobs {
-                let (place, turn) = run.load.take((tenant, job.destination_id), job.concurrency);
-                run.sending.fetch_add(1, Ordering::Relaxed);
-                run.jobs.spawn(do_job(Arc::clone(run), job, place, turn));
-            }
-            if run.stop.is_cancelled() {
-                break;
-            }
+            round = Round::Claimed;
+            // Counted from here on: the next claim begins before this one is durable.
+            let take = |job: &Job| run.load.take((tenant, job.destination_id), job.concurrency);
+            let places = claim.jobs.iter().map(take).collect();
+            run.sending.fetch_add(claim.jobs.len(), Ordering::Relaxed);
+            run.jobs.spawn(do_claimed(Arc::clone(run), claim, places, permit));
         }
         Ok(round)
     }
@@ -280,6 +291,26 @@ impl Round {
     fn or_full(self) -> Self {
         if self == Self::Idle { Self::Full } else { self }
     }
+}
+
+/// Makes a claim durable and begins its jobs, for each of which there is a place. Where that fails they are somebody's when their
+/// leases end, or at once.
+async fn do_claimed(run: Arc<Run>, claim: Claim, places: Vec<(Place, Turn)>, permit: OwnedSemaphorePermit) {
+    match claim.commit().await {
+        Ok(jobs) => {
+            for (job, (place, turn)) in jobs.into_iter().zip(places) {
+                run.jobs.spawn(do_job(Arc::clone(&run), job, place, turn));
+            }
+        }
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a claim could not be committed");
+            run.sending.fetch_sub(places.len(), Ordering::Relaxed);
+            // As after a look that found nothing, lest it be tried without a pause.
+            sleep_or(&run.stop, run.engine.settings.poll).await;
+        }
+    }
+    drop(permit);
+    run.claimed.notify_one();
 }
 
 /// Waits for its turn, sends, hands the outcome on. Told to stop while it waits, it gives the delivery back.
