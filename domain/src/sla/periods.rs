@@ -106,7 +106,7 @@ mod tests {
         let weeks = period.split(Bucket::Week, Tz::UTC, 10).expect("few");
         assert_eq!(weeks[1].from, at("2026-01-19T00:00:00Z"));
         assert_eq!(period.before().until, period.from);
-        assert_eq!(period.before().from, at("2025-11-27T12:00:00Z"), "48.5 days");
+        assert_eq!(period.before().from, at("2025-11-28T00:00:00Z"), "48.5 days");
         assert_eq!(weeks[1].earlier(TimeDelta::days(7)).from, at("2026-01-12T00:00:00Z"));
     }
 

@@ -40,10 +40,11 @@ pub(super) fn text(durability: Durability, socket: &Path) -> String {
         socket = socket.display().to_string().replace('\'', "''"),
     );
     if durability == Durability::None {
-        for setting in ["fsync", "synchronous_commit", "full_page_writes"] {
+        // A test's database is copied through the log: compressing it would take most of the test's time.
+        for setting in ["fsync", "synchronous_commit", "full_page_writes", "wal_compression"] {
             writeln!(text, "{setting} = off").expect("text grows");
         }
-        text.push_str("wal_level = minimal\nmax_wal_senders = 0\nmax_connections = 300\n");
+        text.push_str("wal_level = minimal\nmax_wal_senders = 0\nmax_connections = 300\nmax_wal_size = 512MB\n");
     }
     text
 }
