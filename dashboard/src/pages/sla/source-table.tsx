@@ -28,8 +28,8 @@ function Of({ row, part }: { row: SourceRow; part: Part }) {
 
 /** How many of what was received were accepted; how many, where nobody knows what was received. */
 function Accepted({ row }: { row: SourceRow }) {
-  const known = typeof row.received === 'number';
-  return <Compared against={more(row.accepted, row.before.accepted)}>{known ? formatShare(row.accepted, row.received ?? 0) : formatCount(row.accepted)}</Compared>;
+  const shown = typeof row.received === 'number' ? formatShare(row.accepted, row.received) : formatCount(row.accepted);
+  return <Compared against={more(row.accepted, row.before.accepted)}>{shown}</Compared>;
 }
 
 function Received({ row }: { row: SourceRow }) {
