@@ -261,3 +261,33 @@ async fn routes_find_nothing_of_another_tenant() {
     assert_eq!(file.status.as_u16(), 202, "{}", file.text());
     assert_eq!(rows(&test.app, globex.tenant, &TABLES).await, before);
 }
+
+/// A request may go away at any moment, also between `BEGIN` and its answer: its connection takes no transaction back to the pool, where
+/// the next one's statements would be part of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_goes_away_leaves_no_transaction_behind() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    let owner = test.app.database.owner.as_ref().expect("a private cluster");
+    for moment in 0..150 {
+        let gone = async {
+            for _ in 0..moment {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            begun = test.app.begin(tenant, Mode::ReadOnly) => drop(begun.expect("a transaction")),
+            () = gone => {}
+        }
+        // What has begun is undone in a moment; what nobody knows of stays.
+        let undone = async {
+            tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+            while sqlx::query_scalar::<_, i64>(left).fetch_one(owner).await.expect("counted") > 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), undone).await.expect("nothing stays open");
+    }
+}

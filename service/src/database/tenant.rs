@@ -91,7 +91,7 @@ impl TenantTx {
             format!("{}; SET LOCAL app.tenant_id = '{}'{}", mode.begin(), tenant.uuid(), sight.settings());
         let mut idle = pool.num_idle();
         let transaction = loop {
-            match pool.begin_with(AssertSqlSafe(begin.clone())).await {
+            match begun(pool, begin.clone()).await {
                 // After a restart of the server each idle connection is broken, and is found out only here. Nothing
                 // has begun, so it may be tried again, once for each of them and once on a new one.
                 Err(error) if idle > 0 && is_broken(&error) => idle -= 1,
@@ -142,6 +142,14 @@ impl TenantTx {
     pub async fn rollback(self) -> Result<(), DbErr> {
         self.transaction.into_inner().rollback().await.map_err(execution_error)
     }
+}
+
+/// Begins on a task of its own, which nobody cancels. When a request goes away between `BEGIN` and its answer, sqlx (0.9.0) does not
+/// know of the transaction: its connection would go back to the pool with it, and the next one's statements would be part of it.
+async fn begun(pool: &PgPool, begin: String) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    let beginning = tokio::spawn(async move { pool.begin_with(AssertSqlSafe(begin)).await });
+    beginning.await.unwrap_or_else(|error| Err(sqlx::Error::Io(std::io::Error::other(error))))
 }
 
 /// The connection of a shared [`TenantTx`], until it is dropped.
