@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::TenantId;
+use domain::ids::{DestinationId, LeadId, TenantId};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DatabaseConnection;
 use sqlx::PgPool;
@@ -292,6 +292,17 @@ impl App {
             settings,
         )
         .map_err(|error| Error::internal("making the delivery worker", error))
+    }
+
+    /// Commits a transaction that has made a lead's deliveries, which this process's worker begins at once.
+    pub async fn hand_over(
+        &self,
+        tx: TenantTx,
+        lead: LeadId,
+        destinations: &[DestinationId],
+    ) -> Result<(), Error> {
+        let handover = self.wake.delivery.claim_with(tx, lead, destinations).await?;
+        Ok(handover.commit().await?)
     }
 
     /// A person's second chance for deliveries that failed or are held.

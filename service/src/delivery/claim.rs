@@ -21,36 +21,43 @@ pub(super) struct Room<'a> {
     pub waiting: &'a (dyn Fn(DestinationId) -> usize + Sync),
     /// Deliveries that are claimed ahead, as a multiple of those that may be on their way.
     pub ahead: usize,
+    /// Of destinations with a rate limit too, whose rows stay locked until the claim is committed.
+    pub rationed: bool,
 }
 
-/// What a claim came to. Its jobs are nobody's until it is committed.
+/// What a claim came to.
 pub(super) struct Claim {
-    tx: TenantTx,
+    /// Nobody's until the transaction is committed; from then on this worker's until their leases end.
     pub jobs: Vec<Job>,
     /// Some destination had no room: there may be more when it has.
     pub crowded: bool,
 }
 
-impl Claim {
-    /// Makes it durable: from now on the jobs are this worker's until their leases end.
-    pub(super) async fn commit(self) -> Result<Vec<Job>, Error> {
-        self.tx.commit().await?;
-        Ok(self.jobs)
-    }
-}
-
 impl Engine {
-    /// Claims due deliveries of a tenant to those of its destinations that have room.
+    /// Claims due deliveries of a tenant to those of its destinations that have room, in a transaction of their own that the
+    /// caller commits.
     pub(super) async fn claim(
         &self,
         tenant: TenantId,
         destinations: &[DestinationId],
         room: &Room<'_>,
+    ) -> Result<(TenantTx, Claim), Error> {
+        let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
+        let claim = self.claim_in(&mut tx, destinations, room).await?;
+        Ok((tx, claim))
+    }
+
+    /// The same in a transaction that is under way.
+    pub(super) async fn claim_in(
+        &self,
+        tx: &mut TenantTx,
+        destinations: &[DestinationId],
+        room: &Room<'_>,
     ) -> Result<Claim, Error> {
+        let tenant = tx.tenant();
         let now = self.clock.now();
         let leased_until = now + TimeDelta::from_std(self.settings.lease).unwrap_or(TimeDelta::hours(1));
         let lease = Lease { holder: self.holder, now, until: leased_until };
-        let mut tx = TenantTx::begin(&self.pool, tenant, Mode::ReadWrite).await?;
         let open = Opener {
             secrets: &self.secrets,
             allow_private: self.client.settings().allow_private_addresses,
@@ -60,7 +67,7 @@ impl Engine {
         let (mut wanted, crowded) = self.wanted(tenant, destinations, &known, room, now);
         let slots = self.take_slots(tx.connection(), tenant, &mut wanted, &known, now).await?;
         if wanted.is_empty() {
-            return Ok(Claim { tx, jobs: Vec::new(), crowded });
+            return Ok(Claim { jobs: Vec::new(), crowded });
         }
         let claimed = store::claim(tx.connection(), tenant, lease, &wanted).await?;
         for (destination, per_second, from) in slots {
@@ -83,7 +90,7 @@ impl Engine {
             destination: known.get(&claimed.destination).cloned(),
         });
         let jobs = jobs.collect();
-        Ok(Claim { tx, jobs, crowded })
+        Ok(Claim { jobs, crowded })
     }
 
     /// How many to claim for each destination.
@@ -103,6 +110,10 @@ impl Engine {
                 continue;
             }
             let found = known.get(&destination);
+            if !room.rationed && per_second(found).is_some() {
+                crowded = true;
+                continue;
+            }
             let concurrency = self.concurrency(found);
             // What may not be sent twice is not claimed ahead: were this process killed, nobody would know whether
             // it was sent, and a person would have to decide for each.
@@ -146,8 +157,7 @@ impl Engine {
     ) -> Result<Vec<(DestinationId, f64, DateTime<Utc>)>, Error> {
         let mut slots = Vec::new();
         for (destination, limit) in wanted.iter_mut() {
-            let found = known.get(destination).and_then(|known| known.as_ref().as_ref().ok());
-            let Some(per_second) = found.and_then(|one| one.plan.profile.limits.per_second) else { continue };
+            let Some(per_second) = per_second(known.get(destination)) else { continue };
             let key = (tenant, *destination);
             let (from, free) = store::slots(connection, key, per_second, now).await?;
             *limit = free.min(*limit);
@@ -160,4 +170,9 @@ impl Engine {
         wanted.retain(|(_, limit)| *limit > 0);
         Ok(slots)
     }
+}
+
+/// The rate limit of a destination that could be opened.
+fn per_second(known: Option<&Known>) -> Option<f64> {
+    known?.as_ref().as_ref().ok()?.plan.profile.limits.per_second
 }

@@ -42,7 +42,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         (self.tenant, self.destination_id)
     }
 

@@ -22,14 +22,16 @@
 //!
 //! One lead's order is kept because it has one delivery to a destination, one lease and one payload, read at the claim.
 //!
-//! The walk of one delivery: intake inserts its row beside the lead and calls [`Wake::wake`] →
-//! [`Worker`] finds tenant and destination, claims (`store`), builds the request from the destination's template
-//! (`request`), asks first when it must (`lookup`), sends (`engine`, [`client`]) → `domain::delivery` judges the answer
-//! and names the next step → `store` commits it, and with it what others do at that moment (`settled`).
+//! The walk of one delivery: intake inserts its row beside the lead. Of a file's leads it calls [`Wake::wake`] after the commit, and
+//! [`Worker`] finds tenant and destination and claims (`store`); a single lead's it claims for the worker in the same
+//! transaction ([`Wake::claim_with`]), so that nothing waits for the disk a second time → the worker builds the request from the
+//! destination's template (`request`), asks first when it must (`lookup`), sends (`engine`, [`client`]) → `domain::delivery` judges
+//! the answer and names the next step → `store` commits it, and with it what others do at that moment (`settled`).
 //!
 //! Deliberately absent here: making deliveries (that is intake's, in the lead's own statement).
 //!
 //! * [`Worker`] – runs until told to stop, or does what is due now and returns.
+//! * [`Wake`] – tells the worker of this process that there is something, or hands it a lead within the lead's own transaction.
 //! * [`Retries`] – a person's second chance for what failed, is held or unknown; reconciliation's second sending.
 //! * [`manage`] – destinations as people manage them; [`dry_run`] – what would be sent.
 //! * [`reads`] – deliveries as people read them; [`analytics`] – what destinations answer.
@@ -65,7 +67,7 @@ pub use retries::{Retries, Seen};
 pub use settings::Settings;
 pub use settled::{End, Settled};
 pub use tally::Tally;
-pub use worker::{Wake, Worker};
+pub use worker::{Handover, Wake, Worker};
 
 /// What can go wrong around deliveries. What goes wrong *with* one is its outcome and no error.
 #[derive(Debug, thiserror::Error)]

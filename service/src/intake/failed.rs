@@ -159,7 +159,7 @@ pub async fn correct(
         now,
     };
     let candidate = Candidate { record: record.record, lead, warnings: warnings.clone(), fingerprint };
-    let resolved = merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
+    let (resolved, destinations) = merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
     sqlx::query(
         "INSERT INTO lead_event (tenant_id, lead_id, id, kind, at, actor, import_id, record)
          VALUES ($1, $2, $3, 'corrected', $4, $5, $6, $7)",
@@ -174,8 +174,7 @@ pub async fn correct(
     .execute(tx.connection())
     .await?;
     resolve(&tx, record, "corrected", actor, now, Some(resolved.lead.uuid())).await?;
-    tx.commit().await?;
-    app.wake.delivery();
+    app.hand_over(tx, resolved.lead, &destinations).await?;
     Ok(Submitted {
         outcome: resolved.outcome.into(),
         lead: Some(resolved.lead),

@@ -13,7 +13,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use domain::ids::{ImportId, LeadId, SourceId, TenantId};
+use domain::ids::{DestinationId, ImportId, LeadId, SourceId, TenantId};
 use domain::intake::{ContactIdentity, Identity};
 use domain::lead::{Issue, Lead};
 use sqlx::{PgConnection, Row};
@@ -137,21 +137,36 @@ pub async fn merge(
     connection: &mut PgConnection,
     origin: &Origin,
     candidates: &[Candidate],
-    mut part: Option<&mut Part<'_>>,
+    part: Option<&mut Part<'_>>,
     ids: &Ids,
     rows: &mut CopyRows,
 ) -> Result<Vec<Resolved>, Error> {
     if candidates.is_empty() {
         return Ok(Vec::new());
     }
-    let tenant: Tenant =
-        sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;
+    let tenant = tenant(connection, origin.tenant).await?;
+    merge_for(&tenant, connection, origin, candidates, part, ids, rows).await
+}
+
+async fn tenant(connection: &mut PgConnection, tenant: TenantId) -> Result<Tenant, Error> {
+    Ok(sqlx::query_as(TENANT).bind(tenant.uuid()).fetch_one(connection).await?)
+}
+
+async fn merge_for(
+    tenant: &Tenant,
+    connection: &mut PgConnection,
+    origin: &Origin,
+    candidates: &[Candidate],
+    mut part: Option<&mut Part<'_>>,
+    ids: &Ids,
+    rows: &mut CopyRows,
+) -> Result<Vec<Resolved>, Error> {
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
     while !waiting.is_empty() {
         let before = waiting.len();
         let again = waiting.len() < candidates.len();
-        let round = Round { origin, tenant: &tenant, ids, again };
+        let round = Round { origin, tenant, ids, again };
         waiting = round.run(connection, waiting, part.take(), rows, &mut resolved).await?;
         if waiting.len() == before {
             // A key was taken and yet nothing has it: the row that took it is gone again.
@@ -167,15 +182,18 @@ pub async fn merge(
     Ok(resolved)
 }
 
-/// Merges one record inside the tenant's transaction; the caller commits.
+/// Merges one record inside the tenant's transaction; the caller commits. Answers where new leads go, too.
 pub async fn merge_one(
     connection: &mut PgConnection,
     origin: &Origin,
     candidate: Candidate,
     ids: &Ids,
-) -> Result<Resolved, Error> {
-    let resolved = merge(connection, origin, &[candidate], None, ids, &mut CopyRows::default()).await?;
-    resolved.into_iter().next().ok_or_else(Error::contended)
+) -> Result<(Resolved, Vec<DestinationId>), Error> {
+    let tenant = tenant(connection, origin.tenant).await?;
+    let rows = &mut CopyRows::default();
+    let resolved = merge_for(&tenant, connection, origin, &[candidate], None, ids, rows).await?;
+    let resolved = resolved.into_iter().next().ok_or_else(Error::contended)?;
+    Ok((resolved, tenant.destinations.into_iter().map(DestinationId).collect()))
 }
 
 /// One round: inserts the leaders, resolves who finds a stored lead, answers the rest.

@@ -1,6 +1,6 @@
 //! One lead: it answers when its row is durable.
 
-use domain::ids::{FailedRecordId, LeadId, SourceId, TenantId};
+use domain::ids::{DestinationId, FailedRecordId, LeadId, SourceId, TenantId};
 use domain::intake::{Plan, Scratch, Verdict};
 use domain::lead::Issue;
 use entity::lead_source;
@@ -112,19 +112,26 @@ async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result
     {
         return Ok(answered);
     }
-    let submitted = store(app, &mut tx, submission).await?;
+    let (submitted, destinations) = store(app, &mut tx, submission).await?;
     if let Some(key) = key {
         idempotency::remember(&mut tx, key, &submitted, app.clock.now()).await?;
     }
-    tx.commit().await?;
-    metrics::counter!("baton_records_total", "outcome" => submitted.outcome.as_str()).increment(1);
-    if matches!(submitted.outcome, Outcome::Accepted | Outcome::Warned | Outcome::Updated) {
-        app.wake.delivery();
+    match (submitted.outcome, submitted.lead) {
+        (Outcome::Accepted | Outcome::Warned | Outcome::Updated, Some(lead)) => {
+            app.hand_over(tx, lead, &destinations).await?;
+        }
+        _ => tx.commit().await?,
     }
+    metrics::counter!("baton_records_total", "outcome" => submitted.outcome.as_str()).increment(1);
     Ok(submitted)
 }
 
-async fn store(app: &App, tx: &mut TenantTx, submission: Submission<'_>) -> Result<Submitted, Error> {
+/// What became of the record, and where new leads go.
+async fn store(
+    app: &App,
+    tx: &mut TenantTx,
+    submission: Submission<'_>,
+) -> Result<(Submitted, Vec<DestinationId>), Error> {
     let now = app.clock.now();
     let (tenant, source) = (tx.tenant(), SourceId(submission.source.id));
     let mapping = sources::mapping_of(submission.source)?;
@@ -142,13 +149,10 @@ async fn store(app: &App, tx: &mut TenantTx, submission: Submission<'_>) -> Resu
                 now,
             };
             let candidate = Candidate { record: 1, lead, warnings: warnings.clone(), fingerprint };
-            let resolved = merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
-            Ok(Submitted {
-                outcome: resolved.outcome.into(),
-                lead: Some(resolved.lead),
-                failed: None,
-                reasons: warnings,
-            })
+            let (resolved, destinations) =
+                merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
+            let (outcome, lead) = (resolved.outcome.into(), Some(resolved.lead));
+            Ok((Submitted { outcome, lead, failed: None, reasons: warnings }, destinations))
         }
         Verdict::Reject(reasons) => {
             let origin = RefusedOrigin { tenant, source, import: None, file_hash: &[], now };
@@ -160,7 +164,7 @@ async fn store(app: &App, tx: &mut TenantTx, submission: Submission<'_>) -> Resu
                 Some(new) => Some(*new),
                 None => failed::kept_before(tx.connection(), origin, &refused[0]).await?,
             };
-            Ok(Submitted { outcome: Outcome::Rejected, lead: None, failed, reasons })
+            Ok((Submitted { outcome: Outcome::Rejected, lead: None, failed, reasons }, Vec::new()))
         }
         Verdict::Skip => Err(Error::invalid("record", "the record is empty: send one JSON object")),
     }

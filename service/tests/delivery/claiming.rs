@@ -3,17 +3,11 @@
 use std::time::Duration;
 
 use domain::ids::DeliveryId;
-use service::database::testing::Cluster;
-use service::delivery::Worker;
 use service::delivery::testing::FakeCrm;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
-use tokio::task::JoinHandle;
+use sqlx::Executor as _;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use super::world::{ACME, World};
-
-const SOON: Duration = Duration::from_secs(20);
+use super::world::{ACME, SOON, World, running};
 
 /// What is done when the claim of that delivery is committed: `body` of a function in PL/pgSQL.
 async fn at_commit(world: &World, delivery: DeliveryId, body: &str) {
@@ -24,15 +18,7 @@ async fn at_commit(world: &World, delivery: DeliveryId, body: &str) {
              WHEN (NEW.id = '{}' AND NEW.attempts > OLD.attempts) EXECUTE FUNCTION at_commit()",
         delivery.uuid()
     );
-    let cluster = Cluster::shared().await;
-    let mut owner = cluster.owner_options(world.fresh.name()).connect().await.expect("it connects");
-    owner.execute(AssertSqlSafe(sql)).await.expect("a trigger");
-}
-
-fn running(worker: Worker) -> (CancellationToken, JoinHandle<()>) {
-    let stop = CancellationToken::new();
-    let token = stop.clone();
-    (stop, tokio::spawn(async move { worker.run(token).await }))
+    world.execute_as_owner(sql).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 mod breaker;
 mod claiming;
+mod handover;
 mod outcomes;
 mod retrying;
 mod safety;

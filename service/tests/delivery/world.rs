@@ -13,12 +13,16 @@ use service::database::{Mode, TenantTx};
 use service::delivery::{Retries, Settings, Wake, Worker, client};
 use service::runtime::{Clock, Ids};
 use service::secrets::{Context, Purpose, Secrets};
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgPool};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub const ACME: TenantId = TenantId(Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0001));
 pub const GLOBEX: TenantId = TenantId(Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0002));
 pub const SIGNING: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// Longer than what is waited for takes on a busy machine.
+pub const SOON: Duration = Duration::from_secs(20);
 const SOURCE: Uuid = Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0003);
 
 pub struct World {
@@ -193,8 +197,21 @@ impl World {
 
     /// A lead and its delivery, as intake commits them.
     pub async fn lead(&self, tenant: TenantId, to: DestinationId, new: NewLead<'_>) -> DeliveryId {
-        let (lead, delivery) = (self.ids.next(self.clock.now()), self.ids.next(self.clock.now()));
         let mut tx = self.begin(tenant).await;
+        let (_, delivery) = self.lead_in(&mut tx, to, new).await;
+        tx.commit().await.expect("it commits");
+        delivery
+    }
+
+    /// The same in a transaction that is under way.
+    pub async fn lead_in(
+        &self,
+        tx: &mut TenantTx,
+        to: DestinationId,
+        new: NewLead<'_>,
+    ) -> (LeadId, DeliveryId) {
+        let (lead, delivery) = (self.ids.next(self.clock.now()), self.ids.next(self.clock.now()));
+        let tenant = tx.tenant();
         sqlx::query(
             "INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, phone_scope,
                                external_id, channel, first_name, last_name, phone, details)
@@ -222,8 +239,7 @@ impl World {
         .execute(tx.connection())
         .await
         .expect("a delivery");
-        tx.commit().await.expect("it commits");
-        DeliveryId(delivery)
+        (LeadId(lead), DeliveryId(delivery))
     }
 
     /// A lead called Kara.
@@ -253,6 +269,13 @@ impl World {
         .expect("the attempts")
     }
 
+    /// Changes the database's own objects.
+    pub async fn execute_as_owner(&self, sql: String) {
+        let cluster = Cluster::shared().await;
+        let mut owner = cluster.owner_options(self.fresh.name()).connect().await.expect("it connects");
+        owner.execute(AssertSqlSafe(sql)).await.expect("done");
+    }
+
     /// Runs a statement with the tenant as `$1`; answers how many rows it touched.
     pub async fn execute(&self, tenant: TenantId, statement: &'static str) -> u64 {
         let mut tx = self.begin(tenant).await;
@@ -275,4 +298,11 @@ impl World {
 /// A lead's TypeID must parse.
 pub fn lead_id(text: &serde_json::Value) -> LeadId {
     text.as_str().expect("text").parse().expect("a lead's id")
+}
+
+/// A worker at work, until the token is cancelled.
+pub fn running(worker: Worker) -> (CancellationToken, JoinHandle<()>) {
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    (stop, tokio::spawn(async move { worker.run(token).await }))
 }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Error;
 use super::claim::{Claim, Room};
@@ -20,10 +21,14 @@ use super::load::{Load, Place, Turn};
 use super::settings::Settings;
 use super::store::{self, Finished};
 use super::tally::Tally;
+use crate::database::TenantTx;
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
 
 mod commits;
+mod handover;
+
+pub use handover::{Handover, Wake};
 
 /// Deliveries claimed for a destination, as a multiple of the requests that may be on their way to it: while those of
 /// one claim are answered, the next claim is made.
@@ -34,18 +39,6 @@ const CLAIMS: usize = 2;
 const STATISTICS: Duration = Duration::from_secs(1);
 /// First and longest pause when the database is away.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// Tells a worker of the same process that there is something to deliver. Whoever commits pending
-/// deliveries calls it after the commit; a worker elsewhere finds them by its poll.
-#[derive(Debug, Clone, Default)]
-pub struct Wake(Arc<Notify>);
-
-impl Wake {
-    /// Wakes the worker, or keeps it from falling asleep when it is just about to.
-    pub fn wake(&self) {
-        self.0.notify_one();
-    }
-}
 
 /// Delivers what is due. Cheap to clone; clones are the same worker.
 #[derive(Clone)]
@@ -112,8 +105,9 @@ impl Worker {
 
     async fn do_batch(&self, tenant: TenantId, destinations: &[DestinationId]) -> Result<Tally, Error> {
         let engine = &self.engine;
-        let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: 1 };
-        let jobs = engine.claim(tenant, destinations, &room).await?.commit().await?;
+        let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: 1, rationed: true };
+        let (tx, Claim { jobs, .. }) = engine.claim(tenant, destinations, &room).await?;
+        tx.commit().await?;
         let mut tally = Tally { claimed: jobs.len() as u64, ..Tally::default() };
         let mut done: Vec<Finished> = futures_util::stream::iter(jobs)
             .map(|job| engine.send(job))
@@ -136,8 +130,10 @@ impl Worker {
         let engine = &self.engine;
         let started = Instant::now();
         store::due_destinations(&engine.pool, engine.clock.now()).await?;
-        let room = Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: CLAIMED_AHEAD };
-        let jobs = engine.claim(tenant, &[destination], &room).await?.commit().await?;
+        let room =
+            Room { limit: engine.settings.batch, waiting: &|_| 0, ahead: CLAIMED_AHEAD, rationed: true };
+        let (tx, Claim { jobs, .. }) = engine.claim(tenant, &[destination], &room).await?;
+        tx.commit().await?;
         let took = started.elapsed();
         let given_back: Vec<Finished> = jobs.iter().map(|job| engine.release(job)).collect();
         engine.finish(tenant, &given_back).await?;
@@ -163,6 +159,7 @@ impl Worker {
             give_up: CancellationToken::new(),
         });
         let commits = tokio::spawn(commits::commit_loop(Arc::clone(&run), received));
+        self.wake.runs(&run);
         self.claim_loop(&run).await;
         run.jobs.close();
         if timeout(settings.stop_limit, run.jobs.wait()).await.is_err() {
@@ -185,7 +182,7 @@ impl Worker {
         let mut looked_at = None;
         while !run.stop.is_cancelled() {
             // Armed before looking, so that a wake-up between looking and waiting is not lost.
-            let woken = self.wake.0.notified();
+            let woken = self.wake.notified();
             let freed = run.load.freed.notified();
             let claimed = run.claimed.notified();
             let pause = match self.claim_round(run, &mut last).await {
@@ -250,21 +247,19 @@ impl Worker {
                 continue;
             }
             let waiting = |destination| run.load.waiting((tenant, destination));
-            let room = Room { limit: allowance, waiting: &waiting, ahead: CLAIMED_AHEAD };
+            let room = Room { limit: allowance, waiting: &waiting, ahead: CLAIMED_AHEAD, rationed: true };
             let Ok(permit) = Arc::clone(&run.claims).acquire_owned().await else { break };
-            let claim = engine.claim(tenant, &destinations, &room).await?;
+            let (tx, claim) = engine.claim(tenant, &destinations, &room).await?;
             *last = Some(tenant);
             if claim.jobs.is_empty() {
                 round = if claim.crowded { round.or_full() } else { round };
-                claim.commit().await?;
+                tx.commit().await?;
                 continue;
             }
             round = Round::Claimed;
             // Counted from here on: the next claim begins before this one is durable.
-            let take = |job: &Job| run.load.take((tenant, job.destination_id), job.concurrency);
-            let places = claim.jobs.iter().map(take).collect();
-            run.sending.fetch_add(claim.jobs.len(), Ordering::Relaxed);
-            run.jobs.spawn(do_claimed(Arc::clone(run), claim, places, permit));
+            let taken = Taken::new(run, claim.jobs);
+            run.jobs.spawn(do_claimed(Arc::clone(run), tx, taken, permit));
         }
         Ok(round)
     }
@@ -293,18 +288,44 @@ impl Round {
     }
 }
 
-/// Makes a claim durable and begins its jobs, for each of which there is a place. Where that fails they are somebody's when their
-/// leases end, or at once.
-async fn do_claimed(run: Arc<Run>, claim: Claim, places: Vec<(Place, Turn)>, permit: OwnedSemaphorePermit) {
-    match claim.commit().await {
-        Ok(jobs) => {
-            for (job, (place, turn)) in jobs.into_iter().zip(places) {
-                run.jobs.spawn(do_job(Arc::clone(&run), job, place, turn));
-            }
+/// Claimed deliveries with their places. They are counted among what is on its way, and the worker does not end without them; dropped
+/// before they begin, they are somebody's when their leases end, or at once when the claim was not committed.
+struct Taken {
+    run: Arc<Run>,
+    jobs: Vec<(Job, Place, Turn)>,
+    _awaited: TaskTrackerToken,
+}
+
+impl Taken {
+    fn new(run: &Arc<Run>, jobs: Vec<Job>) -> Self {
+        run.sending.fetch_add(jobs.len(), Ordering::Relaxed);
+        let placed = jobs.into_iter().map(|job| {
+            let (place, turn) = run.load.take(job.key(), job.concurrency);
+            (job, place, turn)
+        });
+        Self { jobs: placed.collect(), _awaited: run.jobs.token(), run: Arc::clone(run) }
+    }
+
+    fn begin(mut self) {
+        for (job, place, turn) in std::mem::take(&mut self.jobs) {
+            self.run.jobs.spawn(do_job(Arc::clone(&self.run), job, place, turn));
         }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.run.sending.fetch_sub(self.jobs.len(), Ordering::Relaxed);
+    }
+}
+
+/// Makes a claim durable and begins its jobs.
+async fn do_claimed(run: Arc<Run>, tx: TenantTx, taken: Taken, permit: OwnedSemaphorePermit) {
+    match tx.commit().await {
+        Ok(()) => taken.begin(),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a claim could not be committed");
-            run.sending.fetch_sub(places.len(), Ordering::Relaxed);
+            drop(taken);
             // As after a look that found nothing, lest it be tried without a pause.
             sleep_or(&run.stop, run.engine.settings.poll).await;
         }
