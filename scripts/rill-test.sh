@@ -4,12 +4,20 @@ set -euo pipefail
 baton=$(realpath "$1")
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
+server=
+finish() {
+  [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
+  rm -rf "$work"
+}
+trap finish EXIT
 venv=${RILL_VENV:-$root/target/rill-venv}
 [ -x "$venv/bin/python" ] || { python3 -m venv "$venv"; "$venv/bin/pip" install --quiet duckdb==2.0.0 pyyaml==6.0.3; }
 cd "$work"
 "$baton" --data-dir "$work/data" demo --once > "$work/demo.log" 2>&1 || { cat "$work/demo.log"; exit 1; }
+# Postgres runs as long as anybody uses it: it need not start and stop for each command.
+BATON_HTTP__LISTEN=127.0.0.1:0 "$baton" --data-dir "$work/data" serve --no-worker >"$work/server.log" 2>&1 &
+server=$!
 tenant=$("$baton" --data-dir "$work/data" --output json tenant list | "$venv/bin/python" -c 'import json,sys; print(json.load(sys.stdin)[0]["slug"])')
 for source in $("$baton" --data-dir "$work/data" --tenant "$tenant" --output json source list | "$venv/bin/python" -c 'import json,sys; print(*[row["slug"] for row in json.load(sys.stdin)])'); do
   "$baton" --data-dir "$work/data" --tenant "$tenant" source cost "$source" --per-lead 2.50 --from 2020-01-01

@@ -6,9 +6,9 @@ baton=$(realpath "$1")
 root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 chmod 711 "$work"
-server='' proxy='' web=''
+server='' proxy='' web='' keeper=''
 finish() {
-  for running in $web $proxy $server; do
+  for running in $web $keeper $proxy $server; do
     kill "$running" 2>/dev/null && wait "$running" 2>/dev/null || true
   done
   rm -rf "$work"
@@ -37,6 +37,9 @@ start
 export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
 export BATON_STORAGE__S3_BUCKET=reports BATON_STORAGE__S3_REGION=us-east-1 BATON_STORAGE__S3_ENDPOINT="http://127.0.0.1:$port"
 export BATON_STORAGE__S3_ACCESS_KEY_ID=test BATON_STORAGE__S3_SECRET_ACCESS_KEY=test
+# Postgres runs as long as anybody uses it: it need not start and stop for each command.
+BATON_HTTP__LISTEN=127.0.0.1:0 "$baton" serve --no-worker >"$work/server.log" 2>&1 &
+keeper=$!
 "$baton" tenant create acme >/dev/null
 "$baton" billing plan add standard --effective-from 2020-01-01 >/dev/null
 for product in ABC DEF GHI JKL MNO PQR STU VWX YZA BCD EFG; do "$baton" billing product add "$product" >/dev/null; done
@@ -107,8 +110,9 @@ by_proxy() {
 "$baton" billing partner add contoso --email books@contoso.example --plan standard --time-zone UTC >/dev/null
 awk -v month="$period" 'BEGIN {
   print "occurred_at,email,product,lead_type,action_type,level"
-  domain = "a-department-with-a-long-name.an-office-far-from-the-others.example.com"
-  for (n = 0; n < 40000; n++)
+  # Long lines make the file large; what costs time is their number.
+  domain = "a-department-with-a-very-long-name-that-says-all-that-it-does.an-office-far-from-all-the-others-in-a-house-of-its-own.a-region-of-many-counties-and-towns-on-both-banks.example.com"
+  for (n = 0; n < 28000; n++)
     printf "%s-%02dT09:00:00Z,somebody.with.a.long.name.%05d@%s,ABC,Event,Click,High\n", month, 1 + n % 28, n, domain
 }' >"$work/actions.csv"
 "$baton" billing import --partner contoso "$work/actions.csv" >/dev/null
@@ -171,7 +175,7 @@ def expect(what, found, wanted):
     if found != wanted:
         sys.exit(f"{what}: {found!r}, not {wanted!r}")
 
-expect("lines", len(json.loads(whole)["lines"]), 40_000)
+expect("lines", len(json.loads(whole)["lines"]), 28_000)
 tag = '"' + hashlib.sha256(whole).hexdigest() + '"'
 status, headers, body = fetch()
 expect("whole", (status, headers["etag"], body == whole), (200, tag, True))
