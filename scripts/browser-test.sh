@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The dashboard in headless Chromium against the real server: a private Postgres, a tenant, three sources, a destination
-# that refuses everything (so that there is something to retry).
+# The dashboard in headless Chromium against the real server: a private Postgres and two tenants whose tests run beside each
+# other. Each has three sources and a destination that refuses everything (so that there is something to retry).
 # scripts/browser-test.sh path/to/baton [what playwright takes: a file, -g 'a name'].
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,21 +18,27 @@ finish() {
 trap finish EXIT
 
 port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
-export BATON_DATA_DIR="$work/data" BATON_TENANT=acme
-export BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
+export BATON_DATA_DIR="$work/data" BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
 # Not exported: to the program every BATON_ name is a key of its configuration.
 url="http://127.0.0.1:$port" email=admin@example.com password="correct horse battery"
 
+set_up() {
+  local -x BATON_TENANT=$1
+  printf '%s' "$password" | "$baton" user create "$email" --role owner
+  for kind in experian transunion leadsource; do
+    "$baton" source add "$kind" --kind "$kind"
+  done
+  # Nothing takes a POST there: every delivery is refused with 405.
+  "$baton" destination add refusing --kind webhook --url "$url/healthz"
+  # More leads than a page has.
+  "$baton" import --source transunion tests/fixtures/transunion.csv || [ $? -eq 3 ]
+  "$baton" import --source leadsource tests/fixtures/leadsource.json || [ $? -eq 3 ]
+}
 "$baton" tenant create acme --name "Acme Mortgage" >/dev/null
-printf '%s' "$password" | "$baton" user create "$email" --role owner >/dev/null
-for kind in experian transunion leadsource; do
-  "$baton" source add "$kind" --kind "$kind" >/dev/null
-done
-# Nothing takes a POST there: every delivery is refused with 405.
-"$baton" destination add refusing --kind webhook --url "$url/healthz" >/dev/null
-# More leads than a page has.
-"$baton" import --source transunion tests/fixtures/transunion.csv >/dev/null || [ $? -eq 3 ]
-"$baton" import --source leadsource tests/fixtures/leadsource.json >/dev/null || [ $? -eq 3 ]
+"$baton" tenant create globex --name "Globex Lending" >/dev/null
+set_up acme >/dev/null &
+set_up globex >/dev/null
+wait $!
 
 "$baton" serve >"$work/server.log" 2>&1 &
 server=$!
@@ -42,7 +48,7 @@ for _ in $(seq 100); do
   sleep 0.2
 done
 
-BATON_URL="$url" BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e -- --max-failures=3 "$@" 2>&1 | tee "$work/e2e.log" || {
+BATON_URL="$url" BATON_TENANT=acme BATON_SECOND_TENANT=globex BATON_EMAIL="$email" BATON_PASSWORD="$password" BATON_SAMPLES="$PWD/tests/fixtures" npm --prefix dashboard run --silent e2e -- --max-failures=3 "$@" 2>&1 | tee "$work/e2e.log" || {
   echo "--- the server's log, last lines:"
   tail -n 40 "$work/server.log" | cut -c 1-300
   echo "--- what failed:"

@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('an administrator adds a channel and a rule, and finds the alert', async ({ page }) => {
   const stamp = Date.now();

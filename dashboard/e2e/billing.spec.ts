@@ -1,5 +1,5 @@
-import { expect, test, type Page } from '@playwright/test';
-import { ask, fillIn, person, signIn } from './session';
+import { expect, type Page } from '@playwright/test';
+import { ask, fillIn, person, signIn, test } from './session';
 
 /** Sends a partner's actions, as a program sends them, by the page's session. Answers what became of them. */
 async function sendActions(page: Page, partner: string, actions: readonly string[]): Promise<unknown> {

@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('a failed delivery shows its attempts and is retried by one click', async ({ page }) => {
   await signIn(page, '/deliveries?state=FAILED');

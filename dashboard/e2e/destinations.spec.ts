@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('an administrator makes a destination, holds it, resumes it, and sees what would be sent', async ({ page }) => {
   const slug = `hook-${Date.now()}`;

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 /** A report as Standard Webhooks signs it. */
 function signed(secret: string, id: string, body: string): Record<string, string> {

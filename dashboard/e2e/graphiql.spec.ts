@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('GraphiQL loads from this server alone and runs as whoever is signed in', async ({ page }) => {
   await signIn(page);

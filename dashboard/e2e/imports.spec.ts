@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { expect, test } from '@playwright/test';
-import { experian, samples, signIn } from './session';
+import { expect } from '@playwright/test';
+import { experian, samples, signIn, test } from './session';
 
 test('a file is uploaded, watched to its end, and a refused record is corrected', async ({ page }) => {
   await signIn(page, '/imports');

@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('filters stand in the address and survive a reload', async ({ page }) => {
   await signIn(page);

@@ -1,6 +1,6 @@
-import { expect, test, type Browser, type Page } from '@playwright/test';
+import { expect, type Browser, type Page } from '@playwright/test';
 import { client, startIdentityProvider, startPlainProvider, type Running } from './servers';
-import { person, signIn } from './session';
+import { person, signIn, test } from './session';
 
 const base = process.env.BATON_URL ?? 'http://127.0.0.1:8080';
 const slug = `example-${Date.now()}`;

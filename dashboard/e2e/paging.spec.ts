@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('a shared link to an older page leads back to the newer one', async ({ page }) => {
   await signIn(page, '/deliveries');

@@ -1,5 +1,5 @@
-import { expect, test, type Page } from '@playwright/test';
-import { signIn } from './session';
+import { expect, type Page } from '@playwright/test';
+import { signIn, test } from './session';
 
 // A lead whose delivery was refused, and which they have all the same.
 const list = 'id,external_id,first_name,last_name,email,phone,source\n91001,LS-1001,Zed,Extra,zed.extra@example.com,,somewhere\n';

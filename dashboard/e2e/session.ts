@@ -1,4 +1,4 @@
-import { expect, type BrowserContext, type Page } from '@playwright/test';
+import { expect, test as base, type BrowserContext, type Page } from '@playwright/test';
 
 /** A setting from the environment; the defaults are those of the stand-in server. */
 function setting(name: string, fallback: string): string {
@@ -6,7 +6,10 @@ function setting(name: string, fallback: string): string {
 }
 
 export const person = {
-  tenant: setting('BATON_TENANT', 'acme'),
+  /** That of the project whose test runs. */
+  get tenant(): string {
+    return (base.info().project.metadata as { tenant: string }).tenant;
+  },
   email: setting('BATON_EMAIL', 'demo@acme.example'),
   password: setting('BATON_PASSWORD', 'correct horse'),
 };
@@ -16,6 +19,23 @@ export const samples = setting('BATON_SAMPLES', '../tests/fixtures');
 
 /** The name of the source for Experian's files, or a part of it. */
 export const experian = new RegExp(setting('BATON_EXPERIAN_SOURCE', 'experian'), 'i');
+
+/** One browser's profile for all tests of a worker, so that the program is fetched once. A test begins with nothing else in it. */
+export const test = base.extend<object, { profile: BrowserContext }>({
+  profile: [async ({ browser }, use, { project }) => {
+    const { baseURL, viewport, reducedMotion } = project.use;
+    const profile = await browser.newContext({ baseURL, viewport, reducedMotion });
+    // Stays open: it keeps the process that draws all pages of the profile.
+    await (await profile.newPage()).goto('/healthz');
+    await use(profile);
+    await profile.close();
+  }, { scope: 'worker' }],
+  context: async ({ profile }, use) => {
+    await profile.setStorageState({ cookies: [], origins: [] });
+    await use(profile);
+    await Promise.all(profile.pages().slice(1).map((page) => page.close()));
+  },
+});
 
 export async function fillIn(page: Page, password = person.password): Promise<void> {
   await page.getByLabel('Tenant').fill(person.tenant);
@@ -30,13 +50,14 @@ let kept: Awaited<ReturnType<BrowserContext['cookies']>> = [];
 export async function signIn(page: Page, path = '/leads'): Promise<void> {
   await page.context().addCookies(kept);
   await page.goto(path);
-  const navigation = page.getByRole('navigation', { name: 'Main' });
+  // Of every page that needs a session; the compact board has no navigation.
+  const inside = page.locator('main#main');
   const form = page.getByRole('heading', { name: 'Sign in' });
-  await expect(navigation.or(form)).toBeVisible();
+  await expect(inside.or(form)).toBeVisible();
   if (await form.isVisible()) {
     await fillIn(page);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await expect(navigation).toBeVisible();
+    await expect(inside).toBeVisible();
     kept = await page.context().cookies();
   }
 }

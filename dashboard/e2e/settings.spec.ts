@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { fillIn, person, signIn } from './session';
+import { expect } from '@playwright/test';
+import { fillIn, person, signIn, test } from './session';
 
 test('an invited person chooses a password, signs in, and sees what its role allows', async ({ page, browser }) => {
   const email = `invited-${Date.now()}@example.com`;

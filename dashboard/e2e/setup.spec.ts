@@ -1,5 +1,5 @@
-import { expect, test } from '@playwright/test';
-import { signIn } from './session';
+import { expect } from '@playwright/test';
+import { signIn, test } from './session';
 
 test('an administrator makes a source, sees its token once, and disables it', async ({ page }) => {
   const slug = `browser-${Date.now()}`;

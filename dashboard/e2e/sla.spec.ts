@@ -1,6 +1,6 @@
-import { expect, test, type Page } from '@playwright/test';
+import { expect, type Page } from '@playwright/test';
 import { startWebhook } from './servers';
-import { ask, signIn } from './session';
+import { ask, signIn, test } from './session';
 
 /** Leads of several sources, delivered and due within minutes; some of them reached, by agents of two teams. */
 async function fillBoard(page: Page, crm: string): Promise<void> {
