@@ -2,5 +2,5 @@ import { testPages } from './accessibility';
 
 testPages([
   '/leads', '/imports', '/imports/refused', '/deliveries', '/deliveries/responses', '/failed', '/inbound', '/suppression', '/alerts', '/sources', '/destinations',
-  '/sla', '/sla/compact', '/sla/policies', '/sla/calendars', '/sla/cases',
+  '/sla', '/sla/executive', '/sla/compact', '/sla/policies', '/sla/calendars', '/sla/cases',
 ]);
