@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::ids::TenantId;
+use entity::lead_source;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use service::App;
@@ -22,7 +23,7 @@ use tempfile::TempDir;
 use tests::data::{deliver, submit};
 use tests::fixture_noon;
 
-use crate::workers::{Worker, open};
+use crate::workers::{MINUTES_BETWEEN_STARTS, Worker, numbered_lead, open};
 
 const LEADS: usize = 65;
 /// Ways in which it treats a lead.
@@ -109,6 +110,7 @@ struct Scene {
     folder: TempDir,
     app: Arc<App>,
     tenant: TenantId,
+    source: lead_source::Model,
     crm: Arc<Crm>,
     receiver: FakeCrm,
 }
@@ -142,13 +144,43 @@ impl Scene {
             credentials: [("token".to_owned(), SecretString::from("t0ken-t0ken"))].into(),
         };
         manage::create(&app, tenant, new).await.expect("a destination");
+        Self { folder, app, tenant, source, crm, receiver }
+    }
+
+    /// Every lead, as its source sends it. Those that are there already are not taken again.
+    async fn submit_all(&self) {
         for number in 0..LEADS {
-            let phone = format!("303456{:04}", 1_000 + number);
-            let lead = json!({ "Lead ID": format!("LS-{number}"), "First Name": "Ada", "Pri. Phone": phone });
-            let submitted = submit(&app, tenant, &source, &lead).await;
+            let submitted = submit(&self.app, self.tenant, &self.source, &numbered_lead(number)).await;
             assert!(submitted.lead.is_some(), "{number}: {:?}", submitted.reasons);
         }
-        Self { folder, app, tenant, crm, receiver }
+    }
+
+    /// Delivers what is left, with all the time that the pauses take.
+    async fn finish(&self) {
+        self.crm.hurried.store(true, Ordering::Relaxed);
+        self.app.clock.advance(TimeDelta::hours(1));
+        for _ in 0..12 {
+            deliver(&self.app).await;
+            self.app.clock.advance(TimeDelta::hours(13));
+        }
+    }
+
+    async fn assert_each_is_there_exactly_once(&self) {
+        let deliveries = self.deliveries().await;
+        assert_eq!(deliveries.len(), LEADS);
+        let copies = locked(&self.crm.copies).clone();
+        for (lead, (state, remote)) in &deliveries {
+            let there = copies.get(lead).copied().unwrap_or(0);
+            let number: usize = lead.trim_start_matches("LS-").parse().expect("a number");
+            let wanted = if number % KINDS == 11 { ("failed", 0) } else { ("delivered", 1) };
+            assert_eq!((state.as_str(), there), wanted, "{lead}");
+            // Where the answer broke off, its id was lost; everywhere else it is known.
+            if wanted.1 == 1 && !matches!(number % KINDS, 8..=10) {
+                assert_eq!(remote.as_deref(), Some(format!("p-{lead}").as_str()), "{lead}");
+            }
+        }
+        let delivered = deliveries.values().filter(|(state, _)| state == "delivered").count();
+        assert_eq!(copies.values().sum::<usize>(), delivered, "both sides count the same");
     }
 
     /// Each delivery with its lead's external id: state, remote id.
@@ -170,6 +202,7 @@ impl Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_misbehaviour_and_every_kill_leave_each_lead_there_exactly_once() {
     let scene = Scene::new().await;
+    scene.submit_all().await;
 
     // Killed while requests are on their way, some of them stored, and others wait for their turn.
     let worker = Worker::start(scene.folder.path(), 0).await;
@@ -187,27 +220,24 @@ async fn every_misbehaviour_and_every_kill_leave_each_lead_there_exactly_once() 
     worker.kill(Duration::ZERO).await;
     blocking.rollback().await.expect("unlocked");
 
-    // Another one does the rest, with all the time that the pauses take.
-    scene.crm.hurried.store(true, Ordering::Relaxed);
-    scene.app.clock.advance(TimeDelta::hours(1));
-    for _ in 0..12 {
-        deliver(&scene.app).await;
-        scene.app.clock.advance(TimeDelta::hours(13));
-    }
+    // Another one does the rest.
+    scene.finish().await;
+    scene.assert_each_is_there_exactly_once().await;
+}
 
-    let deliveries = scene.deliveries().await;
-    assert_eq!(deliveries.len(), LEADS);
-    let copies = locked(&scene.crm.copies).clone();
-    for (lead, (state, remote)) in &deliveries {
-        let there = copies.get(lead).copied().unwrap_or(0);
-        let number: usize = lead.trim_start_matches("LS-").parse().expect("a number");
-        let wanted = if number % KINDS == 11 { ("failed", 0) } else { ("delivered", 1) };
-        assert_eq!((state.as_str(), there), wanted, "{lead}");
-        // Where the answer broke off, its id was lost; everywhere else it is known.
-        if wanted.1 == 1 && !matches!(number % KINDS, 8..=10) {
-            assert_eq!(remote.as_deref(), Some(format!("p-{lead}").as_str()), "{lead}");
-        }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_while_it_takes_leads_and_sends_them_loses_and_doubles_none() {
+    let scene = Scene::new().await;
+    // Each time it is given all of them, and dies when some are at the CRM and others come in.
+    for start in 0..3 {
+        let before = scene.receiver.count();
+        let mut worker = Worker::start(scene.folder.path(), start).await;
+        worker.submit(LEADS).await;
+        scene.receiver.wait_for(before + 9).await;
+        worker.kill(Duration::ZERO).await;
     }
-    let delivered = deliveries.values().filter(|(state, _)| state == "delivered").count();
-    assert_eq!(copies.values().sum::<usize>(), delivered, "both sides count the same");
+    scene.app.clock.advance(TimeDelta::minutes(3 * MINUTES_BETWEEN_STARTS));
+    scene.submit_all().await;
+    scene.finish().await;
+    scene.assert_each_is_there_exactly_once().await;
 }

@@ -10,15 +10,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use domain::ids::TenantId;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
 use service::App;
-use service::database;
-use service::intake::worker;
+use service::database::{self, Mode};
+use service::intake::{sources, worker};
 use service::runtime::{Clock, Ids};
 use sqlx::PgPool;
+use tests::data::submit;
 use tests::fixture_noon;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 const FOLDER: &str = "BATON_FAULTS_FOLDER";
 const CLOCK: &str = "BATON_FAULTS_CLOCK_MINUTES";
@@ -51,7 +56,8 @@ fn ticking(start: chrono::DateTime<chrono::Utc>) -> Clock {
     clock
 }
 
-/// The process that is killed: both workers, until its input ends. It says `open`, `batches N`, `idle`.
+/// The process that is killed: both workers, until its input ends. It says `open`, `batches N`, `idle`, and is told `advance MINUTES`,
+/// `submit COUNT`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "other tests run it as a process of its own"]
 async fn child() {
@@ -70,13 +76,42 @@ async fn child() {
     let telling = tokio::spawn(tell(app.database.owner.clone().expect("the owner's pool")));
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await.expect("its input") {
-        clock.advance(TimeDelta::minutes(line.parse().expect("minutes")));
+        match line.split_once(' ') {
+            Some(("advance", minutes)) => {
+                clock.advance(TimeDelta::minutes(minutes.parse().expect("minutes")));
+            }
+            Some(("submit", count)) => {
+                tokio::spawn(submit_numbered(Arc::clone(&app), count.parse().expect("a count")));
+            }
+            _ => panic!("nobody says `{line}`"),
+        }
     }
     stop.cancel();
     telling.abort();
     importing.await.expect("no panic");
     delivering.await.expect("no panic");
     app.database.clone().close().await.expect("it closes");
+}
+
+/// A lead of the kind `leadsource` with its number in its external id and phone.
+pub fn numbered_lead(number: usize) -> Value {
+    let phone = format!("303456{:04}", 1_000 + number);
+    json!({ "Lead ID": format!("LS-{number}"), "First Name": "Ada", "Pri. Phone": phone })
+}
+
+/// Sends leads in to the source of the only tenant, some at a time.
+async fn submit_numbered(app: Arc<App>, count: usize) {
+    let owner = app.database.owner.clone().expect("the owner's pool");
+    let tenant: Uuid = sqlx::query_scalar("SELECT id FROM tenant").fetch_one(&owner).await.expect("a tenant");
+    let tenant = TenantId(tenant);
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("it begins");
+    let source = sources::list(&tx).await.expect("sources").remove(0);
+    drop(tx);
+    let submitting = (0..count).map(|number| {
+        let (app, source) = (&app, &source);
+        async move { submit(app, tenant, source, &numbered_lead(number)).await }
+    });
+    futures_util::stream::iter(submitting).buffer_unordered(4).for_each(|_| async {}).await;
 }
 
 /// Says how far the work is, whoever does it.
@@ -144,7 +179,13 @@ impl Worker {
     /// Puts its clock forward.
     pub async fn advance(&mut self, minutes: i64) {
         let input = self.input.as_mut().expect("its input");
-        input.write_all(format!("{minutes}\n").as_bytes()).await.expect("it listens");
+        input.write_all(format!("advance {minutes}\n").as_bytes()).await.expect("it listens");
+    }
+
+    /// Has it send that many leads in, and does not wait for it.
+    pub async fn submit(&mut self, count: usize) {
+        let input = self.input.as_mut().expect("its input");
+        input.write_all(format!("submit {count}\n").as_bytes()).await.expect("it listens");
     }
 
     /// Kills it, after that long. Answers how many batches of the import were done, as far as it had told.

@@ -21,7 +21,7 @@ use crate::world::World;
 use crate::{Outcome, Size};
 
 /// Transactions under way at a time.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 12;
 
 /// Who claims a delivery.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use domain::ids::TenantId;
 use tokio::sync::Semaphore;
@@ -15,16 +16,23 @@ use tokio_util::task::TaskTracker;
 use super::{BACK_OFF, Outcome, Run, sleep_or};
 use crate::delivery::engine::Engine;
 use crate::delivery::load::Place;
-use crate::delivery::store::Finished;
+use crate::delivery::store::{self, Finished};
 
 /// Commits at a time: while one waits for the disk, the next is written.
 const COMMITS: usize = 2;
+/// Between two looks for tables that have outgrown their statistics, while there is work.
+const STATISTICS: Duration = Duration::from_secs(1);
 
 /// Gathers outcomes and commits them by tenant, a few batches at a time.
 pub(super) async fn commit_loop(run: Arc<Run>, mut received: UnboundedReceiver<Outcome>) {
     let commits = Arc::new(Semaphore::new(COMMITS));
     let tasks = TaskTracker::new();
+    let mut looked_at: Option<Instant> = None;
     while let ControlFlow::Continue(batch) = gather(&run, &mut received).await {
+        if looked_at.is_none_or(|at| at.elapsed() > STATISTICS) {
+            looked_at = Some(Instant::now());
+            tokio::spawn(keep_statistics(Arc::clone(&run.engine)));
+        }
         let mut by_tenant: HashMap<TenantId, Vec<Outcome>> = HashMap::new();
         for outcome in batch {
             by_tenant.entry(outcome.tenant).or_default().push(outcome);
@@ -97,4 +105,13 @@ async fn commit(engine: &Engine, give_up: &CancellationToken, tenant: TenantId, 
         }
     }
     drop(places);
+}
+
+async fn keep_statistics(engine: Arc<Engine>) {
+    if let Err(error) = store::analyze_outgrown(&engine.pool).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the tables' statistics could not be renewed"
+        );
+    }
 }

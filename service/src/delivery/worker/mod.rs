@@ -35,8 +35,6 @@ pub use handover::{Handover, Wake};
 const CLAIMED_AHEAD: usize = 4;
 /// Claims at a time: while one waits for the disk, what has come since is claimed, so that a lead waits for its own claim only.
 const CLAIMS: usize = 2;
-/// Between two looks for tables that have outgrown their statistics, while there is work.
-const STATISTICS: Duration = Duration::from_secs(1);
 /// First and longest pause when the database is away.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -179,7 +177,6 @@ impl Worker {
     async fn claim_loop(&self, run: &Arc<Run>) {
         let mut back_off = BACK_OFF.0;
         let mut last = None;
-        let mut looked_at = None;
         while !run.stop.is_cancelled() {
             // Armed before looking, so that a wake-up between looking and waiting is not lost.
             let woken = self.wake.notified();
@@ -188,10 +185,6 @@ impl Worker {
             let pause = match self.claim_round(run, &mut last).await {
                 Ok(Round::Claimed) => {
                     back_off = BACK_OFF.0;
-                    if looked_at.is_none_or(|at: Instant| at.elapsed() > STATISTICS) {
-                        looked_at = Some(Instant::now());
-                        tokio::spawn(keep_statistics(Arc::clone(&self.engine)));
-                    }
                     run.engine.settings.poll
                 }
                 Ok(Round::Full) => {
@@ -357,15 +350,6 @@ async fn do_job(run: Arc<Run>, job: Job, place: Place, turn: Turn) {
         let _ = run.outcomes.send(Outcome { tenant, finished, place });
     }
     run.sending.fetch_sub(1, Ordering::Relaxed);
-}
-
-async fn keep_statistics(engine: Arc<Engine>) {
-    if let Err(error) = store::analyze_outgrown(&engine.pool).await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the tables' statistics could not be renewed"
-        );
-    }
 }
 
 async fn sleep_or(stop: &CancellationToken, pause: Duration) {
