@@ -130,43 +130,29 @@ const LOOK_UP: &str = "SELECT s.ordinal, hit.by, hit.id, hit.fingerprint
     ) hit
     ORDER BY s.ordinal";
 
-/// Merges a batch inside the tenant's transaction; the caller commits. Outcomes come in the order of the records.
+/// Merges a batch inside the tenant's transaction; the caller commits. Outcomes come in the order of the records, and beside them
+/// where new leads go.
 ///
 /// With a part among batches that are merged at the same time, what the part holds back waits for the earlier ones.
 pub async fn merge(
     connection: &mut PgConnection,
     origin: &Origin,
     candidates: &[Candidate],
-    part: Option<&mut Part<'_>>,
-    ids: &Ids,
-    rows: &mut CopyRows,
-) -> Result<Vec<Resolved>, Error> {
-    if candidates.is_empty() {
-        return Ok(Vec::new());
-    }
-    let tenant = tenant(connection, origin.tenant).await?;
-    merge_for(&tenant, connection, origin, candidates, part, ids, rows).await
-}
-
-async fn tenant(connection: &mut PgConnection, tenant: TenantId) -> Result<Tenant, Error> {
-    Ok(sqlx::query_as(TENANT).bind(tenant.uuid()).fetch_one(connection).await?)
-}
-
-async fn merge_for(
-    tenant: &Tenant,
-    connection: &mut PgConnection,
-    origin: &Origin,
-    candidates: &[Candidate],
     mut part: Option<&mut Part<'_>>,
     ids: &Ids,
     rows: &mut CopyRows,
-) -> Result<Vec<Resolved>, Error> {
+) -> Result<(Vec<Resolved>, Vec<DestinationId>), Error> {
+    if candidates.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let tenant: Tenant =
+        sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;
     let mut resolved = Vec::with_capacity(candidates.len());
     let mut waiting: Vec<&Candidate> = candidates.iter().collect();
     while !waiting.is_empty() {
         let before = waiting.len();
         let again = waiting.len() < candidates.len();
-        let round = Round { origin, tenant, ids, again };
+        let round = Round { origin, tenant: &tenant, ids, again };
         waiting = round.run(connection, waiting, part.take(), rows, &mut resolved).await?;
         if waiting.len() == before {
             // A key was taken and yet nothing has it: the row that took it is gone again.
@@ -179,7 +165,7 @@ async fn merge_for(
         suppression::hold(connection, origin.tenant, &new, ids, origin.now).await?;
     }
     resolved.sort_unstable_by_key(|one| one.record);
-    Ok(resolved)
+    Ok((resolved, tenant.destinations.into_iter().map(DestinationId).collect()))
 }
 
 /// Merges one record inside the tenant's transaction; the caller commits. Answers where new leads go, too.
@@ -189,11 +175,10 @@ pub async fn merge_one(
     candidate: Candidate,
     ids: &Ids,
 ) -> Result<(Resolved, Vec<DestinationId>), Error> {
-    let tenant = tenant(connection, origin.tenant).await?;
     let rows = &mut CopyRows::default();
-    let resolved = merge_for(&tenant, connection, origin, &[candidate], None, ids, rows).await?;
+    let (resolved, destinations) = merge(connection, origin, &[candidate], None, ids, rows).await?;
     let resolved = resolved.into_iter().next().ok_or_else(Error::contended)?;
-    Ok((resolved, tenant.destinations.into_iter().map(DestinationId).collect()))
+    Ok((resolved, destinations))
 }
 
 /// One round: inserts the leaders, resolves who finds a stored lead, answers the rest.

@@ -293,7 +293,7 @@ async fn merge_batch(
     if mine != Some(true) {
         return Ok(false);
     }
-    let resolved =
+    let (resolved, _) =
         merge::merge(tx.connection(), origin, &prepared.candidates, Some(part), &app.ids, rows).await?;
     let refused =
         RefusedOrigin { tenant, source, import: Some(import), file_hash: &leased.import.file_hash, now };
