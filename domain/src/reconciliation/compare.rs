@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::list::{Field, Record, Standing, folded};
+use crate::intake::rules::text::is_placeholder;
 
 /// A record that was made there longer than this before we submitted the lead was there already: clocks differ a little.
 pub const PRE_EXISTING_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
@@ -90,14 +91,11 @@ pub fn compare(ours: &Ours, theirs: &Record, has: impl Fn(Field) -> bool) -> Com
         theirs.email.as_deref().is_some_and(|email| alternates(&ours.email, &ours.alt_emails, email));
     field(Field::Email, ours.email.as_deref(), theirs.shown_email(), same_email);
     let first = ours.first_name.as_deref().or(ours.first_name_fallback.as_deref());
-    field(
-        Field::FirstName,
-        first,
-        theirs.first_name.as_deref(),
-        same_name(first, theirs.first_name.as_deref()),
-    );
+    let their_first = their_name(first, theirs.first_name.as_deref());
+    field(Field::FirstName, first, their_first, same_name(first, their_first));
     let last = ours.last_name.as_deref();
-    field(Field::LastName, last, theirs.last_name.as_deref(), same_name(last, theirs.last_name.as_deref()));
+    let their_last = their_name(last, theirs.last_name.as_deref());
+    field(Field::LastName, last, their_last, same_name(last, their_last));
     let state = ours.state.as_deref();
     field(Field::State, state, theirs.state.as_deref(), state == theirs.state.as_deref());
     if theirs.standing == Standing::Deleted {
@@ -113,6 +111,11 @@ pub fn compare(ours: &Ours, theirs: &Record, has: impl Fn(Field) -> bool) -> Com
         _ => false,
     };
     compared
+}
+
+/// Their name; none when they wrote a word for no value, unless the lead is called so.
+fn their_name<'a>(ours: Option<&str>, theirs: Option<&'a str>) -> Option<&'a str> {
+    theirs.filter(|name| !is_placeholder(name) || same_name(ours, theirs))
 }
 
 fn same_name(ours: Option<&str>, theirs: Option<&str>) -> bool {
@@ -172,6 +175,29 @@ mod tests {
             row[column] = value;
             assert_eq!(fields(&row), expected, "{}: {value}", HEADER[column]);
         }
+    }
+
+    #[test]
+    fn a_word_for_no_value_is_a_name_when_the_lead_is_called_so() {
+        let header = ["id", "phone", "first_name", "last_name"];
+        let of = |first: Option<&str>, theirs: &str| {
+            let ours = Ours {
+                phone: Some("+19705550101".into()),
+                first_name: first.map(Into::into),
+                ..Ours::default()
+            };
+            let compared = compare(&ours, &record(&header, &["7", "9705550101", theirs, "N/A"]), |_| true);
+            (
+                compared.mismatches.into_iter().map(|one| (one.ours, one.theirs)).collect::<Vec<_>>(),
+                compared.enriched,
+            )
+        };
+        assert_eq!(of(Some("Nil"), "NIL"), (vec![], vec![]));
+        assert_eq!(of(None, "nil"), (vec![], vec![]));
+        assert_eq!(of(Some("Ada"), "null"), (vec![(Some("Ada".into()), None)], vec![]));
+        assert_eq!(of(Some("Nil"), "Null"), (vec![(Some("Nil".into()), None)], vec![]));
+        let table = Table::new(&Mapping::default(), &header, &Regions::default()).unwrap();
+        assert_eq!(table.read(|index| ["24", "", "none", "-"][index]), None, "no record says only that");
     }
 
     #[test]

@@ -145,10 +145,10 @@ pub struct Record {
     /// As they have it, trimmed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
-    /// Tidied.
+    /// Tidied; may be a word for no value, which only a lead's own name tells from a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
-    /// Tidied.
+    /// Tidied, as the given names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
     /// E.164, when it can be read.
@@ -201,7 +201,7 @@ impl Record {
         // An id with nothing beside it is a footer: `Exported 24 records`.
         self.shown_phone().is_some()
             || self.shown_email().is_some()
-            || further.into_iter().any(Option::is_some)
+            || further.into_iter().flatten().any(|text| !text::is_placeholder(text))
             || self.created_at.is_some()
     }
 }
@@ -291,7 +291,9 @@ impl Table {
         let mut record = Record::default();
         for (field, index) in &self.columns {
             let text = text::trim(cell(*index));
-            if text.is_empty() || text::is_placeholder(text) {
+            // People are called Nil, Na and Null: what such a word says in a name, the comparison decides.
+            let name = matches!(field, Field::FirstName | Field::LastName);
+            if text.is_empty() || (!name && text::is_placeholder(text)) {
                 continue;
             }
             self.fill(&mut record, *field, text);
