@@ -1,5 +1,7 @@
 //! Calendar days, in the ways that exports write them.
 
+use std::ops::RangeInclusive;
+
 use chrono::{Days, NaiveDate};
 
 use super::super::codes::{AMBIGUOUS_DATE, INVALID_DATE};
@@ -40,9 +42,13 @@ fn is_plausible(date: NaiveDate) -> bool {
     (1900..=2199).contains(&date.year())
 }
 
-fn digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<u32> {
-    let fits = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then(|| text.bytes().fold(0, |number, byte| number * 10 + u32::from(byte - b'0')))
+/// The number that as many digits and nothing else say.
+fn digits(text: &str, lengths: RangeInclusive<usize>) -> Option<u32> {
+    if lengths.contains(&text.len()) && is_digits(text) { text.parse().ok() } else { None }
+}
+
+fn is_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn day(year: u32, month: u32, day: u32) -> Option<NaiveDate> {
@@ -99,7 +105,10 @@ fn serial_or_compact(text: &str) -> Option<NaiveDate> {
         return day(digits(&text[..4], 4..=4)?, digits(&text[4..6], 2..=2)?, digits(&text[6..], 2..=2)?);
     }
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    digits(fraction, 1..=12)?;
+    // The time of the day, to any precision: only the day matters.
+    if !(1..=20).contains(&fraction.len()) || !is_digits(fraction) {
+        return None;
+    }
     let days = digits(whole, 5..=5)?;
     NaiveDate::from_ymd_opt(1899, 12, 30)?.checked_add_days(Days::new(u64::from(days)))
 }
