@@ -16,6 +16,7 @@ use crate::access::Viewer;
 use crate::database::{self, Database, Mode, Sight, TenantTx};
 use crate::delivery;
 use crate::error::Error;
+use crate::intake::lane::Lanes;
 use crate::intake::reader::Options;
 use crate::intake::run::FileRules;
 use crate::jobs;
@@ -48,6 +49,8 @@ pub struct App {
     pub tenant_client: delivery::client::Client,
     /// Wake-ups between the parts of this process.
     pub wake: Wake,
+    /// Leads that were sent in one by one and wait for their transaction.
+    pub lanes: Lanes,
     /// What the operator has set.
     pub settings: Settings,
 }
@@ -242,6 +245,7 @@ impl App {
             outbound: crate::access::oauth::Outbound::new(settings.allow_private_addresses),
             tenant_client,
             wake: Wake::default(),
+            lanes: Lanes::default(),
             settings,
         })
     }
@@ -294,14 +298,14 @@ impl App {
         .map_err(|error| Error::internal("making the delivery worker", error))
     }
 
-    /// Commits a transaction that has made a lead's deliveries, which this process's worker begins at once.
+    /// Commits a transaction that has made the deliveries of some leads, which this process's worker begins at once.
     pub async fn hand_over(
         &self,
         tx: TenantTx,
-        lead: LeadId,
+        leads: &[LeadId],
         destinations: &[DestinationId],
     ) -> Result<(), Error> {
-        let handover = self.wake.delivery.claim_with(tx, lead, destinations).await?;
+        let handover = self.wake.delivery.claim_with(tx, leads, destinations).await?;
         Ok(handover.commit().await?)
     }
 

@@ -30,6 +30,7 @@ mod reconciling;
 mod row_security;
 mod schema;
 mod sealing;
+mod sent_together;
 mod sla;
 mod sla_cases;
 mod sla_more;

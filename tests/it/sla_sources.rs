@@ -1,5 +1,7 @@
 //! Service levels: what sources brought, with every filter, and every row beside the period before.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use domain::billing::Currency;
 use domain::ids::{DestinationId, LeadId, SourceId, TenantId};
@@ -22,7 +24,7 @@ async fn source(app: &App, tenant: TenantId) -> lead_source::Model {
     service::intake::sources::by_slug(&tx, "leadsource").await.expect("the source")
 }
 
-async fn lead_of(app: &App, tenant: TenantId, number: u32, state: &str, kind: &str) -> LeadId {
+async fn lead_of(app: &Arc<App>, tenant: TenantId, number: u32, state: &str, kind: &str) -> LeadId {
     let record = json!({"Lead ID": format!("L-{number}"), "First Name": "Ada", "State": state, "Lead Type": kind,
         "Pri. Phone": format!("303555{number:04}")});
     submit(app, tenant, &source(app, tenant).await, &record).await.lead.expect("a lead")

@@ -84,7 +84,12 @@ pub async fn import_state(app: &App, tenant: TenantId, import: ImportId) -> (Str
 }
 
 /// Sends one record in as a program does.
-pub async fn submit(app: &App, tenant: TenantId, source: &lead_source::Model, record: &Value) -> Submitted {
+pub async fn submit(
+    app: &Arc<App>,
+    tenant: TenantId,
+    source: &lead_source::Model,
+    record: &Value,
+) -> Submitted {
     let record = record.to_string();
     let submission = Submission { source, record: &record, channel: "api", idempotency_key: None };
     submit::submit(app, tenant, submission).await.expect("an answer")

@@ -1,157 +1,204 @@
-//! From commit to receipt: leads one at a time at a fixed rate, each committed durably by itself with its delivery, and the time
-//! until each is received. They are made by one plain statement, so that the rate is not bounded by what intake costs. Once as intake does
-//! it, where the worker of the same process has claimed the delivery by the time it is committed; and once as after an import or
-//! beside another process, where the worker is woken and looks for it.
+//! From commit to receipt: leads come at a fixed rate, are committed durably with their deliveries, and each is timed until it
+//! is received. Three ways: some in one transaction that claims their deliveries, as intake stores what comes at the same time; one in a
+//! transaction, as after an import or beside another process, where the worker is woken and looks for it; and sent in one by one
+//! through intake itself. The first two are made by one plain statement, so that their rate is not bounded by what intake costs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::ids::{DeliveryId, DestinationId, LeadId};
+use entity::lead_source;
+use serde_json::json;
 use service::database::Mode;
+use service::intake::sources;
+use service::intake::submit::{self, Submission};
 use sqlx::Executor as _;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{FILL, Place, places, start_worker, wait_for};
+use super::{Place, fill_with, places, start_worker, wait_for};
 use crate::process::{self, Listening};
 use crate::receiver::now_us;
 use crate::report::{Aim, Line};
 use crate::world::World;
 use crate::{Outcome, Size};
 
-/// Transactions under way at a time.
-const AT_ONCE: usize = 12;
-
-/// Who claims a delivery.
+/// How leads come.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Claimed {
-    /// Whoever makes it, in the same transaction.
-    WithItsLead,
-    /// The worker, once it has found it.
-    Afterwards,
+enum Way {
+    /// Eight in a transaction that claims their deliveries for the worker.
+    HandedOver,
+    /// One in a transaction; the worker finds and claims its delivery.
+    Found,
+    /// Through intake, which puts those that come at the same time in one transaction.
+    SentIn,
 }
 
-/// When a lead was handed in and when it was committed, microseconds since 1970.
+impl Way {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::HandedOver => "delivery latency",
+            Self::Found => "delivery latency, found by the worker",
+            Self::SentIn => "delivery latency, sent in one by one",
+        }
+    }
+
+    /// Leads a time.
+    const fn together(self) -> u32 {
+        match self {
+            Self::HandedOver => 8,
+            Self::Found | Self::SentIn => 1,
+        }
+    }
+
+    /// Under way at a time.
+    const fn at_once(self) -> usize {
+        match self {
+            Self::HandedOver | Self::Found => 12,
+            Self::SentIn => 128,
+        }
+    }
+}
+
+/// When a lead was handed in and when whoever did so knew that it was committed, microseconds since 1970.
 #[derive(Clone, Copy)]
 struct Times {
     begun: u128,
     committed: u128,
 }
 
+/// Where leads come from and go to.
+struct Road {
+    world: World,
+    place: Place,
+    source: lead_source::Model,
+}
+
 pub(super) async fn measure(rate: f64, size: Size, lines: &mut Vec<Line>) -> Outcome<()> {
-    for claimed in [Claimed::WithItsLead, Claimed::Afterwards] {
-        run(claimed, rate, size, lines).await?;
+    for way in [Way::HandedOver, Way::Found, Way::SentIn] {
+        run(way, rate, size, lines).await?;
     }
     Ok(())
 }
 
-async fn run(claimed: Claimed, rate: f64, size: Size, lines: &mut Vec<Line>) -> Outcome<()> {
-    let world = Arc::new(World::new().await?);
+async fn run(way: Way, rate: f64, size: Size, lines: &mut Vec<Line>) -> Outcome<()> {
+    let world = World::new().await?;
     let receiver = Listening::start(process::part("receive")?)?;
     let place = places(&world, "latency", receiver.port, 1, 64).await?[0];
+    let tx = world.app.begin(place.tenant, Mode::ReadOnly).await?;
+    let source = sources::by_slug(&tx, "leadsource").await?;
+    drop(tx);
+    let road = Arc::new(Road { world, place, source });
     let count = (rate * f64::from(size.seconds)).max(100.0);
     eprintln!("delivery: {count:.0} leads at {rate:.0} a second");
-    let (stop, running) = start_worker(&world.app)?;
+    let (stop, running) = start_worker(&road.world.app)?;
     let started = Instant::now();
-    let handed_in = hand_in_all(&world, place, claimed, rate, count).await?;
+    let handed_in = hand_in_all(&road, way, rate, count).await?;
     let reached = f64::from(u32::try_from(handed_in.len())?) / started.elapsed().as_secs_f64();
     wait_for(&receiver, u32::try_from(handed_in.len())?, Instant::now()).await?;
     stop.cancel();
     running.await?;
 
-    let arrivals = arrivals(&receiver, &handed_in).await?;
+    let arrivals = arrivals(&road, &receiver, &handed_in).await?;
     let since_commit = Waits::new(&arrivals, |times| times.committed)?;
-    let since_begin = Waits::new(&arrivals, |times| times.begun)?;
-    let note = format!("{reached:.0} leads/s of {rate:.0} wanted, each a commit of its own");
-    match claimed {
-        Claimed::WithItsLead => {
-            let note = format!("commit to receipt, {note}");
-            let p50 = Line::new("delivery latency p50", "ms", since_commit.quantile(50));
-            lines.push(p50.aim(Aim::AtMost(5.0)).note(note));
-            let p99 = Line::new("delivery latency p99", "ms", since_commit.quantile(99));
-            lines.push(p99.aim(Aim::AtMost(20.0)));
-            let begun = format!("from before its transaction began; p99 {:.1} ms", since_begin.quantile(99));
-            lines.push(Line::new("delivery latency, whole, p50", "ms", since_begin.quantile(50)).note(begun));
-        }
-        Claimed::Afterwards => {
-            let note = format!("p99 {:.1} ms; {note}", since_commit.quantile(99));
-            let p50 = Line::new("delivery latency p50, found by the worker", "ms", since_commit.quantile(50));
-            lines.push(p50.note(note));
-            let begun = format!("from before its transaction began; p99 {:.1} ms", since_begin.quantile(99));
-            let whole = "delivery latency, whole, p50, found by the worker";
-            lines.push(Line::new(whole, "ms", since_begin.quantile(50)).note(begun));
-        }
+    let whole = Waits::new(&arrivals, |times| times.begun)?;
+    let line =
+        |percent| Line::new(format!("{} p{percent}", way.name()), "ms", since_commit.quantile(percent));
+    let p50 = line(50).note(format!("commit to receipt; {reached:.0} leads/s of {rate:.0} wanted"));
+    let whole = (whole.quantile(50), whole.quantile(99));
+    let p99 = line(99).note(format!("from before its transaction p50 {:.1}, p99 {:.1} ms", whole.0, whole.1));
+    match way {
+        Way::HandedOver => lines.extend([p50.aim(Aim::AtMost(5.0)), p99.aim(Aim::AtMost(20.0))]),
+        Way::Found | Way::SentIn => lines.extend([p50, p99]),
     }
-    if let Some(world) = Arc::into_inner(world) {
-        world.close().await?;
+    if let Some(road) = Arc::into_inner(road) {
+        road.world.close().await?;
     }
     Ok(())
 }
 
-async fn hand_in_all(
-    world: &Arc<World>,
-    place: Place,
-    claimed: Claimed,
-    rate: f64,
-    count: f64,
-) -> Outcome<HashMap<Uuid, Times>> {
+/// The times of every lead.
+async fn hand_in_all(road: &Arc<Road>, way: Way, rate: f64, count: f64) -> Outcome<HashMap<Uuid, Times>> {
     let mut handed_in = HashMap::new();
-    let mut under_way: JoinSet<Outcome<(Uuid, Times)>> = JoinSet::new();
+    let mut under_way: JoinSet<Outcome<(Vec<Uuid>, Times)>> = JoinSet::new();
     let started = tokio::time::Instant::now();
     let mut number = 0_u32;
     while f64::from(number) < count {
         tokio::time::sleep_until(started + Duration::from_secs_f64(f64::from(number) / rate)).await;
-        if under_way.len() >= AT_ONCE
+        if under_way.len() >= way.at_once()
             && let Some(done) = under_way.join_next().await
         {
-            let (delivery, times) = done??;
-            handed_in.insert(delivery, times);
+            let (leads, times) = done??;
+            handed_in.extend(leads.into_iter().map(|lead| (lead, times)));
         }
-        under_way.spawn(hand_in(Arc::clone(world), place, claimed, number));
-        number += 1;
+        let road = Arc::clone(road);
+        under_way.spawn(async move {
+            let begun = now_us();
+            let leads = match way {
+                Way::SentIn => vec![send_in(&road, number).await?],
+                Way::HandedOver | Way::Found => hand_in(&road, way, number).await?,
+            };
+            Ok((leads, Times { begun, committed: now_us() }))
+        });
+        number += way.together();
     }
     while let Some(done) = under_way.join_next().await {
-        let (delivery, times) = done??;
-        handed_in.insert(delivery, times);
+        let (leads, times) = done??;
+        handed_in.extend(leads.into_iter().map(|lead| (lead, times)));
     }
     Ok(handed_in)
 }
 
-async fn hand_in(world: Arc<World>, place: Place, claimed: Claimed, number: u32) -> Outcome<(Uuid, Times)> {
-    let app = &world.app;
-    let now = app.clock.now();
-    let (lead, delivery) = (app.ids.next(now), app.ids.next(now));
-    let begun = now_us();
+async fn hand_in(road: &Road, way: Way, number: u32) -> Outcome<Vec<Uuid>> {
+    let (app, place) = (&road.world.app, road.place);
     let mut tx = app.begin(place.tenant, Mode::ReadWrite).await?;
-    let fill = sqlx::query(FILL)
-        .bind(place.tenant.uuid())
-        .bind(place.source)
-        .bind(vec![lead])
-        .bind(vec![delivery])
-        .bind(place.destination)
-        .bind(i64::from(number));
+    let (now, together) = (app.clock.now(), way.together());
+    let new_ids = || (0..together).map(|_| app.ids.next(now)).collect::<Vec<Uuid>>();
+    let leads = new_ids();
+    let fill = fill_with(place, leads.clone(), new_ids(), number);
     tx.connection().execute(fill).await?;
-    match claimed {
-        Claimed::WithItsLead => {
-            app.hand_over(tx, LeadId(lead), &[DestinationId(place.destination)]).await?;
-        }
-        Claimed::Afterwards => {
-            tx.commit().await?;
-            app.wake.delivery();
-        }
+    if way == Way::HandedOver {
+        let made: Vec<LeadId> = leads.iter().copied().map(LeadId).collect();
+        app.hand_over(tx, &made, &[DestinationId(place.destination)]).await?;
+    } else {
+        tx.commit().await?;
+        app.wake.delivery();
     }
-    Ok((delivery, Times { begun, committed: now_us() }))
+    Ok(leads)
+}
+
+async fn send_in(road: &Road, number: u32) -> Outcome<Uuid> {
+    let record = json!({
+        "Lead ID": format!("LS-{number}"), "First Name": "Kara", "Last Name": "Test", "City": "Boulder", "State": "CO",
+        "Pri. Phone": format!("3{:02}555{:04}", number / 10_000 % 90 + 3, number % 10_000),
+    });
+    let (record, source) = (record.to_string(), &road.source);
+    let submission = Submission { source, record: &record, channel: "api", idempotency_key: None };
+    let submitted = submit::submit(&road.world.app, road.place.tenant, submission).await?;
+    Ok(submitted
+        .lead
+        .filter(|_| submitted.outcome.as_str() == "accept")
+        .ok_or("a lead was not taken")?
+        .uuid())
 }
 
 /// When each lead was handed in and when it arrived.
-async fn arrivals(receiver: &Listening, handed_in: &HashMap<Uuid, Times>) -> Outcome<Vec<(Times, u128)>> {
+async fn arrivals(
+    road: &Road,
+    receiver: &Listening,
+    handed_in: &HashMap<Uuid, Times>,
+) -> Outcome<Vec<(Times, u128)>> {
     let arrived = reqwest::get(format!("http://127.0.0.1:{}/arrivals", receiver.port)).await?.text().await?;
+    let deliveries: Vec<(Uuid, Uuid)> =
+        sqlx::query_as("SELECT id, lead_id FROM delivery").fetch_all(road.world.owner()?).await?;
+    let lead_of: HashMap<Uuid, Uuid> = deliveries.into_iter().collect();
     let mut arrivals = Vec::with_capacity(handed_in.len());
     for line in arrived.lines() {
         let (id, at) = line.split_once(' ').ok_or("an unreadable arrival")?;
         let id: DeliveryId = id.parse().map_err(|_| "an unreadable id")?;
-        arrivals.push((*handed_in.get(&id.uuid()).ok_or("an unknown arrival")?, at.parse()?));
+        let lead = lead_of.get(&id.uuid()).ok_or("an unknown delivery")?;
+        arrivals.push((*handed_in.get(lead).ok_or("an unknown lead")?, at.parse()?));
     }
     Ok(arrivals)
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use domain::ids::TenantId;
 use service::App;
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -69,20 +71,28 @@ async fn places(world: &World, slug: &str, port: u16, count: u32, concurrency: u
     Ok(places)
 }
 
-/// Commits that many leads with a pending delivery each; their phones begin after `from`.
-async fn fill(world: &World, place: Place, count: u32, from: u32) -> Outcome<Vec<Uuid>> {
-    let now = world.app.clock.now();
-    let new_ids = |count: u32| (0..count).map(|_| world.app.ids.next(now)).collect::<Vec<Uuid>>();
-    let (leads, deliveries) = (new_ids(count), new_ids(count));
+/// Leads with a pending delivery each; their phones begin after `from`.
+fn fill_with(
+    place: Place,
+    leads: Vec<Uuid>,
+    deliveries: Vec<Uuid>,
+    from: u32,
+) -> sqlx::query::Query<'static, Postgres, PgArguments> {
     sqlx::query(FILL)
         .bind(place.tenant.uuid())
         .bind(place.source)
         .bind(leads)
-        .bind(&deliveries)
+        .bind(deliveries)
         .bind(place.destination)
         .bind(i64::from(from))
-        .execute(world.owner()?)
-        .await?;
+}
+
+/// Commits that many of them.
+async fn fill(world: &World, place: Place, count: u32, from: u32) -> Outcome<Vec<Uuid>> {
+    let now = world.app.clock.now();
+    let new_ids = |count: u32| (0..count).map(|_| world.app.ids.next(now)).collect::<Vec<Uuid>>();
+    let deliveries = new_ids(count);
+    fill_with(place, new_ids(count), deliveries.clone(), from).execute(world.owner()?).await?;
     Ok(deliveries)
 }
 

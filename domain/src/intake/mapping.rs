@@ -27,7 +27,7 @@ pub struct MappingSpec {
 }
 
 /// What makes two records the same lead, beside the source's own id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
     /// Among which leads the same phone or e-mail is looked for.
@@ -45,7 +45,7 @@ impl Default for Identity {
 }
 
 /// Among which leads the same phone or e-mail makes a duplicate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContactIdentity {
     /// Those of the same source.

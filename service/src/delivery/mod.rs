@@ -23,8 +23,8 @@
 //! One lead's order is kept because it has one delivery to a destination, one lease and one payload, read at the claim.
 //!
 //! The walk of one delivery: intake inserts its row beside the lead. Of a file's leads it calls [`Wake::wake`] after the commit, and
-//! [`Worker`] finds tenant and destination and claims (`store`); a single lead's it claims for the worker in the same
-//! transaction ([`Wake::claim_with`]), so that nothing waits for the disk a second time → the worker builds the request from the
+//! [`Worker`] finds tenant and destination and claims (`store`); those of leads that were sent in one by one it claims for the worker in
+//! the same transaction ([`Wake::claim_with`]), so that nothing waits for the disk a second time → the worker builds the request from the
 //! destination's template (`request`), asks first when it must (`lookup`), sends (`engine`, [`client`]) → `domain::delivery` judges
 //! the answer and names the next step → `store` commits it, and with it what others do at that moment (`settled`).
 //!

@@ -174,7 +174,7 @@ pub async fn correct(
     .execute(tx.connection())
     .await?;
     resolve(&tx, record, "corrected", actor, now, Some(resolved.lead.uuid())).await?;
-    app.hand_over(tx, resolved.lead, &destinations).await?;
+    app.hand_over(tx, &[resolved.lead], &destinations).await?;
     Ok(Submitted {
         outcome: resolved.outcome.into(),
         lead: Some(resolved.lead),

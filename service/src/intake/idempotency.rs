@@ -1,5 +1,7 @@
 //! Idempotency keys: the same key with the same body is answered from memory, with another body refused.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::ids::SourceId;
 use serde::Serialize;
@@ -12,14 +14,22 @@ use crate::error::Error;
 pub const KEY_BYTES_MAX: usize = 200;
 
 /// A key with the hash of the body that came with it.
-#[derive(Clone, Copy, Debug)]
-pub struct Key<'a> {
+#[derive(Clone, Debug)]
+pub struct Key {
     /// The source that it belongs to.
     pub source: SourceId,
     /// As the sender chose it.
-    pub text: &'a str,
+    pub text: String,
     /// SHA-256 of the body.
     pub body: [u8; 32],
+}
+
+impl Key {
+    /// A key that [`check`] lets pass.
+    pub fn new(source: SourceId, text: &str, body: [u8; 32]) -> Result<Self, Error> {
+        check(text)?;
+        Ok(Self { source, text: text.to_owned(), body })
+    }
 }
 
 /// Refuses a key that cannot be stored or compared safely.
@@ -34,48 +44,92 @@ pub fn check(text: &str) -> Result<(), Error> {
 }
 
 /// The answer that was given for the key. Of two requests with one key at once the second waits here for the first.
-pub async fn remembered<T: DeserializeOwned>(tx: &mut TenantTx, key: Key<'_>) -> Result<Option<T>, Error> {
-    check(key.text)?;
+pub async fn remembered<T: DeserializeOwned>(tx: &mut TenantTx, key: &Key) -> Result<Option<T>, Error> {
+    remembered_each(tx, &[key]).await?.pop().unwrap_or(Ok(None))
+}
+
+/// The answers that were given for different keys, in their order.
+pub async fn remembered_each<T: DeserializeOwned>(
+    tx: &mut TenantTx,
+    keys: &[&Key],
+) -> Result<Vec<Result<Option<T>, Error>>, Error> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
     let tenant = tx.tenant();
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-        .bind(format!("{}/{}/{}", tenant.uuid(), key.source.uuid(), key.text))
-        .execute(tx.connection())
-        .await?;
-    let row: Option<(Vec<u8>, serde_json::Value)> = sqlx::query_as(
-        "SELECT request_hash, response FROM idempotency WHERE tenant_id = $1 AND source_id = $2 AND key = $3",
+    let name = |key: &&Key| format!("{}/{}/{}", tenant.uuid(), key.source.uuid(), key.text);
+    // Everybody takes several in the same order: in another one two could wait for each other.
+    sqlx::query(
+        "SELECT pg_advisory_xact_lock(hash)
+         FROM (SELECT hashtextextended(name, 0) AS hash FROM unnest($1::text[]) AS t (name) ORDER BY 1) AS ordered",
+    )
+    .bind(keys.iter().map(name).collect::<Vec<_>>())
+    .execute(tx.connection())
+    .await?;
+    let rows: Vec<(i64, Vec<u8>, serde_json::Value)> = sqlx::query_as(
+        "SELECT k.place, i.request_hash, i.response
+         FROM unnest($2::uuid[], $3::text[]) WITH ORDINALITY AS k (source_id, key, place)
+         CROSS JOIN LATERAL (SELECT request_hash, response FROM idempotency
+                             WHERE tenant_id = $1 AND source_id = k.source_id AND key = k.key LIMIT 1) i",
     )
     .bind(tenant.uuid())
-    .bind(key.source.uuid())
-    .bind(key.text)
-    .fetch_optional(tx.connection())
+    .bind(keys.iter().map(|key| key.source.uuid()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|key| key.text.as_str()).collect::<Vec<_>>())
+    .fetch_all(tx.connection())
     .await?;
-    let Some((hash, response)) = row else { return Ok(None) };
+    let mut known: HashMap<i64, _> =
+        rows.into_iter().map(|(place, hash, was)| (place, (hash, was))).collect();
+    Ok((1..)
+        .zip(keys)
+        .map(|(place, key)| known.remove(&place).map(|was| answer(key, was)).transpose())
+        .collect())
+}
+
+fn answer<T: DeserializeOwned>(
+    key: &Key,
+    (hash, response): (Vec<u8>, serde_json::Value),
+) -> Result<T, Error> {
     if hash != key.body {
         return Err(Error::Conflict(
             "this idempotency key was used with another body: send the same body again, or a new key".into(),
         ));
     }
-    let corrupt = |error| Error::internal("reading idempotency.response", error);
-    serde_json::from_value(response).map(Some).map_err(corrupt)
+    serde_json::from_value(response).map_err(|error| Error::internal("reading idempotency.response", error))
 }
 
 /// Remembers the answer; it commits with what it speaks of.
-pub async fn remember(
+pub async fn remember<T: Serialize>(
     tx: &mut TenantTx,
-    key: Key<'_>,
-    answer: &impl Serialize,
+    key: &Key,
+    answer: &T,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    remember_each(tx, &[(key, answer)], now).await
+}
+
+/// Remembers answers.
+pub async fn remember_each<T: Serialize>(
+    tx: &mut TenantTx,
+    answers: &[(&Key, T)],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if answers.is_empty() {
+        return Ok(());
+    }
     let tenant = tx.tenant();
+    let responses: Result<Vec<_>, _> =
+        answers.iter().map(|(_, answer)| serde_json::to_value(answer)).collect();
+    let keys = || answers.iter().map(|(key, _)| key);
     sqlx::query(
         "INSERT INTO idempotency (tenant_id, source_id, key, request_hash, response, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+         SELECT $1, source_id, key, request_hash, response, $6
+         FROM unnest($2::uuid[], $3::text[], $4::bytea[], $5::jsonb[]) AS t (source_id, key, request_hash, response)",
     )
     .bind(tenant.uuid())
-    .bind(key.source.uuid())
-    .bind(key.text)
-    .bind(key.body.as_slice())
-    .bind(serde_json::to_value(answer).map_err(|error| Error::internal("writing an answer", error))?)
+    .bind(keys().map(|key| key.source.uuid()).collect::<Vec<_>>())
+    .bind(keys().map(|key| key.text.as_str()).collect::<Vec<_>>())
+    .bind(keys().map(|key| key.body.as_slice()).collect::<Vec<_>>())
+    .bind(responses.map_err(|error| Error::internal("writing an answer", error))?)
     .bind(now)
     .execute(tx.connection())
     .await?;

@@ -73,9 +73,9 @@ pub async fn receive(
         return Err(Error::Conflict(format!("the lead source `{}` is switched off", source.slug).into()));
     }
     let now = app.clock.now();
-    let key = idempotency_key.map(|text| Key { source: SourceId(source.id), text, body: file.hash });
+    let key = idempotency_key.map(|text| Key::new(SourceId(source.id), text, file.hash)).transpose()?;
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
-    if let Some(key) = key
+    if let Some(key) = &key
         && let Some(known) = idempotency::remembered(&mut tx, key).await?
     {
         return Ok(Receipt { import: known, new: false });
@@ -99,7 +99,7 @@ pub async fn receive(
         ..Default::default()
     };
     row.insert(&tx).await?;
-    if let Some(key) = key {
+    if let Some(key) = &key {
         idempotency::remember(&mut tx, key, &id, now).await?;
     }
     tx.commit().await?;

@@ -51,7 +51,7 @@ pub struct Origin {
 /// A clean record on its way into the store.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// Its number in the file, from 1.
+    /// Its number in the file, or among those that are merged with it, from 1.
     pub record: i32,
     /// The lead.
     pub lead: Lead,
@@ -89,7 +89,7 @@ impl Outcome {
 /// A candidate's outcome, with the lead that it made or met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {
-    /// Its number in the file, from 1.
+    /// The candidate's number.
     pub record: i32,
     /// What became of it.
     pub outcome: Outcome,

@@ -1,13 +1,14 @@
 //! Intake: records come in as files, requests and corrections; leads and refused records come out.
 //!
-//! The rules are `domain::intake`; here are their transactions. One lead's way: [`submit`] or, for a
-//! file, [`imports::receive`] and [`run`] → [`reader`] → [`prepare`] → [`merge`] → rows.
+//! The rules are `domain::intake`; here are their transactions. One lead's way: [`submit`] → [`lane`] or, for a
+//! file, [`imports::receive`] and [`run`] → [`reader`] → [`prepare`]; then [`merge`] → rows.
 
 pub mod copy;
 pub mod export;
 pub mod failed;
 pub mod idempotency;
 pub mod imports;
+pub mod lane;
 pub mod leads;
 pub mod listing;
 pub mod merge;

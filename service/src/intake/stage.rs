@@ -121,7 +121,7 @@ async fn insert_one(
         .bind(origin.import.map(ImportId::uuid))
         .bind(origin.now)
         .bind(keys.id)
-        .bind(candidate.record)
+        .bind(origin.import.map(|_| candidate.record))
         .bind(keys.identity)
         .bind(Uuid::from_u128(candidate.fingerprint))
         .bind(keys.phone_scope)
@@ -175,7 +175,10 @@ fn row(rows: &mut CopyRows, origin: &Origin, candidate: &Candidate, keys: &Keys,
     let lead = &candidate.lead;
     rows.row(i16::try_from(COLUMNS.len()).unwrap_or(i16::MAX));
     rows.uuid(keys.id);
-    rows.integer(candidate.record);
+    match origin.import {
+        Some(_) => rows.integer(candidate.record),
+        None => rows.null(),
+    }
     rows.uuid(keys.identity);
     rows.uuid(Uuid::from_u128(candidate.fingerprint));
     rows.optional_uuid(keys.phone_scope);

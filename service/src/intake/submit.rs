@@ -1,6 +1,8 @@
-//! One lead: it answers when its row is durable.
+//! One lead: it answers when its row is durable. Clean ones go on in a [`lane`].
 
-use domain::ids::{DestinationId, FailedRecordId, LeadId, SourceId, TenantId};
+use std::sync::Arc;
+
+use domain::ids::{FailedRecordId, LeadId, SourceId, TenantId};
 use domain::intake::{Plan, Scratch, Verdict};
 use domain::lead::Issue;
 use entity::lead_source;
@@ -9,11 +11,11 @@ use sha2::{Digest, Sha256};
 
 use super::failed::{self, RefusedOrigin};
 use super::idempotency::{self, Key};
-use super::merge::{self, Candidate, Origin};
+use super::lane::{self, Lane, Sent};
 use super::prepare::Refused;
-use super::sources;
+use super::{merge, sources};
 use crate::app::App;
-use crate::database::{Mode, TenantTx};
+use crate::database::Mode;
 use crate::error::Error;
 
 /// What became of a record.
@@ -42,6 +44,11 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::Rejected => "reject",
         }
+    }
+
+    /// There is a new lead, or a new revision of one.
+    pub(super) fn changes_a_lead(self) -> bool {
+        matches!(self, Self::Accepted | Self::Warned | Self::Updated)
     }
 }
 
@@ -85,87 +92,61 @@ pub struct Submission<'a> {
 }
 
 /// Sends one record through the rules and stores what comes of it.
-pub async fn submit(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
-    let mut attempts = 0;
-    loop {
-        match once(app, tenant, submission).await {
-            Err(error) if error.is_contention() && attempts < super::CONTENTION_RETRIES => attempts += 1,
-            other => return other,
-        }
-    }
-}
-
-async fn once(app: &App, tenant: TenantId, submission: Submission<'_>) -> Result<Submitted, Error> {
+pub async fn submit(
+    app: &Arc<App>,
+    tenant: TenantId,
+    submission: Submission<'_>,
+) -> Result<Submitted, Error> {
     if !submission.source.enabled {
         return Err(Error::Conflict(
             format!("the lead source `{}` is switched off", submission.source.slug).into(),
         ));
     }
-    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let key = submission.idempotency_key.map(|text| Key {
-        source: SourceId(submission.source.id),
-        text,
-        body: Sha256::digest(submission.record).into(),
-    });
-    if let Some(key) = key
-        && let Some(answered) = idempotency::remembered(&mut tx, key).await?
-    {
-        return Ok(answered);
-    }
-    let (submitted, destinations) = store(app, &mut tx, submission).await?;
-    if let Some(key) = key {
-        idempotency::remember(&mut tx, key, &submitted, app.clock.now()).await?;
-    }
-    match (submitted.outcome, submitted.lead) {
-        (Outcome::Accepted | Outcome::Warned | Outcome::Updated, Some(lead)) => {
-            app.hand_over(tx, lead, &destinations).await?;
-        }
-        _ => tx.commit().await?,
-    }
-    metrics::counter!("baton_records_total", "outcome" => submitted.outcome.as_str()).increment(1);
-    Ok(submitted)
-}
-
-/// What became of the record, and where new leads go.
-async fn store(
-    app: &App,
-    tx: &mut TenantTx,
-    submission: Submission<'_>,
-) -> Result<(Submitted, Vec<DestinationId>), Error> {
-    let now = app.clock.now();
-    let (tenant, source) = (tx.tenant(), SourceId(submission.source.id));
+    let source = SourceId(submission.source.id);
+    let key = match submission.idempotency_key {
+        Some(text) => Some(Key::new(source, text, Sha256::digest(submission.record).into())?),
+        None => None,
+    };
     let mapping = sources::mapping_of(submission.source)?;
     let plan = Plan::for_json(&mapping, &app.intake_settings())
         .map_err(|error| Error::internal("compiling a mapping", error))?;
     match plan.read_json(submission.record, &mut Scratch::default()) {
         Verdict::Accept { lead, warnings, fingerprint } => {
-            let origin = Origin {
-                tenant,
-                source,
-                import: None,
-                identity: mapping.identity,
-                channel: submission.channel,
-                actor: None,
-                now,
-            };
-            let candidate = Candidate { record: 1, lead, warnings: warnings.clone(), fingerprint };
-            let (resolved, destinations) =
-                merge::merge_one(tx.connection(), &origin, candidate, &app.ids).await?;
-            let (outcome, lead) = (resolved.outcome.into(), Some(resolved.lead));
-            Ok((Submitted { outcome, lead, failed: None, reasons: warnings }, destinations))
+            let lane = Lane { tenant, source, channel: submission.channel, identity: mapping.identity };
+            lane::store(app, lane, Sent { lead, warnings, fingerprint, key }).await
         }
-        Verdict::Reject(reasons) => {
-            let origin = RefusedOrigin { tenant, source, import: None, file_hash: &[], now };
-            let refused =
-                Refused { record: 1, line: 1, raw: submission.record.to_owned(), reasons: reasons.clone() };
-            let refused = [refused];
-            let stored = failed::store(tx.connection(), origin, &refused, &app.ids).await?;
-            let failed = match stored.first() {
-                Some(new) => Some(*new),
-                None => failed::kept_before(tx.connection(), origin, &refused[0]).await?,
-            };
-            Ok((Submitted { outcome: Outcome::Rejected, lead: None, failed, reasons }, Vec::new()))
-        }
+        Verdict::Reject(reasons) => refuse(app, (tenant, source), submission.record, reasons, key).await,
         Verdict::Skip => Err(Error::invalid("record", "the record is empty: send one JSON object")),
     }
+}
+
+/// Stores a refused record with its reasons.
+async fn refuse(
+    app: &App,
+    (tenant, source): (TenantId, SourceId),
+    record: &str,
+    reasons: Vec<Issue>,
+    key: Option<Key>,
+) -> Result<Submitted, Error> {
+    let now = app.clock.now();
+    let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
+    if let Some(key) = &key
+        && let Some(answered) = idempotency::remembered(&mut tx, key).await?
+    {
+        return Ok(answered);
+    }
+    let origin = RefusedOrigin { tenant, source, import: None, file_hash: &[], now };
+    let refused = [Refused { record: 1, line: 1, raw: record.to_owned(), reasons: reasons.clone() }];
+    let stored = failed::store(tx.connection(), origin, &refused, &app.ids).await?;
+    let failed = match stored.first() {
+        Some(new) => Some(*new),
+        None => failed::kept_before(tx.connection(), origin, &refused[0]).await?,
+    };
+    let submitted = Submitted { outcome: Outcome::Rejected, lead: None, failed, reasons };
+    if let Some(key) = &key {
+        idempotency::remember(&mut tx, key, &submitted, now).await?;
+    }
+    tx.commit().await?;
+    metrics::counter!("baton_records_total", "outcome" => submitted.outcome.as_str()).increment(1);
+    Ok(submitted)
 }

@@ -46,7 +46,7 @@ impl Blind {
         let mut tx = self.world.begin(ACME).await;
         let lead = NewLead { first_name: Some("Noah"), ..NewLead::default() };
         let (lead, delivery) = self.world.lead_in(&mut tx, self.to, lead).await;
-        (delivery, self.world.wake.claim_with(tx, lead, &[self.to]).await.expect("claimed"))
+        (delivery, self.world.wake.claim_with(tx, &[lead], &[self.to]).await.expect("claimed"))
     }
 
     async fn state(&self, id: DeliveryId) -> (String, i16, bool) {
@@ -80,6 +80,28 @@ async fn a_lead_that_comes_alone_is_sent_without_being_looked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leads_of_one_transaction_are_sent_without_being_looked_for() {
+    let blind = Blind::new().await;
+    let mut tx = blind.world.begin(ACME).await;
+    let (mut leads, mut deliveries) = (Vec::new(), Vec::new());
+    for name in ["Noah", "Mia", "Liv", "Max"] {
+        let new = NewLead { first_name: Some(name), ..NewLead::default() };
+        let (lead, delivery) = blind.world.lead_in(&mut tx, blind.to, new).await;
+        leads.push(lead);
+        deliveries.push(delivery);
+    }
+    let handover = blind.world.wake.claim_with(tx, &leads, &[blind.to]).await.expect("claimed");
+    handover.commit().await.expect("committed");
+    timeout(SOON, blind.crm.wait_for(5)).await.expect("they are sent");
+    let (world, crm) = blind.end().await;
+    for id in deliveries {
+        let delivery = world.delivery(ACME, id).await;
+        assert_eq!((delivery.state.as_str(), delivery.attempts), ("delivered", 1));
+    }
+    assert_eq!(crm.count(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_never_committed_is_never_sent_and_keeps_no_place() {
     let blind = Blind::new().await;
     let (id, handover) = blind.hand_over().await;
@@ -108,7 +130,7 @@ async fn a_lead_that_is_committed_while_the_worker_stops_is_given_back() {
     // Nobody runs any more: the next one is left as it is, for whoever looks.
     let mut tx = world.begin(ACME).await;
     let (lead, next) = world.lead_in(&mut tx, to, NewLead::default()).await;
-    world.wake.claim_with(tx, lead, &[to]).await.expect("left").commit().await.expect("committed");
+    world.wake.claim_with(tx, &[lead], &[to]).await.expect("left").commit().await.expect("committed");
     let delivery = world.delivery(ACME, next).await;
     assert_eq!((delivery.attempts, delivery.lease), (0, None));
 }
@@ -141,7 +163,7 @@ async fn a_destination_with_a_rate_limit_or_without_room_is_left_to_the_worker()
     blind.world.set(ACME, limited, json!({ "limits": { "per_second": 5 } }), json!({})).await;
     let mut tx = blind.world.begin(ACME).await;
     let (lead, id) = blind.world.lead_in(&mut tx, limited, NewLead::default()).await;
-    let handover = blind.world.wake.claim_with(tx, lead, &[limited]).await.expect("left");
+    let handover = blind.world.wake.claim_with(tx, &[lead], &[limited]).await.expect("left");
     handover.commit().await.expect("committed");
     assert_eq!(blind.state(id).await, ("pending".to_owned(), 0, false));
 
@@ -149,9 +171,9 @@ async fn a_destination_with_a_rate_limit_or_without_room_is_left_to_the_worker()
     blind.world.set(ACME, one, json!({ "limits": { "concurrency": 1 } }), json!({})).await;
     let (mut tx, mut second) = (blind.world.begin(ACME).await, blind.world.begin(ACME).await);
     let (lead, _) = blind.world.lead_in(&mut tx, one, NewLead::default()).await;
-    let first = blind.world.wake.claim_with(tx, lead, &[one]).await.expect("claimed");
+    let first = blind.world.wake.claim_with(tx, &[lead], &[one]).await.expect("claimed");
     let (lead, waits) = blind.world.lead_in(&mut second, one, NewLead::default()).await;
-    let second = blind.world.wake.claim_with(second, lead, &[one]).await.expect("left");
+    let second = blind.world.wake.claim_with(second, &[lead], &[one]).await.expect("left");
     second.commit().await.expect("committed");
     assert_eq!(blind.state(waits).await, ("pending".to_owned(), 0, false), "the first has the only place");
     drop(first);

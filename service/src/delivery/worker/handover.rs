@@ -1,8 +1,8 @@
 //! From whoever makes deliveries to the worker of the same process.
 //!
 //! A worker that looks for what is due finds a delivery, claims it and waits until the claim is durable: a second wait for the disk
-//! after that of the lead. A lead that comes alone need not wait for it: its deliveries are claimed in the transaction that makes them, and
-//! sent as soon as that is committed.
+//! after that of the lead. Leads that come one by one need not wait for it: their deliveries are claimed in the transaction that makes
+//! them, and sent as soon as that is committed.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -28,8 +28,8 @@ struct Bell {
     running: Mutex<Weak<Run>>,
 }
 
-/// A lead's deliveries within the transaction that makes them, some or all of them claimed already. Dropped, it is as if they
-/// had not been claimed, for the transaction goes with it.
+/// Deliveries within the transaction that makes them, some or all of them claimed already. Dropped, it is as if they had not been
+/// claimed, for the transaction goes with it.
 #[must_use = "the transaction is committed through it"]
 pub struct Handover {
     tx: TenantTx,
@@ -65,26 +65,26 @@ impl Wake {
         running.filter(|run| !run.stop.is_cancelled())
     }
 
-    /// Claims for the worker, when it runs and has room, one delivery to each of the destinations of a lead whose deliveries this
-    /// transaction has made. The rest is found by the worker, which is woken after the commit.
+    /// Claims for the worker, when it runs and as far as it has room, the deliveries that this transaction has made: of each of the
+    /// leads one to each of the destinations. The rest is found by the worker, which is woken after the commit.
     pub async fn claim_with(
         &self,
         mut tx: TenantTx,
-        lead: LeadId,
+        leads: &[LeadId],
         destinations: &[DestinationId],
     ) -> Result<Handover, Error> {
         let (mut taken, mut rest) = (None, true);
-        let tenant = tx.tenant();
-        if let Some(run) = self.running()
-            && !destinations.is_empty()
-            && run.load.allowance(tenant) >= destinations.len()
-        {
+        let (tenant, made) = (tx.tenant(), leads.len() * destinations.len());
+        if let Some(run) = self.running() {
             let waiting = |destination| run.load.waiting((tenant, destination));
-            let room = Room { limit: destinations.len(), waiting: &waiting, ahead: 1, rationed: false };
-            let jobs = run.engine.claim_in(&mut tx, destinations, &room).await?.jobs;
-            // The oldest are claimed, and where some have waited these are others' than the lead's.
-            rest = jobs.iter().filter(|job| job.lead.id == lead).count() < destinations.len();
-            taken = Some(Taken::new(&run, jobs));
+            let limit = made.min(run.load.allowance(tenant));
+            let room = Room { limit, waiting: &waiting, ahead: 1, rationed: false };
+            if limit >= destinations.len() && limit > 0 {
+                let jobs = run.engine.claim_in(&mut tx, destinations, &room).await?.jobs;
+                // The oldest are claimed, and where some have waited these are others' than the leads'.
+                rest = jobs.iter().filter(|job| leads.contains(&job.lead.id)).count() < made;
+                taken = Some(Taken::new(&run, jobs));
+            }
         }
         Ok(Handover { tx, wake: self.clone(), taken, rest })
     }
