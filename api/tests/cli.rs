@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use terminal::{Ended, Server, Terminal, fixture, signal, text};
+use terminal::{Ended, Server, Terminal, fixture, signal, text, wait_for_handler};
 
 #[test]
 fn wrong_usage_ends_with_2_and_says_what_would_be_right() {
@@ -305,6 +305,7 @@ fn an_interrupted_import_goes_on(terminal: &Terminal) {
     let arguments = ["import", "--source", "transunion", text(&path), "--output", "json"];
     let mut command = terminal.command(&arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    wait_for_handler(&child);
     std::thread::sleep(Duration::from_millis(800));
     signal(&child, "INT");
     let first = Ended::of(child.wait_with_output().expect("it ends"));
@@ -318,7 +319,7 @@ fn an_interrupted_import_goes_on(terminal: &Terminal) {
         assert_eq!(
             (&first["accepted"], &second["duplicates"]),
             (&json!(RECORDS), &json!(RECORDS)),
-            "{second}"
+            "{first} {second}"
         );
     }
 }
