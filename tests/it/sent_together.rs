@@ -159,8 +159,10 @@ async fn keys_are_kept_within_a_transaction_as_between_two() {
     assert_eq!(answers[2].as_ref().expect("stored"), answers[4].as_ref().expect("the same answer again"));
     assert_eq!(answers[2].as_ref().expect("stored").outcome, Outcome::Accepted);
     assert!(matches!(answers[5], Err(service::Error::Conflict(_))), "{:?}", answers[5]);
-    let names: Vec<String> = stored(&test, tenant).await.into_iter().map(|(name, _)| name).collect();
+    let rows = stored(&test, tenant).await;
+    let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["Ada", "Ben", "Cy", "Dee"]);
+    assert_eq!(rows[2].1, rows[3].1, "a key that comes again does not part them");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -167,15 +167,19 @@ async fn a_destination_with_a_rate_limit_or_without_room_is_left_to_the_worker()
     handover.commit().await.expect("committed");
     assert_eq!(blind.state(id).await, ("pending".to_owned(), 0, false));
 
+    // One request at a time, and as many again claimed ahead as the worker does: the fifth has no room.
     let one = blind.world.destination(ACME, "webhook", &blind.crm.url(), None).await;
     blind.world.set(ACME, one, json!({ "limits": { "concurrency": 1 } }), json!({})).await;
-    let (mut tx, mut second) = (blind.world.begin(ACME).await, blind.world.begin(ACME).await);
-    let (lead, _) = blind.world.lead_in(&mut tx, one, NewLead::default()).await;
-    let first = blind.world.wake.claim_with(tx, &[lead], &[one]).await.expect("claimed");
-    let (lead, waits) = blind.world.lead_in(&mut second, one, NewLead::default()).await;
-    let second = blind.world.wake.claim_with(second, &[lead], &[one]).await.expect("left");
-    second.commit().await.expect("committed");
-    assert_eq!(blind.state(waits).await, ("pending".to_owned(), 0, false), "the first has the only place");
-    drop(first);
+    let mut under_way = Vec::new();
+    for _ in 0..4 {
+        let mut tx = blind.world.begin(ACME).await;
+        let (lead, _) = blind.world.lead_in(&mut tx, one, NewLead::default()).await;
+        under_way.push(blind.world.wake.claim_with(tx, &[lead], &[one]).await.expect("claimed"));
+    }
+    let mut tx = blind.world.begin(ACME).await;
+    let (lead, waits) = blind.world.lead_in(&mut tx, one, NewLead::default()).await;
+    blind.world.wake.claim_with(tx, &[lead], &[one]).await.expect("left").commit().await.expect("committed");
+    assert_eq!(blind.state(waits).await, ("pending".to_owned(), 0, false), "the others have all the places");
+    drop(under_way);
     blind.end().await;
 }

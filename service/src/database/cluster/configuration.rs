@@ -44,8 +44,9 @@ pub(super) fn text(durability: Durability, socket: &Path) -> String {
         for setting in ["fsync", "synchronous_commit", "full_page_writes", "wal_compression"] {
             writeln!(text, "{setting} = off").expect("text grows");
         }
+        // Hundreds of small databases come and go: each goes through all buffers when it is dropped.
         text.push_str(
-            "wal_level = minimal\nmax_wal_senders = 0\nmax_connections = 300\nmax_wal_size = 512MB\n",
+            "wal_level = minimal\nmax_wal_senders = 0\nmax_connections = 300\nmax_wal_size = 512MB\nshared_buffers = 128MB\n",
         );
     }
     text

@@ -12,7 +12,7 @@ use sea_orm::{DbErr, RuntimeErr};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::{Run, Taken};
+use super::{CLAIMED_AHEAD, Run, Taken};
 use crate::database::TenantTx;
 use crate::delivery::Error;
 use crate::delivery::claim::Room;
@@ -78,7 +78,7 @@ impl Wake {
         if let Some(run) = self.running() {
             let waiting = |destination| run.load.waiting((tenant, destination));
             let limit = made.min(run.load.allowance(tenant));
-            let room = Room { limit, waiting: &waiting, ahead: 1, rationed: false };
+            let room = Room { limit, waiting: &waiting, ahead: CLAIMED_AHEAD, rationed: false };
             if limit >= destinations.len() && limit > 0 {
                 let jobs = run.engine.claim_in(&mut tx, destinations, &room).await?.jobs;
                 // The oldest are claimed, and where some have waited these are others' than the leads'.
