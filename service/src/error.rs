@@ -83,11 +83,12 @@ impl Error {
     pub fn is_contention(&self) -> bool {
         const DEADLOCK: &str = "40P01";
         const SERIALIZATION: &str = "40001";
+        const LOCK_TIMEOUT: &str = "55P03";
         let Self::Internal { source, .. } = self else { return false };
         let Some(sqlx::Error::Database(error)) = source.downcast_ref::<sqlx::Error>() else {
             return source.is::<Contended>();
         };
-        matches!(error.code().as_deref(), Some(DEADLOCK | SERIALIZATION))
+        matches!(error.code().as_deref(), Some(DEADLOCK | SERIALIZATION | LOCK_TIMEOUT))
     }
 
     /// A key was taken by a row that is gone again.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::ids::{LeadId, TenantId};
 use entity::lead_source;
-use serde_json::json;
+use serde_json::{Value, json};
 use service::database::Mode;
 use service::intake::submit::{self, Outcome, Submission, Submitted};
 use sqlx::Executor as _;
@@ -31,14 +31,22 @@ impl Scene {
         let test = TestApp::new().await;
         let tenant = test.tenant("acme").await;
         let source = Arc::new(test.source(tenant, "leadsource").await);
+        Self::over(test, tenant, source).await
+    }
+
+    async fn over(test: TestApp, tenant: TenantId, source: Arc<lead_source::Model>) -> Self {
         let mut lock = owner(&test).begin().await.expect("a transaction");
-        lock.execute("LOCK TABLE lead IN EXCLUSIVE MODE").await.expect("locked");
+        lock.execute("SAVEPOINT unlocked; LOCK TABLE lead IN EXCLUSIVE MODE").await.expect("locked");
         Self { test, tenant, source, lock }
     }
 
     fn send(&self, first_name: &str, phone: &str, key: Option<&str>) -> Answer {
+        self.send_record(&json!({ "First Name": first_name, "Pri. Phone": phone }), key)
+    }
+
+    fn send_record(&self, record: &Value, key: Option<&str>) -> Answer {
         let (app, source, tenant) = (Arc::clone(&self.test.app), Arc::clone(&self.source), self.tenant);
-        let record = json!({ "First Name": first_name, "Pri. Phone": phone }).to_string();
+        let record = record.to_string();
         let key = key.map(str::to_owned);
         tokio::spawn(async move {
             let submission = Submission {
@@ -62,12 +70,23 @@ impl Scene {
     }
 
     async fn wait_for(&self, waiting: i64) {
-        let count = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lead'::regclass";
+        let count = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lead'::regclass
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
         while sqlx::query_scalar::<_, i64>(count).fetch_one(owner(&self.test)).await.expect("counted")
             < waiting
         {
             sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Until so many leads wait for their turn.
+    async fn queued(&self, leads: usize) {
+        let queued = async {
+            while self.test.app.lanes.waiting() != leads {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(SOON, queued).await.expect("they wait");
     }
 
     async fn unlock(self) -> (TestApp, TenantId) {
@@ -108,7 +127,7 @@ async fn what_comes_while_others_are_stored_shares_one_transaction() {
     );
     // The same person twice: one lead, also within a transaction.
     sent.push(scene.send("Cy7", "3035550207", None));
-    sleep(Duration::from_millis(100)).await;
+    scene.queued(21).await;
     let (test, tenant) = scene.unlock().await;
     let answers = answers(sent).await;
     let duplicates: Vec<usize> = (0..23)
@@ -128,7 +147,7 @@ async fn what_is_wrong_with_one_is_nobody_elses_matter() {
     for (number, name) in ["Cy", "Dee", "Eve"].iter().enumerate() {
         sent.push(scene.send(name, &format!("303555020{number}"), Some(name)));
     }
-    sleep(Duration::from_millis(100)).await;
+    scene.queued(3).await;
     owner(&scene.test)
         .execute(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
@@ -150,10 +169,10 @@ async fn keys_are_kept_within_a_transaction_as_between_two() {
     let mut sent = scene.occupy().await;
     sent.push(scene.send("Cy", "3035550201", Some("order-1")));
     sent.push(scene.send("Dee", "3035550202", Some("order-2")));
-    sleep(Duration::from_millis(50)).await;
+    scene.queued(2).await;
     sent.push(scene.send("Cy", "3035550201", Some("order-1")));
     sent.push(scene.send("Eve", "3035550203", Some("order-2")));
-    sleep(Duration::from_millis(50)).await;
+    scene.queued(4).await;
     let (test, tenant) = scene.unlock().await;
     let answers = answers(sent).await;
     assert_eq!(answers[2].as_ref().expect("stored"), answers[4].as_ref().expect("the same answer again"));
@@ -171,11 +190,12 @@ async fn who_goes_away_before_its_turn_has_sent_nothing_and_stops_nobody() {
     let mut sent = scene.occupy().await;
     let gone = scene.send("Cy", "3035550201", None);
     sent.push(scene.send("Dee", "3035550202", None));
-    sleep(Duration::from_millis(100)).await;
-    gone.abort();
-    // Its transaction is under way.
-    sent.remove(0).abort();
-    sleep(Duration::from_millis(50)).await;
+    scene.queued(2).await;
+    // The transaction of the other one is under way.
+    for going in [gone, sent.remove(0)] {
+        going.abort();
+        assert!(going.await.is_err(), "it is gone");
+    }
     let (test, tenant) = scene.unlock().await;
     assert!(answers(sent).await.iter().all(Result::is_ok));
     let stored_names =
@@ -187,4 +207,57 @@ async fn who_goes_away_before_its_turn_has_sent_nothing_and_stops_nobody() {
         stored_names().await
     });
     assert_eq!(all.await.expect("stored"), ["Ada", "Ben", "Dee"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_there_before_undoes_nothing_that_comes_with_it() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = Arc::new(test.source(tenant, "leadsource").await);
+    let version = |city: &str| json!({ "Lead ID": "LS-1", "First Name": "Zoe", "Pri. Phone": "3035550299", "City": city });
+    let first = version("Boulder").to_string();
+    let submission = Submission { source: &source, record: &first, channel: "api", idempotency_key: None };
+    submit::submit(&test.app, tenant, submission).await.expect("stored");
+    let scene = Scene::over(test, tenant, source).await;
+    let mut sent = scene.occupy().await;
+    sent.push(scene.send_record(&version("Denver"), None));
+    scene.queued(1).await;
+    sent.push(scene.send_record(&version("Boulder"), None));
+    scene.queued(2).await;
+    let (test, tenant) = scene.unlock().await;
+    let outcomes: Vec<Outcome> =
+        answers(sent).await.into_iter().skip(2).map(|answer| answer.expect("stored").outcome).collect();
+    assert_eq!(outcomes, [Outcome::Updated, Outcome::Duplicate]);
+    let mut tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let city = sqlx::query_scalar("SELECT city FROM lead WHERE external_id = 'LS-1'");
+    let city: String = city.fetch_one(tx.connection()).await.expect("the lead");
+    assert_eq!(city, "Denver");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_another_transaction_keeps_nobody_else_waiting_for_long() {
+    let mut scene = Scene::new().await;
+    // Somebody has inserted this phone and does not commit: the table is free again, the phone is not.
+    scene.lock.execute("ROLLBACK TO SAVEPOINT unlocked").await.expect("unlocked");
+    sqlx::query(
+        "INSERT INTO lead (tenant_id, id, source_id, received_at, identity, fingerprint, phone_scope, channel, phone, details)
+         VALUES ($1, $2, $2, now(), $2, $2, $2, 'api', '+13035550201', '{}')",
+    )
+    .bind(scene.tenant.uuid())
+    .bind(scene.source.id)
+    .execute(&mut *scene.lock)
+    .await
+    .expect("inserted");
+    scene.lock.execute("SAVEPOINT unlocked; LOCK TABLE lead IN EXCLUSIVE MODE").await.expect("locked");
+    let mut sent = scene.occupy().await;
+    let waits = scene.send("Cy", "3035550201", None);
+    sent.push(scene.send("Dee", "3035550202", None));
+    scene.queued(2).await;
+    scene.lock.execute("ROLLBACK TO SAVEPOINT unlocked").await.expect("unlocked");
+    assert!(answers(sent).await.iter().all(Result::is_ok));
+    assert!(!waits.is_finished(), "the phone is not free");
+    let (test, tenant) = scene.unlock().await;
+    assert!(answers(vec![waits]).await.iter().all(Result::is_ok));
+    let names: Vec<String> = stored(&test, tenant).await.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Ada", "Ben", "Cy", "Dee"]);
 }

@@ -171,7 +171,7 @@ async fn hand_in(road: &Road, way: Way, number: u32) -> Outcome<Vec<Uuid>> {
 async fn send_in(road: &Road, number: u32) -> Outcome<Uuid> {
     let record = json!({
         "Lead ID": format!("LS-{number}"), "First Name": "Kara", "Last Name": "Test", "City": "Boulder", "State": "CO",
-        "Pri. Phone": format!("3{:02}555{:04}", number / 10_000 % 90 + 3, number % 10_000),
+        "Pri. Phone": format!("303{:03}{:04}", 200 + number / 10_000 % 700, number % 10_000),
     });
     let (record, source) = (record.to_string(), &road.source);
     let submission = Submission { source, record: &record, channel: "api", idempotency_key: None };

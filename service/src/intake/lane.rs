@@ -4,15 +4,20 @@
 //! is waited for. So the leads of one source that come while others are being stored wait for these to be durable and then go
 //! together. Nobody waits for company, and the busier it is, the more of them share the cost.
 //!
-//! What is wrong with one is nobody else's matter: when a group cannot be stored, each of its leads is tried by itself.
+//! What is wrong with one is nobody else's matter: when a group cannot be stored, each of its leads is tried by itself. So it is when a
+//! group waits long for another transaction, as that of an import with a lead in common.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ids::{SourceId, TenantId};
 use domain::intake::Identity;
 use domain::lead::{Issue, Lead};
+use futures_util::StreamExt as _;
+use futures_util::future::ready;
+use futures_util::stream;
 use tokio::sync::oneshot;
 
 use super::copy::CopyRows;
@@ -27,6 +32,9 @@ use crate::error::Error;
 const GROUP_MAX: usize = 64;
 /// Transactions of a lane at a time: while one waits for the disk, what has come since goes on.
 const GROUPS: usize = 2;
+
+/// Leads of a group that could not be stored together that are tried at a time: one may wait for another transaction.
+const ALONE_AT_ONCE: usize = 8;
 
 /// What the leads of a group have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -85,6 +93,12 @@ pub(super) async fn store(app: &Arc<App>, lane: Lane, sent: Sent) -> Result<Subm
 impl Lanes {
     fn lock(&self) -> MutexGuard<'_, HashMap<Lane, Queue>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many leads wait, in all lanes.
+    #[cfg(feature = "testing")]
+    pub fn waiting(&self) -> usize {
+        self.lock().values().map(|queue| queue.waiting.len()).sum()
     }
 
     /// Queues a lead; whether another group may be under way, which the caller then begins.
@@ -148,36 +162,46 @@ async fn store_waiting(app: Arc<App>, lane: Lane) {
 
 async fn store_group(app: Arc<App>, lane: Lane, group: Vec<(Sent, Answer)>) {
     let (sent, answers): (Vec<Sent>, Vec<Answer>) = group.into_iter().unzip();
-    let mut stored = Vec::with_capacity(sent.len());
-    match with_retries(&app, lane, &sent).await {
-        Ok(together) => stored = together,
-        Err(error) if sent.len() == 1 => stored.push(Err(error)),
+    let together = match sent.as_slice() {
+        [_] => Ok(vec![store_alone(&app, lane, &sent).await]),
+        _ => store_together(&app, lane, &sent).await,
+    };
+    // Whether anybody still waits for an answer is nobody's concern here.
+    match together {
+        Ok(stored) => {
+            for (answer, stored) in answers.into_iter().zip(stored) {
+                let _ = answer.send(stored);
+            }
+        }
+        // Nothing to do with any of them, and it may even have been committed: their senders are to ask again.
+        Err(Error::Unavailable { what, source }) => {
+            let source: Arc<dyn StdError + Send + Sync> = source.into();
+            for answer in answers {
+                let _ = answer.send(Err(Error::Unavailable { what, source: Box::new(Arc::clone(&source)) }));
+            }
+        }
         Err(error) => {
             tracing::info!(
-                error = &error as &dyn std::error::Error,
+                error = &error as &dyn StdError,
                 leads = sent.len(),
                 "leads that came together are stored one by one"
             );
-            for one in sent.chunks(1) {
-                match with_retries(&app, lane, one).await {
-                    Ok(alone) => stored.extend(alone),
-                    Err(error) => stored.push(Err(error)),
-                }
-            }
+            let each =
+                stream::iter(sent.chunks(1).zip(answers)).filter(|(_, answer)| ready(!answer.is_closed()));
+            let store = async |(one, answer): (&[Sent], Answer)| {
+                let _ = answer.send(store_alone(&app, lane, one).await);
+            };
+            each.for_each_concurrent(ALONE_AT_ONCE, store).await;
         }
-    }
-    for (answer, stored) in answers.into_iter().zip(stored) {
-        // Nobody may wait for it any more.
-        let _ = answer.send(stored);
     }
 }
 
-async fn with_retries(app: &App, lane: Lane, sent: &[Sent]) -> Result<Vec<Stored>, Error> {
+async fn store_alone(app: &App, lane: Lane, one: &[Sent]) -> Stored {
     let mut attempts = 0;
     loop {
-        match store_together(app, lane, sent).await {
+        match store_together(app, lane, one).await {
             Err(error) if error.is_contention() && attempts < super::CONTENTION_RETRIES => attempts += 1,
-            other => return other,
+            other => return other?.pop().unwrap_or_else(|| Err(Error::contended())),
         }
     }
 }
@@ -185,9 +209,9 @@ async fn with_retries(app: &App, lane: Lane, sent: &[Sent]) -> Result<Vec<Stored
 /// Stores leads in one transaction, and hands their deliveries over with it. An error of one of them, such as a key that was used with
 /// another body, leaves the others as they are.
 async fn store_together(app: &App, lane: Lane, sent: &[Sent]) -> Result<Vec<Stored>, Error> {
-    let now = app.clock.now();
     let mut tx = app.begin(lane.tenant, Mode::ReadWrite).await?;
     let mut answers = remembered(&mut tx, sent).await?;
+    let now = app.clock.now();
     let new = (1..).zip(sent).zip(&answers).filter(|(_, answer)| answer.is_none());
     let candidates: Vec<Candidate> = new.map(|((number, one), _)| one.candidate(number)).collect();
     let origin = Origin {

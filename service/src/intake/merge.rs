@@ -23,7 +23,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::copy::CopyRows;
 use super::revise::{self, Found};
 use super::stage;
-use super::together::Part;
+use super::together::{self, Part};
 use crate::error::Error;
 use crate::runtime::Ids;
 use crate::sla::clocks::{self, NewLead};
@@ -131,9 +131,7 @@ const LOOK_UP: &str = "SELECT s.ordinal, hit.by, hit.id, hit.fingerprint
     ORDER BY s.ordinal";
 
 /// Merges a batch inside the tenant's transaction; the caller commits. Outcomes come in the order of the records, and beside them
-/// where new leads go.
-///
-/// With a part among batches that are merged at the same time, what the part holds back waits for the earlier ones.
+/// where new leads go. With a part among batches that are merged at the same time, what the part holds back waits for the earlier ones.
 pub async fn merge(
     connection: &mut PgConnection,
     origin: &Origin,
@@ -144,6 +142,9 @@ pub async fn merge(
 ) -> Result<(Vec<Resolved>, Vec<DestinationId>), Error> {
     if candidates.is_empty() {
         return Ok((Vec::new(), Vec::new()));
+    }
+    if candidates.len() > 1 {
+        together::limit_waits(connection, origin).await?;
     }
     let tenant: Tenant =
         sqlx::query_as(TENANT).bind(origin.tenant.uuid()).fetch_one(&mut *connection).await?;

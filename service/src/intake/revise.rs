@@ -60,14 +60,14 @@ pub async fn meet(
     let seen = seen(connection, origin, &with_news).await?;
     let mut meeting =
         Meeting { origin, ids, known, seen, pending: HashMap::new(), events: Events::default() };
-    let before = meeting.known.clone();
+    let before = (meeting.known.clone(), meeting.seen.clone());
     let mut resolved = meeting.all(connection, &met, Writing::Together).await?;
     let mut savepoint = connection.begin().await?;
     match write(&mut savepoint, origin, &meeting.pending).await {
         Ok(()) => savepoint.commit().await?,
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
             savepoint.rollback().await?;
-            meeting.known = before;
+            (meeting.known, meeting.seen) = before;
             meeting.events = Events::default();
             resolved = meeting.all(connection, &met, Writing::OneByOne).await?;
         }
@@ -148,6 +148,7 @@ impl<'a> Meeting<'a> {
         };
         let record = self.origin.import.map(|_| candidate.record);
         self.events.push(self.ids.next(self.origin.now), found.lead, kind, record, of, data);
+        self.seen.insert((found.lead, of));
         Ok(outcome)
     }
 

@@ -128,13 +128,13 @@ async fn refuse(
     reasons: Vec<Issue>,
     key: Option<Key>,
 ) -> Result<Submitted, Error> {
-    let now = app.clock.now();
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     if let Some(key) = &key
         && let Some(answered) = idempotency::remembered(&mut tx, key).await?
     {
         return Ok(answered);
     }
+    let now = app.clock.now();
     let origin = RefusedOrigin { tenant, source, import: None, file_hash: &[], now };
     let refused = [Refused { record: 1, line: 1, raw: record.to_owned(), reasons: reasons.clone() }];
     let stored = failed::store(tx.connection(), origin, &refused, &app.ids).await?;

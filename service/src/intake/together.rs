@@ -4,11 +4,14 @@
 //! of a lead are spread over a file, so nearly every two batches share some key, and without this two streams would take turns. Therefore a
 //! batch holds back the records that share a key with a batch before it that is still being merged: it inserts its other leads, waits for
 //! that commit, and then meets the leads in common as it meets any stored lead. Only a later batch waits for an earlier one, and while it
-//! waits it has locked nothing that the earlier one wants: there is no circle.
+//! waits it has locked nothing that the earlier one wants: there is no circle between them. A transaction of others, which has what the
+//! earlier one wants and wants what the later one has, could close one, of which Postgres would see a part only: therefore transactions
+//! with several leads wait for a lock for some seconds at most, and begin again.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use sqlx::{Executor as _, PgConnection};
 use tokio::sync::watch;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -34,6 +37,17 @@ pub struct Part<'a> {
     held: Vec<bool>,
     earlier: Vec<watch::Receiver<()>>,
     _running: watch::Sender<()>,
+}
+
+/// Has a transaction with several leads give up when it waits long for a lock: it may be part of a circle. A file can wait longer
+/// than a person.
+pub(super) async fn limit_waits(connection: &mut PgConnection, origin: &Origin) -> Result<(), sqlx::Error> {
+    let limit = match origin.import {
+        Some(_) => "SET LOCAL lock_timeout = '15s'",
+        None => "SET LOCAL lock_timeout = '2s'",
+    };
+    connection.execute(limit).await?;
+    Ok(())
 }
 
 impl Together {
