@@ -103,10 +103,8 @@ pub async fn submit(
         ));
     }
     let source = SourceId(submission.source.id);
-    let key = match submission.idempotency_key {
-        Some(text) => Some(Key::new(source, text, Sha256::digest(submission.record).into())?),
-        None => None,
-    };
+    let body = || Sha256::digest(submission.record).into();
+    let key = submission.idempotency_key.map(|text| Key::new(source, text, body())).transpose()?;
     let mapping = sources::mapping_of(submission.source)?;
     let plan = Plan::for_json(&mapping, &app.intake_settings())
         .map_err(|error| Error::internal("compiling a mapping", error))?;
