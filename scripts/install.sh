@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure of the programs that are named: postgres, chromium, node, compiler. Installs what is missing with apt when it may,
-# else says what to install.
+# Makes sure of the programs that are named: postgres, chromium, node, python, compiler. Installs what is missing with apt when it
+# may, else says what to install.
 set -euo pipefail
 
 have() {
@@ -8,6 +8,8 @@ have() {
     postgres) ls /usr/lib/postgresql/1[5-9]/bin/initdb >/dev/null 2>&1 || { command -v initdb && command -v postgres; } >/dev/null 2>&1 ;;
     chromium) [ -x "${CHROMIUM:-/usr/bin/chromium}" ] ;;
     node) command -v node >/dev/null && command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0] >= 20')" = true ] ;;
+    # Debian ships what makes virtual environments in a package of its own.
+    python) python3 -c 'import venv, ensurepip' >/dev/null 2>&1 ;;
     compiler) command -v cc >/dev/null && command -v c++ >/dev/null ;;
     rust) command -v cargo >/dev/null ;;
     wrk | pgbench) command -v "$1" >/dev/null || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 ;;
@@ -19,6 +21,7 @@ package() {
     postgres | pgbench) echo postgresql ;;
     chromium) echo chromium ;;
     node) echo nodejs npm ;;
+    python) echo python3 python3-venv ;;
     compiler) echo build-essential ;;
     wrk) echo wrk ;;
   esac
