@@ -11,8 +11,9 @@ use service::App;
 use service::database::Mode;
 use service::intake::imports::{self, Counts, ReceivedFile};
 use service::intake::leads::{self, LeadFilter, LeadRow, Page};
+use service::intake::listing::{self, FailedFilter};
 use service::intake::submit::{self, Outcome, Submission};
-use service::intake::{failed, run};
+use service::intake::{export, failed, run};
 use sha2::{Digest, Sha256};
 use tests::{TestApp, fixture};
 
@@ -183,9 +184,32 @@ async fn snapshot(app: &App, tenant: TenantId) -> Vec<Value> {
 
 async fn again_changes_nothing(test: &TestApp, tenant: TenantId, source: &lead_source::Model, file: &str) {
     let before = snapshot(&test.app, tenant).await;
-    let counts = done(&import(&test.app, tenant, source, file).await.1);
+    let (id, ended) = import(&test.app, tenant, source, file).await;
+    let counts = done(&ended);
     assert_eq!((counts.accepted, counts.warned, counts.updated), (0, 0, 0), "{file}");
     assert_eq!(snapshot(&test.app, tenant).await, before, "{file}");
+    the_second_import_shows_what_was_refused(&test.app, tenant, id, counts.rejected).await;
+}
+
+/// Refused records are kept once, under the import that came first; who follows the second one finds them, too.
+async fn the_second_import_shows_what_was_refused(
+    app: &App,
+    tenant: TenantId,
+    second: ImportId,
+    rejected: i64,
+) {
+    assert!(rejected > 0, "the file has records that are refused");
+    let rejected = usize::try_from(rejected).expect("small");
+    let tx = app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let filter = FailedFilter { import: Some(second), ..FailedFilter::default() };
+    let listed = listing::failed_records(&tx, &filter, PAGE).await.expect("refused records").rows;
+    assert_eq!(listed.len(), rejected);
+    assert!(listed.iter().all(|row| row.import_id != Some(second.uuid())));
+    let counted = listing::count_failed_records(&tx, &filter, 1_000).await.expect("a count");
+    assert_eq!(usize::try_from(counted).expect("small"), rejected);
+    let content = export::failed_csv(app, &tx, second).await.expect("an export");
+    let exported = csv::Reader::from_reader(&content[..]).into_records().count();
+    assert_eq!(exported, rejected);
 }
 
 /// The same lead from a hundred requests at once is one lead.

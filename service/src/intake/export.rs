@@ -7,16 +7,15 @@ use std::borrow::Cow;
 
 use domain::ids::{ImportId, SourceId};
 use domain::lead::Issue;
-use entity::{Tenanted, failed_record};
-use sea_orm::{ColumnTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect};
+use entity::failed_record;
 
-use super::{failed, imports, raw, sources};
+use super::{failed, imports, listing, raw, sources};
 use crate::app::App;
 use crate::database::TenantTx;
 use crate::error::Error;
 
 /// Rows that are read at a time.
-const ROWS_AT_ONCE: u64 = 500;
+const ROWS_AT_ONCE: usize = 500;
 
 /// The columns after the raw ones.
 const REASON_COLUMNS: [&str; 6] =
@@ -33,7 +32,7 @@ pub struct FailedExport {
 }
 
 impl FailedExport {
-    /// Prepares the export of one import's refused records.
+    /// Prepares the export of the refused records of one import's file.
     pub async fn new(app: &App, tx: &TenantTx, import: ImportId) -> Result<Self, Error> {
         let row = imports::by_id(tx, import).await?;
         let source = sources::by_id(tx, SourceId(row.source_id)).await?;
@@ -51,7 +50,7 @@ impl FailedExport {
             let names = self.labels.iter().map(String::as_str).chain(REASON_COLUMNS);
             writer.write_record(names.map(|name| neutral(name).into_owned())).map_err(failed_to_write)?;
         }
-        let rows = self.rows(tx).await?;
+        let rows = listing::failed_in_order(tx, self.import, self.after, ROWS_AT_ONCE).await?;
         if rows.is_empty() && self.begun {
             return Ok(None);
         }
@@ -61,18 +60,6 @@ impl FailedExport {
             self.after = Some((row.record, row.id));
         }
         writer.into_inner().map(Some).map_err(|error| Error::internal("writing an export", error.to_string()))
-    }
-
-    async fn rows(&self, tx: &TenantTx) -> Result<Vec<failed_record::Model>, Error> {
-        use failed_record::Column;
-        let mut query =
-            failed_record::Entity::of(tx.tenant()).filter(Column::ImportId.eq(self.import.uuid()));
-        if let Some((record, id)) = self.after {
-            query =
-                query.filter(Column::Record.gt(record).or(Column::Record.eq(record).and(Column::Id.gt(id))));
-        }
-        let ordered = query.order_by_asc(Column::Record).order_by_asc(Column::Id);
-        Ok(ordered.limit(ROWS_AT_ONCE).all(tx).await?)
     }
 
     fn record(&self, row: &failed_record::Model) -> Result<Vec<String>, Error> {

@@ -1,6 +1,6 @@
 //! Imports, refused records and what belongs to a page of them, as people read them: newest first, a page at a time.
 
-use domain::ids::{ImportId, LeadId, SourceId};
+use domain::ids::{ImportId, LeadId, SourceId, TenantId};
 use entity::{failed_record, import, lead_source};
 use sea_orm::FromQueryResult;
 use sqlx::{Postgres, QueryBuilder};
@@ -22,7 +22,7 @@ pub struct ImportFilter {
 /// Which refused records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailedFilter {
-    /// Of that file.
+    /// Of that import's file: what an earlier import of the same file has kept already is not stored again, and belongs to both.
     pub import: Option<ImportId>,
     /// Of these sources; all when empty.
     pub sources: Vec<SourceId>,
@@ -48,16 +48,32 @@ pub async fn failed_records(
     page: Page,
 ) -> Result<Rows<failed_record::Model>, Error> {
     let mut query = of_tenant("failed_record", "*", tx);
-    push_failed(&mut query, filter);
+    push_failed(&mut query, tx.tenant(), filter);
     push_page(&mut query, "id", page);
     Ok(cut(fetch(tx, query).await?, page))
+}
+
+/// So many refused records of an import's file in the order of the file, after that record number and id.
+pub(super) async fn failed_in_order(
+    tx: &TenantTx,
+    import: ImportId,
+    after: Option<(i32, Uuid)>,
+    rows: usize,
+) -> Result<Vec<failed_record::Model>, Error> {
+    let mut query = of_tenant("failed_record", "*", tx);
+    push_failed(&mut query, tx.tenant(), &FailedFilter { import: Some(import), ..FailedFilter::default() });
+    if let Some((record, id)) = after {
+        query.push(" AND (record, id) > (").push_bind(record).push(", ").push_bind(id).push(")");
+    }
+    query.push(format!(" ORDER BY record, id LIMIT {rows}"));
+    fetch(tx, query).await
 }
 
 /// How many refused records the filter finds, counted up to `most` and one more.
 pub async fn count_failed_records(tx: &TenantTx, filter: &FailedFilter, most: u32) -> Result<u32, Error> {
     let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM failed_record WHERE tenant_id = ");
     query.push_bind(tx.tenant().uuid());
-    push_failed(&mut query, filter);
+    push_failed(&mut query, tx.tenant(), filter);
     query.push(format!(" LIMIT {}) counted", most.saturating_add(1)));
     let mut connection = tx.lock().await;
     let count: i64 = query.build_query_scalar().fetch_one(&mut *connection).await?;
@@ -99,9 +115,21 @@ fn of_tenant(table: &'static str, columns: &'static str, tx: &TenantTx) -> Query
     query
 }
 
-fn push_failed(query: &mut QueryBuilder<Postgres>, filter: &FailedFilter) {
+fn push_failed(query: &mut QueryBuilder<Postgres>, tenant: TenantId, filter: &FailedFilter) {
     if let Some(import) = filter.import {
-        query.push(" AND import_id = ").push_bind(import.uuid());
+        // An array is made once, before the index on the import is looked into; of a join the planner may think otherwise.
+        query
+            .push(
+                " AND import_id = ANY(ARRAY(
+                     SELECT same.id FROM import asked
+                     JOIN import same ON same.tenant_id = asked.tenant_id AND same.source_id = asked.source_id
+                         AND same.file_hash = asked.file_hash
+                     WHERE asked.tenant_id = ",
+            )
+            .push_bind(tenant.uuid())
+            .push(" AND asked.id = ")
+            .push_bind(import.uuid())
+            .push("))");
     }
     push_sources(query, &filter.sources);
     push_states(query, &filter.states);
