@@ -154,7 +154,7 @@ pub(crate) async fn import(
     let row = |state, counts| ImportRow::new(path, &source.slug, Some(id), state, counts);
     let leased = match hold(app, tenant, id, path).await? {
         Held::Leased(leased) => leased,
-        Held::Ended(counts) => return Ok(row("done", counts)),
+        Held::Ended(ended) => return Ok(come_to(ended, row)),
     };
     let progress = FileProgress::begin(&path.file_name().unwrap_or_default().to_string_lossy(), bytes);
     let ended = tokio::select! {
@@ -168,14 +168,19 @@ pub(crate) async fn import(
         }
     };
     drop(progress);
-    Ok(match ended {
+    Ok(come_to(ended, row))
+}
+
+/// How an import that has ended is told.
+fn come_to(ended: run::Ended, row: impl Fn(&'static str, Counts) -> ImportRow) -> ImportRow {
+    match ended {
         run::Ended::Done(counts) => row("done", counts),
         run::Ended::Failed(why) => ImportRow { error: Some(why), ..row("failed", Counts::default()) },
         run::Ended::Stopped(counts) => {
             let error = Some("somebody cancelled this import, or another process took it over".to_owned());
             ImportRow { error, ..row("stopped", counts) }
         }
-    })
+    }
 }
 
 /// Name, size and hash of a file, read once from end to end.
@@ -214,8 +219,8 @@ pub(crate) async fn examine(path: &Path, bytes_max: u64) -> Result<ReceivedFile,
 
 enum Held {
     Leased(Box<Leased>),
-    /// Another process has brought it to its end.
-    Ended(Counts),
+    /// Another process has brought it to its end, or somebody has cancelled it.
+    Ended(run::Ended),
 }
 
 /// Takes hold of the import. One that a killed process left is free when that one's lease ends.
@@ -227,10 +232,11 @@ async fn hold(app: &App, tenant: TenantId, id: ImportId, path: &Path) -> Result<
             return Ok(Held::Leased(Box::new(leased)));
         }
         let tx = app.begin(tenant, Mode::ReadOnly).await?;
-        let state = imports::by_id(&tx, id).await?.state;
+        let found = imports::by_id(&tx, id).await?;
         drop(tx);
-        if state != "received" && state != "running" {
-            return Ok(Held::Ended(counts(app, tenant, id).await?));
+        if found.state != "received" && found.state != "running" {
+            let counts = counts(app, tenant, id).await?;
+            return Ok(Held::Ended(ended_elsewhere(&found.state, found.error, counts)));
         }
         if attempt == 0 {
             tracing::warn!(import.id = %id, "another process works on this file, or was killed; waiting for its lease to end");
@@ -238,6 +244,15 @@ async fn hold(app: &App, tenant: TenantId, id: ImportId, path: &Path) -> Result<
         tokio::time::sleep(PAUSE).await;
     }
     Err(service::Error::Conflict("another process is importing this file now; let it finish".into()).into())
+}
+
+/// The end of an import as its row has it.
+fn ended_elsewhere(state: &str, error: Option<String>, counts: Counts) -> run::Ended {
+    match state {
+        "done" => run::Ended::Done(counts),
+        "cancelled" => run::Ended::Stopped(counts),
+        _ => run::Ended::Failed(error.unwrap_or_else(|| format!("the import is {state}"))),
+    }
 }
 
 /// Shows the progress until it is dropped.
@@ -261,4 +276,26 @@ async fn counts(app: &App, tenant: TenantId, id: ImportId) -> Result<Counts, Fai
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let counts = imports::counts(&tx, &[id]).await?;
     Ok(counts.first().map(|(_, counts)| *counts).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ended_elsewhere_is_told_as_it_ended() {
+        let row = |state, counts| ImportRow::new(Path::new("leads.csv"), "experian", None, state, counts);
+        for (state, error, told, why) in [
+            ("done", None, "done", ""),
+            ("failed", Some("the array never closes"), "failed", "the array never closes"),
+            ("cancelled", None, "stopped", "somebody cancelled this import"),
+        ] {
+            let counts = Counts { records: 7, ..Counts::default() };
+            let row = come_to(ended_elsewhere(state, error.map(str::to_owned), counts), row);
+            assert_eq!(row.state, told);
+            assert!(row.error.as_deref().unwrap_or_default().starts_with(why), "{row:?}");
+            assert_eq!(row.error.is_none(), told == "done", "{row:?}");
+            assert_eq!(verdict(&[row]) == Done::Well, told == "done");
+        }
+    }
 }
