@@ -58,6 +58,21 @@ fn settings_and_schema_are_printed_without_opening_anything() {
     assert!(!terminal.folder.path().join("data").exists(), "nothing was made");
 }
 
+/// A private cluster cannot be looked at where it cannot be: the rest can.
+#[test]
+fn the_doctor_tells_of_the_disk_when_the_data_folder_cannot_be_used() {
+    let terminal = Terminal::new();
+    std::fs::write(terminal.folder.path().join("data"), "").expect("a file in its place");
+    let ended = terminal.run(&["doctor", "--output", "json"]);
+    let findings = ended.json();
+    let state = |name: &str| {
+        let found = findings.as_array().expect("findings").iter().find(|finding| finding["name"] == name);
+        found.map(|finding| finding["state"].clone())
+    };
+    assert_eq!((ended.code, state("data folder")), (1, Some(json!("fail"))), "{findings}");
+    assert!(state("disk").is_some() && state("server").is_none(), "{findings}");
+}
+
 /// From an empty folder to leads and back to their refused records, as the README tells it.
 #[test]
 fn first_use() {

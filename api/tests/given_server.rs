@@ -185,9 +185,16 @@ fn a_given_server_is_used_with_its_password_however_it_is_named() {
     let restricted =
         fs::read_to_string(terminal.folder.path().join("data/baton_app.password")).expect("it is kept");
     let url = format!("postgres://baton_app:{}@127.0.0.1:{port}/postgres", restricted.trim());
-    let terminal = Terminal { environment: vec![("BATON_DATABASE__APP_URL", url)], ..terminal };
+    let terminal = Terminal { environment: vec![("BATON_DATABASE__APP_URL", url.clone())], ..terminal };
     let (code, of) = terminal.doctor();
     assert_eq!((code, of("owner role").0.as_str(), of("login role").0.as_str()), (0, "warn", "ok"));
     let (code, said) = terminal.run(&["source", "add", "experian", "--kind", "experian", "--tenant", "acme"]);
     assert_eq!(code, 0, "{said}");
+
+    // A data folder that cannot be used hides neither the server nor the disk.
+    let terminal = Terminal::new(vec![("BATON_DATABASE__APP_URL", url)]);
+    fs::write(terminal.folder.path().join("data"), "").expect("a file in its place");
+    let (code, of) = terminal.doctor();
+    assert_eq!((code, of("data folder").0.as_str(), of("server").0.as_str()), (1, "fail", "ok"));
+    assert!(of("disk").1.contains("free for"), "{}", of("disk").1);
 }

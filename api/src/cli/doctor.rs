@@ -1,11 +1,13 @@
 //! `baton doctor`: what is wrong with this installation, and what to do about it.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use migration::{Migrator, MigratorTrait as _};
 use serde::Serialize;
+use service::database::Target;
 use service::database::doctor::{self, Finding, State};
 
 use super::failure::chain;
@@ -41,11 +43,14 @@ pub(crate) async fn run(config: Result<Config, config::Error>, output: &Output) 
     private_key(&config, &mut findings);
     let known: Vec<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    // Nothing is made for the sake of a look: a data folder that cannot be written has no private cluster either.
-    let usable =
-        !findings.iter().any(|finding| finding.name == "data folder" && finding.state == State::Fail);
-    if usable {
-        findings.extend(doctor::inspect(&config.database_settings(), &known).await.findings);
+    let settings = config.database_settings();
+    let unusable =
+        findings.iter().any(|finding| finding.name == "data folder" && finding.state == State::Fail);
+    // Nothing is made for the sake of a look: a private cluster cannot start in a data folder that cannot be written.
+    if unusable && matches!(settings.target(), Ok(Target::Private(_))) {
+        findings.extend(doctor::disk(&config.data_dir));
+    } else {
+        findings.extend(doctor::inspect(&settings, &known).await.findings);
     }
     let worst = findings.iter().map(|finding| finding.state).max().unwrap_or(State::Ok);
     output.list(&findings.into_iter().map(Found).collect::<Vec<_>>())?;
@@ -84,29 +89,42 @@ fn exposure(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
+/// What to do about a folder of another user.
+const OWN_FOLDER: &str = "give the folder to the user that runs baton, or choose another one (--data-dir)";
+
 fn folder(data_dir: &Path, findings: &mut Vec<Finding>) {
-    const REMEDY: &str = "give the folder to the user that runs baton, or choose another one (--data-dir)";
     let shown = data_dir.display();
     if !data_dir.exists() {
         findings.push(ok("data folder", format!("{shown} does not exist yet; it is made when it is needed")));
         return;
     }
     let probe = data_dir.join(format!(".doctor-{}", std::process::id()));
-    match fs::write(&probe, b"baton").and_then(|()| fs::remove_file(&probe)) {
+    let written = fs::write(&probe, b"baton");
+    // On a full disk the file is made and stays empty: it goes, too.
+    let removed = fs::remove_file(&probe);
+    match written.and(removed) {
         Ok(()) => findings.push(ok("data folder", format!("{shown} can be written"))),
-        Err(error) => {
-            findings.push(fault(
-                "data folder",
-                State::Fail,
-                format!("{shown} cannot be written: {error}"),
-                REMEDY,
-            ));
+        Err(error) => findings.push(fault(
+            "data folder",
+            State::Fail,
+            format!("{shown} cannot be written: {error}"),
+            remedy_of(error.kind()),
+        )),
+    }
+}
+
+/// What to do about a folder that cannot be written.
+fn remedy_of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull => doctor::MORE_ROOM,
+        ErrorKind::ReadOnlyFilesystem => {
+            "let the file system be written (mount it without `ro`), or choose another folder (--data-dir)"
         }
+        _ => OWN_FOLDER,
     }
 }
 
 fn tenants_databases(config: &Config, findings: &mut Vec<Finding>) {
-    const REMEDY: &str = "give the folder to the user that runs baton, or choose another one (--data-dir)";
     if !config.tenants.url.is_empty() {
         findings.push(ok("tenants' databases", format!("at a server: {}", config.tenants.url)));
         return;
@@ -120,14 +138,14 @@ fn tenants_databases(config: &Config, findings: &mut Vec<Finding>) {
                 .count();
             findings.push(ok("tenants' databases", format!("{count} in {}", tenants.display())));
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             findings.push(ok("tenants' databases", "none yet"));
         }
         Err(error) => findings.push(fault(
             "tenants' databases",
             State::Fail,
             format!("{} cannot be read: {error}", tenants.display()),
-            REMEDY,
+            OWN_FOLDER,
         )),
     }
 }
@@ -154,7 +172,7 @@ fn private_key(config: &Config, findings: &mut Vec<Finding>) {
         Ok(_) => {
             findings.push(ok("secret key", format!("{}; keep a copy with your backups", path.display())));
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             findings.push(ok("secret key", "none yet; it is made at the first start"));
         }
         Err(error) => findings.push(fault(
@@ -163,5 +181,22 @@ fn private_key(config: &Config, findings: &mut Vec<Finding>) {
             format!("{} cannot be read: {error}", path.display()),
             "give it to the user that runs baton, mode 600",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_failure_to_write_has_its_remedy() {
+        for (kind, word) in [
+            (ErrorKind::StorageFull, "room"),
+            (ErrorKind::ReadOnlyFilesystem, "mount"),
+            (ErrorKind::PermissionDenied, "user"),
+        ] {
+            let remedy = remedy_of(kind);
+            assert!(remedy.contains(word) && remedy.contains("--data-dir"), "{kind}: {remedy}");
+        }
     }
 }

@@ -13,6 +13,8 @@ use super::{Database, Error, Settings, Target, place, roles, system};
 const FREE_BYTES_LOW: u64 = 5 << 30;
 /// Below this much Postgres is about to stop writing, in bytes.
 const FREE_BYTES_FEW: u64 = 512 << 20;
+/// What to do about a full disk.
+pub const MORE_ROOM: &str = "free some room, or move the data folder (--data-dir) to a larger disk";
 /// The oldest version that has what Baton uses, as `server_version_num`.
 const OLDEST_VERSION: i32 = 150_000;
 
@@ -86,7 +88,7 @@ pub async fn inspect(settings: &Settings, known: &[String]) -> Report {
         }
         Err(error) => report.fault("server", State::Fail, chain(&error), remedy_of(&error, settings)),
     }
-    disk(&mut report, &settings.data_dir);
+    report.findings.extend(disk(&settings.data_dir));
     report
 }
 
@@ -255,15 +257,18 @@ async fn size(report: &mut Report, reader: &PgPool) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-fn disk(report: &mut Report, data_dir: &Path) {
+/// How much room is left for the data folder; none when no folder above it is there either.
+pub fn disk(data_dir: &Path) -> Option<Finding> {
     // The folder may not have been made yet: then the one that it will be made in.
     let start = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
-    let Some(folder) = start.ancestors().find(|folder| folder.exists()) else { return };
+    let folder = start.ancestors().find(|folder| folder.exists())?;
+    let fault =
+        |state, what, remedy: &str| Finding { name: "disk", state, what, remedy: Some(remedy.to_owned()) };
     let space = match system::disk_space(folder) {
         Ok(space) => space,
         Err(error) => {
             let what = format!("cannot read the free room of {}: {error}", folder.display());
-            return report.fault("disk", State::Warn, what, "check that the data folder can be read");
+            return Some(fault(State::Warn, what, "check that the data folder can be read"));
         }
     };
     let what = format!(
@@ -272,12 +277,11 @@ fn disk(report: &mut Report, data_dir: &Path) {
         gigabytes(space.total_bytes),
         data_dir.display()
     );
-    let remedy = "free some room, or move the data folder (--data-dir) to a larger disk";
-    match space.free_bytes {
-        free if free < FREE_BYTES_FEW => report.fault("disk", State::Fail, what, remedy),
-        free if free < FREE_BYTES_LOW => report.fault("disk", State::Warn, what, remedy),
-        _ => report.ok("disk", what),
-    }
+    Some(match space.free_bytes {
+        free if free < FREE_BYTES_FEW => fault(State::Fail, what, MORE_ROOM),
+        free if free < FREE_BYTES_LOW => fault(State::Warn, what, MORE_ROOM),
+        _ => Finding { name: "disk", state: State::Ok, what, remedy: None },
+    })
 }
 
 fn gigabytes(bytes: u64) -> String {
