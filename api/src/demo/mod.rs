@@ -61,7 +61,7 @@ pub(crate) async fn run(mut config: Config, output: Output, arguments: Arguments
         ..service::database::Settings::private(&data_dir)
     };
     Output::note("Starting the demo's own Postgres …");
-    let app = open_on(&database, config.app_settings()).await?;
+    let app = open_on(&database, app_settings(&config)).await?;
     let stop = serve::stop_token();
     let done = show(&app, &config, output, listener, &stop).await;
     stop.cancel();
@@ -77,6 +77,14 @@ fn adapt(config: &mut Config) {
     config.delivery.attempts_max = 6;
     config.delivery.retry_delays_s = vec![1, 2, 4];
     config.delivery.stop_limit_ms = 3_000;
+}
+
+/// Servers and keys that the operator has set are meant for real data, too: mail, the bucket, the tenants' databases and the
+/// sealing key are as they are where nothing is set, whether it was set by a file or by the environment.
+fn app_settings(config: &Config) -> service::app::Settings {
+    let service::app::Settings { mail, storage, secrets, tenants_server, .. } =
+        service::app::Settings::below(&config.data_dir);
+    service::app::Settings { mail, storage, secrets, tenants_server, ..config.app_settings() }
 }
 
 /// The configured port, or a free one when somebody has it.
@@ -210,4 +218,42 @@ async fn destination(app: &App, tenant: TenantId, crm: &DemoCrm) -> Result<(), F
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_the_operator_has_set_up_is_used() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let text = r#"
+            [tenants]
+            url = "https://{tenant}.db.example.com"
+            token = "0123"
+            [storage]
+            s3_bucket = "reports"
+            [mail]
+            host = "mx.example.com"
+            from = "Baton <baton@example.com>"
+            [secrets]
+            key_file = "/etc/baton/keys"
+            [jobs]
+            at_once = 7
+        "#;
+        fs::write(file.path(), text).expect("written");
+        let config = Config::load(Some(file.path()), None).expect("a configuration");
+        let outside = |settings: &service::app::Settings| {
+            [
+                settings.tenants_server.is_some(),
+                settings.storage.s3.is_some(),
+                settings.mail.host.is_some(),
+                settings.secrets.key_file.is_some(),
+            ]
+        };
+        assert_eq!(outside(&config.app_settings()), [true; 4]);
+        let settings = app_settings(&config);
+        assert_eq!(outside(&settings), [false; 4]);
+        assert_eq!(settings.jobs_at_once, 7, "the rest is the operator's");
+    }
 }
