@@ -1,7 +1,7 @@
 //! Mail: one message to one address over the operator's SMTP server.
 //!
 //! Sending is a network call and belongs into a job, never into a transaction or a request. Nothing of a message is
-//! logged: an address is a person's.
+//! logged: an address is a person's, and what the server says may quote it.
 //!
 //! Deliberately absent: a queue of its own (that is [`crate::jobs`]), templates (a message's author writes its text), attachments.
 
@@ -14,8 +14,11 @@ use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 
+mod fault;
 #[cfg(feature = "testing")]
 pub mod testing;
+
+pub use fault::Fault;
 
 /// The server that takes Baton's mail.
 #[derive(Clone, Debug)]
@@ -94,16 +97,21 @@ pub enum Error {
     Compose(#[source] lettre::error::Error),
     /// The server will not take this message, now or later.
     #[error("the mail server refuses the message")]
-    Refused(#[source] lettre::transport::smtp::Error),
+    Refused(#[source] Fault),
     /// The server does not answer, or asks to be tried again.
     #[error("the mail server cannot take the message now")]
-    Passing(#[source] lettre::transport::smtp::Error),
+    Passing(#[source] Fault),
 }
 
 impl Error {
     /// Whether the same message may be taken later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Passing(_))
+    }
+
+    fn of(error: &lettre::transport::smtp::Error) -> Self {
+        let fault = Fault::from(error);
+        if error.is_permanent() { Self::Refused(fault) } else { Self::Passing(fault) }
     }
 }
 
@@ -167,18 +175,13 @@ impl Mailer {
             None => message.header(lettre::message::header::ContentType::TEXT_PLAIN).body(letter.text),
         };
         let sent = client.send(message.map_err(Error::Compose)?).await;
-        sent.map(|_| ())
-            .map_err(|error| if error.is_permanent() { Error::Refused(error) } else { Error::Passing(error) })
+        sent.map(|_| ()).map_err(|error| Error::of(&error))
     }
 
     /// Whether the server answers and lets Baton in; for the doctor.
     pub async fn probe(&self) -> Result<(), Error> {
         let (client, _) = self.0.as_ref().ok_or(Error::NotSetUp)?;
-        match client.test_connection().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(Error::Refused(error)),
-            Err(error) => Err(Error::Passing(error)),
-        }
+        client.test_connection().await.map(|_| ()).map_err(|error| Error::of(&error))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mailin::response::{AUTH_OK, INVALID_CREDENTIALS, NO_MAILBOX, NO_SERVICE, OK};
+use mailin::response::{AUTH_OK, INVALID_CREDENTIALS, OK};
 use mailin::{Action, AuthMechanism, Handler, Response, SessionBuilder};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,7 +24,8 @@ pub struct Taken {
     pub text: String,
 }
 
-/// The server; it ends when this is dropped. It has no mailbox for `nobody@…`, and is busy for `later@…`.
+/// The server; it ends when this is dropped. It has no mailbox for `nobody@…`, and is busy for `later@…`;
+/// it says so with the address, as many servers do.
 pub struct MailServer {
     port: u16,
     taken: Arc<Mutex<Vec<Taken>>>,
@@ -115,10 +116,10 @@ impl Handler for Postmaster {
 
     fn rcpt(&mut self, to: &str) -> Response {
         if to.starts_with("nobody@") {
-            return NO_MAILBOX;
+            return Response::custom(550, format!("<{to}>: mailbox unavailable"));
         }
         if to.starts_with("later@") {
-            return NO_SERVICE;
+            return Response::custom(421, format!("<{to}>: service not available, closing connection"));
         }
         self.letter.to.push(to.to_owned());
         OK

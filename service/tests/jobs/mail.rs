@@ -1,7 +1,9 @@
 //! Mail, to a real SMTP server on loopback.
 
+use std::error::Error as _;
+
 use service::mail::testing::MailServer;
-use service::mail::{Error, Letter, Mailer, Settings};
+use service::mail::{Error, Fault, Letter, Mailer, Settings};
 
 fn mailer(settings: &Settings) -> Mailer {
     Mailer::new(settings).expect("a mailer")
@@ -67,6 +69,32 @@ async fn what_goes_wrong_is_told_apart() {
     assert!(matches!(off, Err(Error::NotSetUp)), "{off:?}");
     assert_eq!(server.taken().len(), 1);
     assert!(!format!("{:?}", letter("ada@example.com")).contains("ada"));
+}
+
+/// A server's reply may quote whom the message was for, and what an error comes of is logged.
+#[tokio::test]
+async fn an_error_tells_the_code_and_none_of_the_servers_words() {
+    let server = MailServer::start(None).await;
+    let mailer = mailer(&server.settings());
+    for (to, fault, passing) in
+        [("nobody@example.com", Fault::Code(550), false), ("later@example.com", Fault::Code(421), true)]
+    {
+        let error = mailer.send(letter(to)).await.expect_err("not taken");
+        assert_eq!(error.is_passing(), passing, "{error:?}");
+        assert_eq!(
+            error.source().and_then(|source| source.downcast_ref::<Fault>()),
+            Some(&fault),
+            "{error:?}"
+        );
+        let error = service::Error::from(error);
+        let mut said = format!("{error:?} {error}");
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            said = format!("{said}: {error}");
+            cause = error.source();
+        }
+        assert!(!said.contains("example.com") && !said.contains("mailbox"), "{said}");
+    }
 }
 
 /// A server without STARTTLS is not trusted with mail when privacy is asked for.
