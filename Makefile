@@ -29,7 +29,9 @@ test:
 
 check: fmt
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo nextest run --workspace --lib --locked
+	@if command -v cargo-nextest >/dev/null; then \
+	  cargo nextest run --workspace --lib --locked; \
+	else cargo test --workspace --lib --locked; fi
 
 bench:
 	@scripts/install.sh rust compiler postgres pgbench wrk
