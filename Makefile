@@ -23,7 +23,7 @@ demo:
 	@exec $(BATON) demo $(ARGS)
 
 test:
-	@scripts/install.sh rust compiler postgres node chromium python
+	@scripts/install.sh rust rust-tools compiler postgres node chromium python
 	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests rill-test storage-test
 	@echo 'Everything passed.'
 
