@@ -1,9 +1,9 @@
-//! What came of everything, by both sides' own count.
+//! What came of everything, by both sides' own count: of the demo's destination alone, whatever others a person has added.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta};
-use domain::ids::{ImportId, SourceId, TenantId};
+use domain::ids::{DestinationId, ImportId, SourceId, TenantId};
 use serde::Serialize;
 use service::App;
 use service::database::{Mode, TenantTx};
@@ -121,12 +121,13 @@ impl Summary {
     /// Reads it from one snapshot of the database, and asks the CRM.
     pub(super) async fn read(app: &App, tenant: TenantId, crm: &DemoCrm) -> Result<Self, Failure> {
         let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
-        let deliveries = deliveries(&tx).await?;
-        let attempts = attempts(app, &tx).await?;
+        let destination = DestinationId(manage::by_slug(&tx, super::DESTINATION).await?.id);
+        let deliveries = by_state(reads::count_by_destination(&tx).await?, destination);
+        let attempts = attempts(app, &tx, destination).await?;
         let sources = of_sources(&tx).await?;
         let leads = sqlx::query_scalar("SELECT count(*) FROM lead WHERE tenant_id = $1").bind(tenant.uuid());
         let leads = leads.fetch_one(tx.connection()).await?;
-        let explained = explained(&mut tx).await?;
+        let explained = explained(&mut tx, destination).await?;
         let stopped = stopped(&tx).await?;
         drop(tx);
         let crm = Crm::from(crm.received());
@@ -198,23 +199,23 @@ impl Summary {
     }
 }
 
-async fn deliveries(tx: &TenantTx) -> Result<BTreeMap<String, i64>, Failure> {
+/// How many deliveries to that destination are in each state.
+fn by_state(counted: Vec<(DestinationId, String, i64)>, destination: DestinationId) -> BTreeMap<String, i64> {
     let mut by_state: BTreeMap<String, i64> =
         ["delivered", "failed", "held", "pending", "rejected", "unknown"]
             .into_iter()
             .map(|state| (state.to_owned(), 0))
             .collect();
-    for (_, state, count) in reads::count_by_destination(tx).await? {
-        *by_state.entry(state).or_default() += count;
-    }
-    Ok(by_state)
+    let own = counted.into_iter().filter(|(of, ..)| *of == destination);
+    by_state.extend(own.map(|(_, state, count)| (state, count)));
+    by_state
 }
 
-async fn attempts(app: &App, tx: &TenantTx) -> Result<Vec<OfStatus>, Failure> {
+async fn attempts(app: &App, tx: &TenantTx, destination: DestinationId) -> Result<Vec<OfStatus>, Failure> {
     let period = Period {
         since: DateTime::UNIX_EPOCH,
         until: app.clock.now() + TimeDelta::minutes(1),
-        destination: None,
+        destination: Some(destination),
     };
     let counted = reads::count_by_http_status(tx, period).await?;
     Ok(counted
@@ -246,13 +247,15 @@ async fn of_sources(tx: &TenantTx) -> Result<Vec<OfSource>, Failure> {
     Ok(all)
 }
 
-async fn explained(tx: &mut TenantTx) -> Result<Vec<Undelivered>, Failure> {
+async fn explained(tx: &mut TenantTx, destination: DestinationId) -> Result<Vec<Undelivered>, Failure> {
     let tenant = tx.tenant();
     let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
         "SELECT state, reason, count(*) FROM delivery
-         WHERE tenant_id = $1 AND state IN ('failed', 'held', 'unknown', 'rejected') GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+         WHERE tenant_id = $1 AND destination_id = $2 AND state IN ('failed', 'held', 'unknown', 'rejected')
+         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
     )
     .bind(tenant.uuid())
+    .bind(destination.uuid())
     .fetch_all(tx.connection())
     .await?;
     Ok(rows
@@ -269,4 +272,21 @@ async fn stopped(tx: &TenantTx) -> Result<Vec<Stopped>, Failure> {
         reason: row.breaker_reason.unwrap_or_default(),
     };
     Ok(rows.map(stopped).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_to_another_destination_is_not_counted() {
+        let (own, other) = (DestinationId(uuid::Uuid::from_u128(1)), DestinationId(uuid::Uuid::from_u128(2)));
+        let counted = vec![
+            (own, "delivered".to_owned(), 3),
+            (other, "delivered".to_owned(), 1),
+            (other, "pending".to_owned(), 4),
+        ];
+        let by_state = by_state(counted, own);
+        assert_eq!((by_state["delivered"], by_state["pending"]), (3, 0));
+    }
 }
