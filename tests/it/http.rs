@@ -141,6 +141,22 @@ async fn a_file_becomes_an_import() {
     }
 }
 
+/// Lines of JSON are a file, even when they are sent as if they were one object.
+#[tokio::test]
+async fn several_objects_sent_as_one_are_a_file() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let (web, token) = (test.web(), token(&test.app, tenant, &source).await);
+    let credential = format!("Bearer {token}");
+    let headers = [("authorization", credential.as_str()), ("content-type", "application/json")];
+    let lines = format!("{}\n{}\n", lead(1), lead(2));
+    let import = web.post("/ingest/leadsource", &headers, lines).await.import();
+    assert_eq!(worker::run_waiting(&test.app).await.expect("it runs"), 1);
+    let counts = counts(&test.app, tenant, import).await;
+    assert_eq!((counts.records, counts.accepted), (2, 2));
+}
+
 /// No credential is good for more than its own source.
 #[tokio::test]
 async fn a_source_token_opens_its_own_source_only() {

@@ -1,7 +1,7 @@
 //! `POST /ingest/{source}`: one lead as a JSON object, or a file.
 //!
-//! A JSON object that fits into memory is one lead and is answered when its row is durable. Everything
-//! else is a file: it is streamed to disk, synced, and answered at once with an import to watch.
+//! A JSON object that is sent as `application/json` and fits into memory is one lead and is answered when its row is durable.
+//! Everything else is a file: it is streamed to disk, synced, and answered at once with an import to watch.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use domain::access::Right;
 use domain::ids::TenantId;
 use entity::lead_source;
 use http::{HeaderMap, Method, StatusCode, header};
+use serde::de::IgnoredAny;
 use serde_json::json;
 use service::App;
 use service::access;
@@ -87,7 +88,7 @@ fn is_one_lead(headers: &HeaderMap) -> bool {
         && !headers.contains_key(upload::FILE_NAME)
 }
 
-/// Reads up to the limit of one record; what is longer, or no object, goes on as a file.
+/// Reads up to the limit of one record; what is longer, no object, or more than one, goes on as a file.
 async fn one_lead_or_file(
     app: &Arc<App>,
     tenant: TenantId,
@@ -108,7 +109,7 @@ async fn one_lead_or_file(
         }
     }
     let is_object = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    if !complete || !is_object {
+    if !complete || !is_object || another_follows(&start) {
         let upload = upload::receive(app, tenant, stream, start).await?;
         return file(app, tenant, source, key, headers, upload).await;
     }
@@ -130,6 +131,13 @@ async fn one_lead_or_file(
         "reasons": submitted.reasons,
     });
     Ok((status, Json(answer)).into_response())
+}
+
+/// Whether a second object comes after the first: lines of JSON, sent as if they were one.
+fn another_follows(body: &[u8]) -> bool {
+    let mut values = serde_json::Deserializer::from_slice(body).into_iter::<IgnoredAny>();
+    let first = values.next();
+    matches!(first, Some(Ok(_))) && body[values.byte_offset()..].trim_ascii_start().starts_with(b"{")
 }
 
 async fn file(
@@ -166,4 +174,19 @@ async fn file(
         registering.await.map_err(|error| service::Error::internal("receiving a file", error))?;
     let answer = json!({ "import_id": registered?.import });
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::another_follows;
+
+    #[test]
+    fn another_object_is_found_after_the_first_alone() {
+        for several in ["{}\n{}", "{\"a\":{\"b\":\"}\"}}\r\n {\"a\":2}\n", " {} {\"cut"] {
+            assert!(another_follows(several.as_bytes()), "{several}");
+        }
+        for one in ["{}", "{\"a\":\"}\\n{\"}\n", "{\"a\":{\"b\":[{}]}}", "{} tail", "{\"a\":\n{", "{} ]"] {
+            assert!(!another_follows(one.as_bytes()), "{one}");
+        }
+    }
 }
