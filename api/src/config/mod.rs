@@ -278,6 +278,7 @@ mod tests {
             ),
             ("[tenants]\nurl = \"http://localhost:8080\"", "tenants.url"),
             ("[tenants]\nurl = \"http://{tenant}.localhost\"\nadmin_url = \"9090\"", "tenants.admin_url"),
+            ("[tenants]\nurl = \"http://ada:word@{tenant}.localhost\"", "tenants.url"),
             ("[tenants]\nopen_max = 0", "tenants.open_max"),
             ("[secrets]\nkey = \"short\"", "secrets.key"),
             ("[secrets]\nolder_keys = \"AAAA\"", "secrets.older_keys"),

@@ -57,16 +57,21 @@ impl fmt::Debug for Server {
 impl ServerOptions {
     /// The fault of an address, when there is one: the option's name and what it must be.
     pub fn fault(&self) -> Option<(&'static str, &'static str)> {
+        const BARE: &str = "must hold no user, password, query or fragment: people see it; what proves Baton is a setting of its own";
         let nobody = TenantId(uuid::Uuid::nil());
         if !self.url.contains(PLACEHOLDER) {
             return Some(("url", "must contain {tenant}: each tenant has a database of its own"));
         }
-        if address(&self.url, nobody).is_none() {
-            return Some(("url", "must be an address such as libsql://{tenant}-acme.turso.io"));
+        match address(&self.url, nobody) {
+            None => return Some(("url", "must be an address such as libsql://{tenant}-acme.turso.io")),
+            Some(url) if !is_bare(&url) => return Some(("url", BARE)),
+            Some(_) => {}
         }
-        let admin = self.admin_url.as_deref().map(|url| address(url, nobody));
-        matches!(admin, Some(None))
-            .then_some(("admin_url", "must be an address such as http://127.0.0.1:9090"))
+        match self.admin_url.as_deref().map(|url| address(url, nobody)) {
+            Some(None) => Some(("admin_url", "must be an address such as http://127.0.0.1:9090")),
+            Some(Some(url)) if !is_bare(&url) => Some(("admin_url", BARE)),
+            Some(Some(_)) | None => None,
+        }
     }
 }
 
@@ -76,6 +81,11 @@ fn address(template: &str, tenant: TenantId) -> Option<Url> {
     let text = text.strip_prefix("libsql://").map_or(text.clone(), |rest| format!("https://{rest}"));
     let url: Url = text.parse().ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// Whether it names a place and nothing else: an address is shown and logged.
+fn is_bare(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
 }
 
 impl Server {
@@ -250,5 +260,9 @@ mod tests {
         assert_eq!(fault("{tenant}", None), Some("url"));
         assert_eq!(fault("http://{tenant}.localhost", Some("9090")), Some("admin_url"));
         assert_eq!(fault("http://{tenant}.localhost", Some("http://127.0.0.1:9090")), None);
+        for secret in ["http://ada:word@{tenant}.localhost", "http://{tenant}.localhost?authToken=word"] {
+            assert_eq!(fault(secret, None), Some("url"), "{secret}");
+            assert_eq!(fault("http://{tenant}.localhost", Some(secret)), Some("admin_url"), "{secret}");
+        }
     }
 }
