@@ -4,11 +4,13 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait as _};
 use serde::Serialize;
 use service::database::Target;
 use service::database::doctor::{self, Finding, State};
+use service::mail::{self, Mailer};
 
 use super::failure::chain;
 use super::{Done, Failure, Output, Row};
@@ -41,6 +43,7 @@ pub(crate) async fn run(config: Result<Config, config::Error>, output: &Output) 
     folder(&config.data_dir, &mut findings);
     tenants_databases(&config, &mut findings);
     private_key(&config, &mut findings);
+    mail_server(config.app_settings().mail, &mut findings).await;
     let known: Vec<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     let settings = config.database_settings();
@@ -184,9 +187,49 @@ fn private_key(config: &Config, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether the mail server, if one is set, answers and lets Baton in. Nothing is sent.
+async fn mail_server(settings: mail::Settings, findings: &mut Vec<Finding>) {
+    const LIMIT: Duration = Duration::from_secs(5);
+    const REMEDY: &str = "check the host, port, encryption, user and password of [mail], and that the server is reachable from here";
+    let Some(host) = &settings.host else { return };
+    let server = format!("{host}:{}", settings.port);
+    let probe = async { Mailer::new(&settings)?.probe().await };
+    let why = match tokio::time::timeout(LIMIT, probe).await {
+        Ok(Ok(())) => return findings.push(ok("mail", format!("{server} answers and lets Baton in"))),
+        Ok(Err(error)) => chain(&error),
+        Err(_) => format!("no answer in {} seconds", LIMIT.as_secs()),
+    };
+    findings.push(fault("mail", State::Warn, format!("{server}: {why}"), REMEDY));
+}
+
 #[cfg(test)]
 mod tests {
+    use service::mail::testing::MailServer;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_mail_server_that_is_set_is_asked() {
+        let server = MailServer::start(Some(("baton", "correct horse"))).await;
+        let with = |password: &str| mail::Settings {
+            credentials: Some(("baton".to_owned(), password.to_owned().into())),
+            ..server.settings()
+        };
+        let nobody = mail::Settings { port: 1, ..server.settings() };
+        for (settings, state, word) in [
+            (with("correct horse"), State::Ok, "lets Baton in"),
+            (with("wrong"), State::Warn, "535"),
+            (nobody, State::Warn, "127.0.0.1:1: "),
+        ] {
+            let mut findings = Vec::new();
+            mail_server(settings, &mut findings).await;
+            let [found] = &findings[..] else { panic!("{findings:?}") };
+            assert!(found.name == "mail" && found.state == state && found.what.contains(word), "{found:?}");
+        }
+        let mut findings = Vec::new();
+        mail_server(mail::Settings::default(), &mut findings).await;
+        assert!(findings.is_empty(), "no server is set");
+    }
 
     #[test]
     fn each_kind_of_failure_to_write_has_its_remedy() {
