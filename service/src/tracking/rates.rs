@@ -45,17 +45,18 @@ pub struct DayRate {
     pub rate: Rate,
 }
 
-/// Each lead that was first submitted in the period, with what it came to. $1 tenant, $2 and $3 the period, $4 the destination.
+/// Each lead that was first submitted in the period, with what it came to. The first attempt that is known counts, whatever its number: one
+/// that a process took with it has no row. $1 tenant, $2 and $3 the period, $4 the destination.
 const FIRST: &str = "WITH first AS (
         SELECT d.lead_id, min(a.started_at) AS at,
                bool_or(d.state IN ('failed', 'held', 'unknown') OR d.failed_once) AS failed,
                bool_and(d.state = 'delivered') AS delivered
         FROM delivery_attempt a
         JOIN delivery d ON d.tenant_id = $1 AND d.id = a.delivery_id
-        WHERE a.tenant_id = $1 AND a.number = 1 AND a.started_at >= $2 AND a.started_at < $3
+        WHERE a.tenant_id = $1 AND a.started_at >= $2 AND a.started_at < $3
           AND ($4::uuid IS NULL OR d.destination_id = $4)
           AND NOT EXISTS (
-              SELECT FROM delivery d0 JOIN delivery_attempt a0 ON a0.tenant_id = $1 AND a0.delivery_id = d0.id AND a0.number = 1
+              SELECT FROM delivery d0 JOIN delivery_attempt a0 ON a0.tenant_id = $1 AND a0.delivery_id = d0.id
               WHERE d0.tenant_id = $1 AND d0.lead_id = d.lead_id AND a0.started_at < $2
                 AND ($4::uuid IS NULL OR d0.destination_id = $4))
         GROUP BY d.lead_id
