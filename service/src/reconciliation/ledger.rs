@@ -22,6 +22,7 @@ pub(super) struct Entry<'a> {
 /// 48 bits, so they keep its time and order.
 pub(super) async fn write(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
     seen_again(connection, entry).await?;
+    not_taken(connection, entry).await?;
     upsert(connection, entry).await?;
     evidence(connection, entry).await?;
     gone(connection, entry).await
@@ -50,6 +51,29 @@ async fn seen_again(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<
         .bind(entry.actor)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// What was sent again and not taken opens: nobody would look at it otherwise where the destination has no API to prove it by.
+async fn not_taken(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
+    sqlx::query(
+        "WITH again AS (
+             UPDATE reconciliation_exception e SET state = 'open', reason = NULL, updated_at = $4
+             WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'resending' AND EXISTS (
+                 SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.id = e.delivery_id
+                   AND d.state IN ('failed', 'held', 'unknown', 'rejected'))
+             RETURNING e.id
+         )
+         INSERT INTO reconciliation_step (tenant_id, exception_id, id, at, actor, state, note)
+         SELECT $1, id, $3, $4, $5, 'open', 'sent again and not taken' FROM again",
+    )
+    .bind(entry.tenant)
+    .bind(entry.scope.destination.uuid())
+    .bind(entry.run.uuid())
+    .bind(entry.now)
+    .bind(entry.actor)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -99,7 +123,7 @@ async fn evidence(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<()
 }
 
 /// What this run would have seen and did not is resolved: of our side what is in its scope, of theirs what a run over
-/// everything covers. What is on its way again was not looked for.
+/// everything covers. What is missing there and not delivered again was not looked for.
 async fn gone(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
     sqlx::query(
         "WITH gone AS (
@@ -110,7 +134,7 @@ async fn gone(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Er
                AND CASE WHEN e.delivery_id IS NULL THEN $6
                         ELSE EXISTS (SELECT FROM pg_temp.recon_ours o WHERE o.delivery_id = e.delivery_id AND o.in_scope)
                    END
-               AND NOT (e.state = 'resending' AND EXISTS (
+               AND NOT ((e.state = 'resending' OR e.kind = 'missing') AND EXISTS (
                    SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.id = e.delivery_id AND d.state <> 'delivered'))
              RETURNING e.id, e.reason
          )

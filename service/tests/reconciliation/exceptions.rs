@@ -5,7 +5,8 @@ use domain::ids::ExceptionId;
 use serde_json::json;
 use service::Error;
 use service::database::Mode;
-use service::delivery::testing::Step;
+use service::delivery::manage::{self, DestinationChange};
+use service::delivery::testing::{FakeCrm, Step};
 use service::reconciliation::exceptions::{self, Decision, ExceptionRow};
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::proof::{self, Proved};
@@ -79,7 +80,7 @@ async fn what_a_person_accepted_stays_accepted_until_reopened() {
 #[tokio::test]
 async fn a_missing_lead_is_sent_again_and_proved() {
     let (world, empty, _) = missing().await;
-    let api = service::delivery::testing::FakeCrm::start([
+    let api = FakeCrm::start([
         // Unknown by its remote id is not asked for; by external id nothing, by phone a fuzzy hit and the right one.
         Step::body(200, r#"{"data": []}"#),
         Step::body(
@@ -112,6 +113,38 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     assert!(asked[1].path.ends_with("search=%2B19705560001"), "{}", asked[1].path);
     let journey = world.rows("SELECT to_jsonb(kind) FROM lead_event").await;
     assert_eq!(journey, [json!("resent")]);
+}
+
+/// Where no API proves it the next list does: what was sent again and refused is open again, and stays so until it is there.
+#[tokio::test]
+async fn what_is_sent_again_and_not_taken_opens_again() {
+    let (world, empty, back) = missing().await;
+    let refusing = FakeCrm::start([Step::status(422)]).await;
+    let change = DestinationChange { url: Some(refusing.url().into()), ..DestinationChange::default() };
+    manage::update(&world.app, world.tenant, world.destination, change).await.expect("changed");
+    world.reconcile(&empty).await.expect("a report");
+    let id = ExceptionId(only(&world).await.id);
+    repair::resend(&world.app, world.tenant, &[id], "ada").await.expect("sent");
+    assert_eq!(world.deliver().await, 0);
+    assert_eq!(only(&world).await.state, "resending");
+    // Their list does not concern it any more, as we know ourselves that it is not there.
+    for _ in 0..2 {
+        world.reconcile(&empty).await.expect("a report");
+        assert_eq!(only(&world).await.state, "open");
+    }
+    world.app.retries().retry_all_failed(world.tenant, None, "ada").await.expect("retried");
+    assert_eq!(world.deliver().await, 1);
+    world.reconcile(&back).await.expect("a report");
+    assert_eq!(only(&world).await.state, "resolved");
+    let history =
+        world.rows("SELECT jsonb_build_array(state, note) FROM reconciliation_step ORDER BY id").await;
+    let wanted = [
+        json!(["open", null]),
+        json!(["resending", null]),
+        json!(["open", "sent again and not taken"]),
+        json!(["resolved", "not found any more"]),
+    ];
+    assert_eq!(history, wanted);
 }
 
 /// Two people press the button at the same moment: the lead goes out once more, not twice.
