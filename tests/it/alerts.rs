@@ -217,6 +217,33 @@ async fn silence_and_a_rate_are_measured_and_a_rule_switched_off_clears() {
 }
 
 /// The fixture's noon in Denver is five in the morning: at seven, two hours later, yesterday is summed up, once.
+/// Nothing fails while everything is tried again by itself: that nobody answers is told all the same.
+#[tokio::test]
+async fn a_destination_that_does_not_answer_is_told_after_a_quarter_of_an_hour() {
+    let world = World::new().await;
+    world.test.source(world.tenant, "leadsource").await;
+    let crm = FakeCrm::answering(|_| Step::status(503)).await;
+    destination(&world.test.app, world.tenant, "bonzo", crm.url(), None).await;
+    world.channel("email", "ada@example.com", false).await;
+    world.rule(Kind::DestinationHeld, 0, None).await;
+    for number in 0..12 {
+        world.lead(number).await;
+    }
+    deliver(&world.test.app).await;
+    world.minute().await;
+    assert_eq!(world.alerts().await, []);
+    for _ in 0..16 {
+        world.test.app.clock.advance(TimeDelta::minutes(1));
+        deliver(&world.test.app).await;
+    }
+    world.minute().await;
+    world.minute().await;
+    assert_eq!(world.alerts().await, [("destination_held".to_owned(), true)]);
+    let letters = world.mail.taken();
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].text.contains("has not answered for"), "{}", letters[0].text);
+}
+
 #[tokio::test]
 async fn the_summary_comes_once_at_the_tenants_hour() {
     let world = World::new().await;

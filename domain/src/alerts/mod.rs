@@ -13,7 +13,7 @@ pub enum Kind {
     FailedLeads,
     /// The share of leads that succeeded, of those first sent in a window.
     SuccessRate,
-    /// A destination that takes nothing until a person acts.
+    /// A destination that takes nothing until a person acts, or has not answered for a quarter of an hour.
     DestinationHeld,
     /// Differences that a reconciliation found and nobody has settled.
     Reconciliation,

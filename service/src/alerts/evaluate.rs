@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::alerts::{Kind, Measure};
 use domain::ids::{DestinationId, SourceId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ use crate::database::{Mode, TenantTx};
 use crate::error::Error;
 use crate::jobs::{self, How, Job};
 use crate::tracking::rates;
+
+/// How long a destination may be silent before that is told.
+const OUTAGE: TimeDelta = TimeDelta::minutes(15);
 
 /// Queues one evaluation a tenant that has something to watch.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,7 +80,7 @@ async fn measure(app: &App, tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, 
     Ok(match rule.limits()?.kind {
         Kind::FailedLeads => vec![failed_leads(tx, rule).await?],
         Kind::SuccessRate => vec![success_rate(app, tx, rule).await?],
-        Kind::DestinationHeld => held_destinations(tx, rule).await?,
+        Kind::DestinationHeld => held_destinations(app, tx, rule).await?,
         Kind::SilentSource => silent_source(app, tx, rule).await?.into_iter().collect(),
         Kind::Reconciliation => open_differences(tx, rule).await?,
     })
@@ -123,26 +126,40 @@ async fn success_rate(app: &App, tx: &TenantTx, rule: &Rule) -> Result<Finding, 
     })
 }
 
-/// One finding a destination, so that each is told and cleared by itself.
-async fn held_destinations(tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, Error> {
+/// One finding a destination, so that each is told and cleared by itself. One that has not answered for a while counts as well: its
+/// leads wait, and as they are tried again by themselves none of them fails.
+async fn held_destinations(app: &App, tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, Error> {
     let mut connection = tx.lock().await;
-    let destinations: Vec<(Uuid, String, bool)> = sqlx::query_as(
-        "SELECT id, name, breaker = 'held' FROM destination
+    let destinations: Vec<(Uuid, String, String, Option<DateTime<Utc>>)> = sqlx::query_as(
+        "SELECT id, name, breaker, breaker_since FROM destination
          WHERE tenant_id = $1 AND ($2::uuid IS NULL OR id = $2)",
     )
     .bind(tx.tenant().uuid())
     .bind(rule.destination_id)
     .fetch_all(&mut *connection)
     .await?;
-    let finding = |(id, name, held): (Uuid, String, bool)| {
+    let now = app.clock.now();
+    let finding = |(id, name, breaker, since): (Uuid, String, String, Option<DateTime<Utc>>)| {
+        let silent = since.map(|since| now - since).filter(|_| breaker == "open");
+        let waits = breaker == "held" || silent.is_some_and(|length| length >= OUTAGE);
+        let (title, detail) = match silent {
+            Some(length) => (
+                format!("{name} has not answered for {} minutes: its leads wait", length.num_minutes()),
+                "It is tried now and then, and everything is sent when it answers again. Look at Deliveries for what it \
+                 answers, and ask whoever runs it.",
+            ),
+            None => (
+                format!("{name} is held: its leads wait"),
+                "The destination does not let Baton in, or a person has stopped it. Correct its credentials, then \
+                 resume it: every waiting lead is sent.",
+            ),
+        };
         Finding {
-        measure: Measure::Count(i64::from(held)),
-        title: format!("{name} is held: its leads wait"),
-        detail: "The destination does not let Baton in, or a person has stopped it. Correct its credentials, then \
-                 resume it: every waiting lead is sent."
-            .to_owned(),
-        subject: Some(DestinationId(id).to_string()),
-    }
+            measure: Measure::Count(i64::from(waits)),
+            title,
+            detail: detail.to_owned(),
+            subject: Some(DestinationId(id).to_string()),
+        }
     };
     Ok(destinations.into_iter().map(finding).collect())
 }

@@ -55,7 +55,7 @@ export function ruleSentence(rule: RuleRow, setup: Setup): string {
   switch (rule.kind) {
     case 'FAILED_LEADS': return `More than ${plural(rule.threshold, 'lead')}${to} ${rule.threshold === 1 ? 'waits' : 'wait'} for a person`;
     case 'SUCCESS_RATE': return `Below ${rule.threshold} % of the leads${to} of the last ${formatDuration((rule.windowMinutes ?? 0) * 60_000)} are delivered`;
-    case 'DESTINATION_HELD': return destination ? `${destination} is held` : 'A destination is held';
+    case 'DESTINATION_HELD': return `${destination ?? 'A destination'} is held, or has not answered for 15 minutes`;
     case 'RECONCILIATION': return `A reconciliation finds more than ${plural(rule.threshold, 'difference')}`;
     case 'SILENT_SOURCE': return `${setup.sources.find(({ id }) => id === rule.sourceId)?.name ?? 'A source'} sends nothing for ${plural(rule.threshold, 'hour')}`;
   }
