@@ -58,6 +58,8 @@ pub struct Model {
     pub probes: i16,
     /// With a rate limit: from when on the next request may be made.
     pub slot_at: Option<DateTimeUtc>,
+    /// How often a person has changed or resumed it.
+    pub version: i32,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

@@ -89,6 +89,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000015_cases.up.sql"),
                 include_str!("sql/000015_cases.down.sql"),
             ),
+            sql(
+                "m20261122_000016_destination_version",
+                include_str!("sql/000016_destination_version.up.sql"),
+                include_str!("sql/000016_destination_version.down.sql"),
+            ),
         ]
     }
 }

@@ -1,5 +1,6 @@
 //! A CRM with every misbehaviour, and workers that are killed at every step: at the end it holds each accepted lead exactly
-//! once, and Baton's record agrees with its own, count by count.
+//! once, and Baton's record agrees with its own, count by count. One that can neither be asked nor recognises a copy holds none twice,
+//! and of each that it may have a person is told.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,10 +16,12 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use service::App;
 use service::access::{self, NewTenant};
+use service::database::Mode;
 use service::delivery::manage::{self, NewDestination};
 use service::delivery::testing::{FakeCrm, Received, Step};
 use service::intake::sources::{self, NewSource};
 use service::runtime::Clock;
+use service::tracking::{rates, submissions};
 use tempfile::TempDir;
 use tests::data::{deliver, submit};
 use tests::fixture_noon;
@@ -38,6 +41,8 @@ struct Crm {
     requests: Mutex<BTreeMap<String, usize>>,
     /// No more silence, so that nobody waits for deadlines.
     hurried: AtomicBool,
+    /// Before it stands a gateway, which speaks for it when it has trouble.
+    gateway: AtomicBool,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,10 +89,11 @@ impl Crm {
             store();
             step
         };
+        let trouble = |status| Step::status(if self.gateway.load(Ordering::Relaxed) { 504 } else { status });
         match number % KINDS {
             0 => after(taken()),
             1 => Step::status(500),
-            2 => after(Step::status(500)),
+            2 => after(trouble(500)),
             3 => Step::header(429, "Retry-After", "1"),
             4 => silence(),
             5 => after(silence()),
@@ -101,7 +107,7 @@ impl Crm {
             } else {
                 Step::Drip { status: 201 }
             }),
-            _ => after(Step::status(503)),
+            _ => after(trouble(503)),
         }
     }
 }
@@ -116,7 +122,13 @@ struct Scene {
 }
 
 impl Scene {
+    /// With a CRM that can be asked.
     async fn new() -> Self {
+        Self::with(json!({ "keys": [{ "value": "{external_id}", "field": "external_id" }] })).await
+    }
+
+    /// With that lookup.
+    async fn with(lookup: Value) -> Self {
         let folder = TempDir::new().expect("a folder");
         // Postgres runs as another user when this program runs as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
@@ -131,7 +143,8 @@ impl Scene {
         let receiver = FakeCrm::answering(move |request: &Received| answers.answer(request)).await;
         let settings = json!({
             "answer": { "refused": [{ "path": "ok", "equals": false }] },
-            "lookup": { "keys": [{ "value": "{external_id}", "field": "external_id" }] },
+            "lookup": lookup,
+            "unknown": "ask",
             "limits": { "breaker_failures": 0, "concurrency": 8 },
         });
         let new = NewDestination {
@@ -183,6 +196,34 @@ impl Scene {
         assert_eq!(copies.values().sum::<usize>(), delivered, "both sides count the same");
     }
 
+    /// Of what may have arrived nothing was sent again, and a person is told of each; the rest is there once or was refused.
+    async fn assert_none_is_there_twice(&self) {
+        let deliveries = self.deliveries().await;
+        assert_eq!(deliveries.len(), LEADS);
+        let copies = locked(&self.crm.copies).clone();
+        for (lead, (state, _)) in &deliveries {
+            let there = copies.get(lead).copied().unwrap_or(0);
+            let agrees = match state.as_str() {
+                "delivered" => there == 1,
+                "unknown" => there <= 1,
+                "failed" => there == 0,
+                _ => false,
+            };
+            assert!(agrees, "{lead} is {state} and there {there} times");
+        }
+        let unknown = deliveries.values().filter(|(state, _)| state == "unknown").count();
+        assert!(unknown >= LEADS / KINDS * 6, "{unknown} of {LEADS} are for a person to decide");
+    }
+
+    /// The report counts each lead once, also one whose first request went with its process.
+    async fn assert_each_counts_once(&self) {
+        let tx = self.app.begin(self.tenant, Mode::ReadOnly).await.expect("a transaction");
+        let (since, until) = (fixture_noon() - TimeDelta::days(1), self.app.clock.now() + TimeDelta::days(1));
+        let rate = rates::of_period(&tx, since, until, None).await.expect("a rate");
+        let counted = rate.succeeded + rate.failed + rate.pending;
+        assert_eq!(usize::try_from(counted).expect("a count"), LEADS, "{rate:?}");
+    }
+
     /// Each delivery with its lead's external id: state, remote id.
     async fn deliveries(&self) -> BTreeMap<String, (String, Option<String>)> {
         let owner = self.app.database.owner.as_ref().expect("the owner's pool");
@@ -223,6 +264,31 @@ async fn every_misbehaviour_and_every_kill_leave_each_lead_there_exactly_once() 
     // Another one does the rest.
     scene.finish().await;
     scene.assert_each_is_there_exactly_once().await;
+    scene.assert_each_counts_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_nobody_can_be_asked_no_kill_and_no_misbehaviour_doubles_a_lead() {
+    let scene = Scene::with(Value::Null).await;
+    scene.crm.gateway.store(true, Ordering::Relaxed);
+    scene.submit_all().await;
+    for start in 0..2 {
+        let before = scene.receiver.count();
+        let worker = Worker::start(scene.folder.path(), start).await;
+        scene.receiver.wait_for(before + 9).await;
+        worker.kill(Duration::ZERO).await;
+    }
+    scene.finish().await;
+    scene.assert_none_is_there_twice().await;
+    let everything = scene.app.retries().retry_all_failed(scene.tenant, None, "test").await.expect("retried");
+    let filter = submissions::Filter::default();
+    let retried = submissions::retry_all(&scene.app, scene.tenant, filter, usize::MAX, "test").await;
+    let retried = retried.expect("retried");
+    assert!(everything <= 5, "{everything}: no more than was refused");
+    assert_eq!(retried.retried, 0, "what is in doubt is no part of everything");
+    assert!(retried.in_doubt > 0, "{retried:?}");
+    deliver(&scene.app).await;
+    scene.assert_none_is_there_twice().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -62,7 +62,7 @@ async fn each_lead_counts_once_by_its_first_submission() {
     assert_eq!(row.lead["vehicle_make"], "Harley-Davidson");
     let failed = list(&test, tenant, of(Ending::Failed)).await;
     assert_eq!(failed.len(), 2);
-    assert!(failed.iter().all(|row| row.reason.is_some() && row.attempts == 1 && row.retries == 0));
+    assert!(failed.iter().all(|row| row.reason.is_some() && row.attempts == 1 && row.retries() == 0));
 
     // The second one is retried and taken without a word; the third fails again.
     let second = failed.iter().find(|row| row.session_id.as_deref() == Some("902")).expect("the second");
@@ -74,7 +74,7 @@ async fn each_lead_counts_once_by_its_first_submission() {
     }
     let resolved = list(&test, tenant, of(Ending::Resolved)).await;
     assert_eq!(resolved.iter().map(|row| row.id).collect::<Vec<_>>(), [second.id]);
-    assert!(resolved[0].resolved && resolved[0].retries == 1);
+    assert!(resolved[0].resolved && resolved[0].retries() == 1);
     assert_eq!(list(&test, tenant, of(Ending::SucceededWithoutResponse)).await.len(), 1);
     assert_eq!(
         list(&test, tenant, Filter { phone: Some("+14065550103".to_owned()), ..Filter::default() })

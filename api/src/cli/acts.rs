@@ -137,7 +137,7 @@ fn of_failed(command: &failed::Command) -> Option<Act> {
 
 fn of_leads(command: &leads::Command) -> Option<Act> {
     match command {
-        leads::Command::Failed(tracking::Failed::Retry { ids }) => {
+        leads::Command::Failed(tracking::Failed::Retry { ids, .. }) => {
             let ids: Vec<String> = ids.iter().take(IDS_MAX).map(ToString::to_string).collect();
             Some(act("delivery.retried", &ids.join(" ")))
         }

@@ -61,6 +61,7 @@ pub const AUDITED: &[(&str, Audited)] = &[
     ("confirmDelivery", As("delivery.confirmed")),
     ("retryAllFailed", As("delivery.retried_all")),
     ("retryFailedLeads", As("delivery.retried")),
+    ("retryAllFailedLeads", As("delivery.retried_all")),
     ("createIdentityProvider", ByService),
     ("updateIdentityProvider", ByService),
     ("deleteIdentityProvider", ByService),

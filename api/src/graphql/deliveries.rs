@@ -8,6 +8,7 @@ use domain::ids::{DeliveryId, DestinationId, LeadId};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use service::delivery::reads::{self, DeliveryRow};
+use service::delivery::{InDoubt, Retried};
 use uuid::Uuid;
 
 use super::big_int::BigInt;
@@ -160,6 +161,8 @@ struct RetryDeliveriesPayload {
     retried: u64,
     /// Those that are not there, or came to no bad end.
     left: u64,
+    /// Left, because they may have arrived already, at a destination that can neither be asked nor recognises a copy.
+    in_doubt: u64,
 }
 
 #[derive(SimpleObject)]
@@ -194,23 +197,15 @@ impl DeliveryMutations {
         &self,
         context: &Context<'_>,
         ids: Vec<Id<DeliveryId>>,
+        #[graphql(default, desc = "Also those that may have arrived already: each is a decision.")]
+        in_doubt: bool,
     ) -> Result<RetryDeliveriesPayload, ApiError> {
         const IDS_MAX: usize = 500;
         if ids.len() > IDS_MAX {
             return Err(ApiError::limit(format!("at most {IDS_MAX} deliveries at once")));
         }
-        let operation = operation(context)?;
-        let viewer = operation.viewer()?;
-        let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
-        let mut payload = RetryDeliveriesPayload { retried: 0, left: 0 };
-        for id in ids {
-            let retry = async { Ok(retries.retry(viewer.tenant, id.0, &actor).await?) };
-            match expected(operation.change(retry).await)? {
-                Ok(()) => payload.retried += 1,
-                Err(_) => payload.left += 1,
-            }
-        }
-        Ok(payload)
+        let Retried { retried, in_doubt, skipped } = retry_each(context, &ids, in_doubt).await?;
+        Ok(RetryDeliveriesPayload { retried, left: skipped, in_doubt })
     }
 
     /// Says that a delivery of unknown outcome has arrived, under the destination's own id when it is known.
@@ -254,4 +249,19 @@ impl DeliveryMutations {
         let retried = operation.change(retry).await?;
         Ok(RetryAllFailedPayload { retried: BigInt(i64::try_from(retried).unwrap_or(i64::MAX)) })
     }
+}
+
+/// Gives those deliveries a second chance, in the caller's name.
+pub(super) async fn retry_each(
+    context: &Context<'_>,
+    ids: &[Id<DeliveryId>],
+    in_doubt: bool,
+) -> Result<Retried, ApiError> {
+    let operation = operation(context)?;
+    let viewer = operation.viewer()?;
+    let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
+    let ids: Vec<DeliveryId> = ids.iter().map(|id| id.0).collect();
+    let in_doubt = if in_doubt { InDoubt::Send } else { InDoubt::Leave };
+    let retry = async { Ok(retries.retry_each(viewer.tenant, &ids, in_doubt, &actor).await?) };
+    Ok(operation.change(retry).await?)
 }

@@ -183,6 +183,7 @@ pub const PERMITS: &[(&str, Needs)] = &[
     ("submissionRates", Needs::Right(Right::TrackingRead)),
     ("submissionsByDay", Needs::Right(Right::TrackingRead)),
     ("retryFailedLeads", Needs::Right(Right::DeliveriesRetry)),
+    ("retryAllFailedLeads", Needs::Right(Right::DeliveriesWrite)),
     ("alerts", Needs::Right(Right::AlertsRead)),
     ("alertChannels", Needs::Right(Right::AlertsWrite)),
     ("alertRules", Needs::Right(Right::AlertsRead)),

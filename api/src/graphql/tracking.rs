@@ -6,10 +6,12 @@ use domain::ids::{DeliveryId, DestinationId, LeadId, SourceId};
 use domain::intake::Regions;
 use domain::intake::rules::phone;
 use serde_json::Value;
+use service::delivery::Retried;
 use service::intake::leads::{PAGE_ROWS_MAX, Page, Rows};
 use service::tracking::rates::{self, Rate};
 use service::tracking::submissions::{self, Ending, Filter, SessionRow, SubmissionRow};
 
+use super::deliveries::retry_each;
 use super::error::ApiError;
 use super::id::{Id, each};
 use super::operation::operation;
@@ -40,7 +42,7 @@ pub struct Submission {
     last_attempt_at: Option<DateTime<Utc>>,
     finished_at: Option<DateTime<Utc>>,
     attempts: i32,
-    /// How often a person had a delivery of the lead tried again.
+    /// How often a person had it tried again.
     retries: i64,
     /// It had failed, and was taken since.
     resolved: bool,
@@ -58,6 +60,7 @@ pub struct Submission {
 impl From<SubmissionRow> for Submission {
     fn from(row: SubmissionRow) -> Self {
         Self {
+            retries: row.retries(),
             id: ID(DeliveryId(row.id).to_string()),
             lead_id: ID(LeadId(row.lead_id).to_string()),
             destination_id: ID(DestinationId(row.destination_id).to_string()),
@@ -70,7 +73,6 @@ impl From<SubmissionRow> for Submission {
             last_attempt_at: row.last_at,
             finished_at: row.finished_at,
             attempts: row.attempts.into(),
-            retries: row.retries,
             resolved: row.resolved,
             error: row.reason,
             remote_id: row.remote_id,
@@ -337,9 +339,17 @@ fn checked(since: DateTime<Utc>, until: DateTime<Utc>) -> Result<DateTime<Utc>, 
 /// What a retry of several came to.
 #[derive(SimpleObject)]
 struct RetryFailedLeadsPayload {
-    retried: i32,
+    retried: u64,
     /// Not retried: they are not failed or held any more, or are not there.
-    skipped: i32,
+    skipped: u64,
+    /// Left, because they may have arrived already, at a destination that can neither be asked nor recognises a copy.
+    in_doubt: u64,
+}
+
+impl From<Retried> for RetryFailedLeadsPayload {
+    fn from(Retried { retried, in_doubt, skipped }: Retried) -> Self {
+        Self { retried, skipped, in_doubt }
+    }
 }
 
 #[derive(Default)]
@@ -352,6 +362,8 @@ impl TrackingMutations {
         &self,
         context: &Context<'_>,
         ids: Vec<Id<DeliveryId>>,
+        #[graphql(default, desc = "Also those that may have arrived already: each is a decision.")]
+        in_doubt: bool,
     ) -> Result<RetryFailedLeadsPayload, ApiError> {
         if ids.len() > PAGE_ROWS_MAX {
             return Err(ApiError::limit(format!(
@@ -359,18 +371,20 @@ impl TrackingMutations {
                 ids.len()
             )));
         }
+        Ok(retry_each(context, &ids, in_doubt).await?.into())
+    }
+
+    /// Gives all failed and held deliveries that the filter finds a second chance. Those that may have arrived already are left.
+    async fn retry_all_failed_leads(
+        &self,
+        context: &Context<'_>,
+        filter: Option<SubmissionFilter>,
+    ) -> Result<RetryFailedLeadsPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
-        let mut payload = RetryFailedLeadsPayload { retried: 0, skipped: 0 };
-        for id in ids {
-            let retry = async { Ok(retries.retry(viewer.tenant, id.0, &actor).await?) };
-            match operation.change(retry).await {
-                Ok(()) => payload.retried += 1,
-                Err(service::Error::NotFound { .. } | service::Error::Conflict(_)) => payload.skipped += 1,
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Ok(payload)
+        let filter = filter.unwrap_or_default().read(Ending::Failed)?;
+        let actor = viewer.actor.to_string();
+        let retry = submissions::retry_all(&operation.app, viewer.tenant, filter, usize::MAX, &actor);
+        Ok(operation.change(retry).await?.into())
     }
 }

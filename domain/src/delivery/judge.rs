@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::lookup::{at_path, plain};
-use super::profile::{AnswerRules, Check, Meaning};
+use super::profile::{AnswerRules, Check, Meaning, Profile};
 use super::{Outcome, retry};
 
 /// How long to leave a destination alone that says 429 without saying how long.
@@ -89,8 +89,8 @@ pub fn judge_failure(failure: Failure) -> Outcome {
 }
 
 /// What an answer means under a destination's rules.
-pub fn judge_reply(rules: &AnswerRules, reply: &Reply<'_>, now: DateTime<Utc>) -> Outcome {
-    let status = reply.status;
+pub fn judge_reply(profile: &Profile, reply: &Reply<'_>, now: DateTime<Utc>) -> Outcome {
+    let (rules, status) = (&profile.answer, reply.status);
     let asked = reply.retry_after.and_then(|text| retry::read_retry_after(text, now));
     let refused = |words: &str| Outcome::Refused { reason: reason(status, words) };
     let barred = |words: &str| Outcome::Barred { reason: reason(status, words) };
@@ -120,6 +120,11 @@ pub fn judge_reply(rules: &AnswerRules, reply: &Reply<'_>, now: DateTime<Utc>) -
         }
         408 | 425 => again(asked, ""),
         400..=499 => refused(&body.words(rules)),
+        // A gateway's words: what stands behind it may have taken the lead.
+        502 | 504 if !profile.is_repeatable() => {
+            let words = "the destination's gateway got no answer; the destination may have taken the lead";
+            Outcome::Unknown { reason: reason(status, words) }
+        }
         // 1xx never reaches us as an answer, 5xx is the destination's trouble, anything else is nobody's standard.
         _ => again(asked, "the destination has an error"),
     }
@@ -228,7 +233,7 @@ mod tests {
 
     fn judged(kind: Kind, status: u16, retry_after: Option<&str>, body: &str) -> Outcome {
         let plan = Plan::new(kind, &serde_json::json!({})).expect("a plan");
-        judge_reply(&plan.profile.answer, &Reply { status, retry_after, body }, now())
+        judge_reply(&plan.profile, &Reply { status, retry_after, body }, now())
     }
 
     #[test]
@@ -346,14 +351,29 @@ mod tests {
 
     #[test]
     fn a_status_may_mean_something_else_by_setting() {
-        let rules = AnswerRules {
-            statuses: [("409".to_owned(), Meaning::Delivered), ("500".to_owned(), Meaning::Refused)].into(),
-            ..AnswerRules::default()
-        };
-        let judged = |status| judge_reply(&rules, &Reply { status, retry_after: None, body: "" }, now());
+        let statuses = [
+            ("409".to_owned(), Meaning::Delivered),
+            ("500".to_owned(), Meaning::Refused),
+            ("504".to_owned(), Meaning::Retryable),
+        ];
+        let answer = AnswerRules { statuses: statuses.into(), ..AnswerRules::default() };
+        let profile = Profile { answer, ..Profile::default() };
+        let judged = |status| judge_reply(&profile, &Reply { status, retry_after: None, body: "" }, now());
         assert_eq!(judged(409).as_str(), "delivered");
         assert_eq!(judged(500).as_str(), "refused");
         assert_eq!(judged(501).as_str(), "retryable");
+        assert_eq!(judged(504).as_str(), "retryable");
+    }
+
+    #[test]
+    fn where_a_copy_costs_something_a_gateways_error_is_no_answer() {
+        let table = [(500, "retryable"), (502, "unknown"), (503, "retryable"), (504, "unknown")];
+        for kind in [Kind::Npa, Kind::Boberdoo] {
+            for (status, outcome) in table {
+                assert_eq!(judged(kind, status, None, "").as_str(), outcome, "{kind:?} {status}");
+            }
+        }
+        assert_eq!(judged(Kind::BonzoApi, 504, None, "").as_str(), "retryable", "it is looked up first");
     }
 
     proptest! {

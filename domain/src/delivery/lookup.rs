@@ -1,8 +1,14 @@
 //! Reading what a destination answers when it is asked whether it has a lead.
 
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::profile::Lookup;
+
+/// How far the destination's clock may be behind ours.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+/// A time without a zone may be anywhere's.
+const ZONE_TOLERANCE: TimeDelta = TimeDelta::hours(14);
 
 /// Most records of an answer that are looked at.
 const RECORDS_MAX: usize = 200;
@@ -27,10 +33,16 @@ pub fn at_path<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     found
 }
 
-/// The destination's own id of the record that has `value` at `field`; empty when it has no id.
+/// The destination's own id of the record that has `value` at `field`, and was there before `since` only if it has been changed after it;
+/// empty when it has no id.
 ///
 /// None when no record has it: a search may be fuzzy, so what was found is compared.
-pub fn find(lookup: &Lookup, answer: &Value, field: &str, value: &str) -> Option<String> {
+pub fn find(
+    lookup: &Lookup,
+    answer: &Value,
+    (field, value): (&str, &str),
+    since: DateTime<Utc>,
+) -> Option<String> {
     let records = at_path(answer, &lookup.records);
     let records = records.into_iter().flat_map(|one| match one {
         Value::Array(many) => many.iter().collect::<Vec<_>>(),
@@ -38,11 +50,28 @@ pub fn find(lookup: &Lookup, answer: &Value, field: &str, value: &str) -> Option
     });
     for record in records.take(RECORDS_MAX) {
         let same = at_path(record, field).into_iter().filter_map(plain).any(|found| is_same(&found, value));
-        if same {
+        if same && !is_older(lookup, record, since) {
             return Some(at_path(record, &lookup.id).into_iter().find_map(plain).unwrap_or_default());
         }
     }
     None
+}
+
+/// Whether the record says that it was last changed before that time. One that says nothing readable is not.
+fn is_older(lookup: &Lookup, record: &Value, since: DateTime<Utc>) -> bool {
+    if lookup.changed.is_empty() {
+        return false;
+    }
+    at_path(record, &lookup.changed).into_iter().find_map(plain).is_some_and(|text| {
+        let text = text.trim();
+        match DateTime::parse_from_rfc3339(text) {
+            Ok(changed) => changed < since - CLOCK_TOLERANCE,
+            Err(_) => ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"]
+                .iter()
+                .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+                .is_some_and(|changed| changed.and_utc() < since - CLOCK_TOLERANCE - ZONE_TOLERANCE),
+        }
+    })
 }
 
 /// A scalar as text; none for null, lists and objects.
@@ -79,19 +108,56 @@ mod tests {
     use super::super::{Kind, profile::Plan};
     use super::*;
 
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_176_000, 0).expect("a valid time")
+    }
+
+    fn of_bonzo() -> Lookup {
+        Plan::new(Kind::BonzoApi, &json!({})).expect("a plan").profile.lookup.expect("a lookup")
+    }
+
     #[test]
     fn a_hit_is_verified() {
-        let lookup = Plan::new(Kind::BonzoApi, &json!({})).expect("a plan").profile.lookup.expect("a lookup");
+        let find = |answer: &Value, field, value| find(&of_bonzo(), answer, (field, value), noon());
         let answer = json!({ "data": [
             { "id": 7, "phone": "+13035550199", "email": "kara@example.org" },
             { "id": 8, "phone": "(303) 555-0101", "email": "Kara@Example.com" },
         ]});
-        assert_eq!(find(&lookup, &answer, "phone", "3035550101"), Some("8".to_owned()));
-        assert_eq!(find(&lookup, &answer, "email", "kara@example.com"), Some("8".to_owned()));
-        assert_eq!(find(&lookup, &answer, "phone", "3035550100"), None);
-        assert_eq!(find(&lookup, &json!({ "data": [] }), "phone", "3035550101"), None);
-        assert_eq!(find(&lookup, &json!("<html>"), "phone", "3035550101"), None);
+        assert_eq!(find(&answer, "phone", "3035550101"), Some("8".to_owned()));
+        assert_eq!(find(&answer, "email", "kara@example.com"), Some("8".to_owned()));
+        assert_eq!(find(&answer, "phone", "3035550100"), None);
+        assert_eq!(find(&json!({ "data": [] }), "phone", "3035550101"), None);
+        assert_eq!(find(&json!("<html>"), "phone", "3035550101"), None);
         let one = json!({ "data": { "id": "p-9", "external_id": " ls-1 " } });
-        assert_eq!(find(&lookup, &one, "external_id", "LS-1"), Some("p-9".to_owned()));
+        assert_eq!(find(&one, "external_id", "LS-1"), Some("p-9".to_owned()));
+    }
+
+    #[test]
+    fn what_has_not_changed_since_is_not_what_was_sent() {
+        let table = [
+            ("2026-11-20T12:00:01Z", true),
+            ("2026-11-20T11:55:00Z", true),
+            ("2026-11-20T11:54:59Z", false),
+            ("2026-11-20T06:54:59-05:00", false),
+            ("2026-11-20T11:54:59.000000Z", false),
+            // Without a zone it may have been written where it is still yesterday.
+            ("2026-11-19 22:00:00", true),
+            ("2026-11-19T21:54:59", false),
+            ("2026-11-19 21:54:59.5", false),
+            ("", true),
+            ("yesterday", true),
+        ];
+        for (changed, counts) in table {
+            let answer = json!({ "data": [{ "id": 8, "phone": "3035550101", "updated_at": changed }] });
+            let found = find(&of_bonzo(), &answer, ("phone", "3035550101"), noon());
+            assert_eq!(found.is_some(), counts, "{changed}");
+        }
+        let answer = json!({ "data": [
+            { "id": 8, "phone": "3035550101", "updated_at": "2024-01-01T00:00:00Z" },
+            { "id": 9, "phone": "3035550101", "updated_at": "2026-11-20T12:00:00Z" },
+        ]});
+        assert_eq!(find(&of_bonzo(), &answer, ("phone", "3035550101"), noon()), Some("9".to_owned()));
+        let whenever = Lookup { changed: String::new(), ..of_bonzo() };
+        assert_eq!(find(&whenever, &answer, ("phone", "3035550101"), noon()), Some("8".to_owned()));
     }
 }

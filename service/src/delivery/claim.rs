@@ -8,7 +8,7 @@ use domain::ids::{DestinationId, TenantId};
 use sqlx::PgConnection;
 
 use super::Error;
-use super::destinations::{Destination, Known, Opener};
+use super::destinations::{Known, Opener};
 use super::engine::{Engine, Job};
 use super::store::{self, Lease};
 use crate::database::{Mode, TenantTx};
@@ -63,7 +63,7 @@ impl Engine {
             allow_private: self.client.settings().allow_private_addresses,
             now,
         };
-        let known = self.destinations.get(tx.connection(), tenant, destinations.to_vec(), &open).await?;
+        let mut known = self.destinations.get(tx.connection(), tenant, destinations.to_vec(), &open).await?;
         let (mut wanted, crowded) = self.wanted(tenant, destinations, &known, room, now);
         let slots = self.take_slots(tx.connection(), tenant, &mut wanted, &known, now).await?;
         if wanted.is_empty() {
@@ -74,6 +74,17 @@ impl Engine {
             let taken = claimed.iter().filter(|one| one.destination == destination).count();
             let next = rate::after(from, per_second, taken);
             store::take_slots(tx.connection(), (tenant, destination), next).await?;
+        }
+        // Changed or resumed since they were read: what was wrong with them then may be right by now.
+        let stale = claimed.iter().filter(|one| {
+            known.get(&one.destination).is_some_and(|known| known.version != one.destination_version)
+        });
+        let stale: Vec<DestinationId> = stale.map(|one| one.destination).collect();
+        if !stale.is_empty() {
+            for id in &stale {
+                self.destinations.forget_one((tenant, *id));
+            }
+            known.extend(self.destinations.get(tx.connection(), tenant, stale, &open).await?);
         }
         let jobs = claimed.into_iter().map(|claimed| Job {
             tenant,
@@ -117,8 +128,8 @@ impl Engine {
             let concurrency = self.concurrency(found);
             // What may not be sent twice is not claimed ahead: were this process killed, nobody would know whether
             // it was sent, and a person would have to decide for each.
-            let repeatable =
-                found.is_some_and(|known| known.as_ref().as_ref().is_ok_and(Destination::is_repeatable));
+            let usable = found.and_then(|known| known.usable());
+            let repeatable = usable.is_some_and(|destination| destination.plan.profile.is_repeatable());
             let depth = if repeatable { concurrency * room.ahead } else { concurrency };
             let waiting = (room.waiting)(destination);
             let left = depth.saturating_sub(waiting);
@@ -140,7 +151,7 @@ impl Engine {
 
     fn concurrency(&self, known: Option<&Known>) -> usize {
         let of_destination = known
-            .and_then(|known| known.as_ref().as_ref().ok())
+            .and_then(|known| known.usable())
             .and_then(|destination| destination.plan.profile.limits.concurrency)
             .map_or(usize::MAX, usize::from);
         of_destination.min(self.settings.requests_per_destination).max(1)
@@ -174,5 +185,5 @@ impl Engine {
 
 /// The rate limit of a destination that could be opened.
 fn per_second(known: Option<&Known>) -> Option<f64> {
-    known?.as_ref().as_ref().ok()?.plan.profile.limits.per_second
+    known?.usable()?.plan.profile.limits.per_second
 }

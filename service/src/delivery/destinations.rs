@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::delivery::profile::OnUnknown;
 use domain::delivery::{Kind, Plan};
 use domain::ids::{DestinationId, TenantId};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -40,15 +39,23 @@ pub(super) struct Destination {
     pub first_name_fallback: Option<String>,
 }
 
-impl Destination {
-    /// Whether a second request after an unknown outcome does no harm.
-    pub(super) fn is_repeatable(&self) -> bool {
-        self.plan.profile.lookup.is_some() || self.plan.profile.unknown == OnUnknown::Resend
+/// A destination as it was read.
+pub(super) struct Opened {
+    /// How often a person had changed or resumed it.
+    pub version: i32,
+    /// Ready to be sent to, or the reason why nothing can be.
+    pub destination: Result<Destination, String>,
+}
+
+impl Opened {
+    /// The destination, where something can be sent to it.
+    pub(super) fn usable(&self) -> Option<&Destination> {
+        self.destination.as_ref().ok()
     }
 }
 
-/// A destination, or the reason why nothing can be sent to it.
-pub(super) type Known = Arc<Result<Destination, String>>;
+/// A destination that several jobs share.
+pub(super) type Known = Arc<Opened>;
 
 /// Names a destination.
 pub(super) type Key = (TenantId, DestinationId);
@@ -69,6 +76,7 @@ struct Row {
     credentials_sealed: Option<Vec<u8>>,
     settings: Json<Value>,
     first_name_fallback: Option<String>,
+    version: i32,
 }
 
 impl Destinations {
@@ -90,7 +98,7 @@ impl Destinations {
         }
         let rows: Vec<Row> = sqlx::query_as(
             "SELECT id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until,
-                    credentials_sealed, settings, first_name_fallback
+                    credentials_sealed, settings, first_name_fallback, version
              FROM destination WHERE tenant_id = $1 AND id = ANY ($2)",
         )
         .bind(tenant.uuid())
@@ -104,7 +112,7 @@ impl Destinations {
         }
         for row in rows {
             let id = DestinationId(row.id);
-            let known = Arc::new(open.open(tenant, row));
+            let known = Arc::new(Opened { version: row.version, destination: open.open(tenant, row) });
             kept.insert((tenant, id), (now, Arc::clone(&known)));
             found.insert(id, known);
         }
@@ -118,6 +126,11 @@ impl Destinations {
             (since.elapsed() < KEPT).then(|| (*id, Arc::clone(known)))
         };
         wanted.iter().filter_map(fresh).collect()
+    }
+
+    /// Forgets one, which has changed.
+    pub(super) fn forget_one(&self, key: Key) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
     }
 
     /// Forgets everything, so that the next delivery sees the database's word.
@@ -135,7 +148,7 @@ pub(super) async fn masked(
 ) -> Result<Option<Result<Destination, String>>, Error> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until,
-                credentials_sealed, settings, first_name_fallback
+                credentials_sealed, settings, first_name_fallback, version
          FROM destination WHERE tenant_id = $1 AND id = $2",
     )
     .bind(tenant.uuid())

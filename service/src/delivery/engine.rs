@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::delivery::profile::OnUnknown;
 use domain::delivery::{LeadFacts, Next, Outcome, Policy, Reply, Signal, judge_failure, judge_reply};
 use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
 use sqlx::PgPool;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::client::{Answer, Client};
-use super::destinations::{Destination, Destinations, Key, Known};
+use super::destinations::{Destination, Destinations, Key, Known, Opened};
 use super::gates::{self, Gates};
 use super::lookup::{self, Found};
 use super::request;
@@ -49,6 +50,17 @@ impl Job {
     /// Number of the attempt within the present budget, from 1.
     fn attempt(&self) -> u16 {
         u16::try_from(self.number.saturating_sub(self.budget_from)).unwrap_or(1).max(1)
+    }
+
+    /// It may have arrived, and nobody has decided since that it is sent all the same: on the first attempt of a budget a person just has.
+    fn in_doubt(&self) -> bool {
+        self.unsure && self.attempt() > 1
+    }
+
+    /// Whether its destination can be asked, or recognises a copy; not when it cannot be told.
+    fn is_repeatable(&self) -> bool {
+        let destination = self.destination.as_deref().and_then(Opened::usable);
+        destination.is_some_and(|destination| destination.plan.profile.is_repeatable())
     }
 }
 
@@ -96,10 +108,15 @@ impl Engine {
             let reason = format!("{} attempts made, and the last ones never came to an end", attempt - 1);
             return self.unsent(&job, State::Unknown { reason });
         }
+        // Before every other reason not to send it: what may have arrived is not to look as if it had never left.
+        if job.in_doubt() && !job.is_repeatable() {
+            let reason = "Baton was stopped while it was being sent; it may have arrived".to_owned();
+            return self.unsent(&job, State::Unknown { reason });
+        }
         if job.suppressed {
             return self.unsent(&job, State::Held { reason: suppression::REASON.to_owned() });
         }
-        let destination = match job.destination.as_deref() {
+        let destination = match job.destination.as_deref().map(|known| &known.destination) {
             Some(Ok(destination)) => destination,
             Some(Err(reason)) => return self.unsent(&job, State::Held { reason: reason.clone() }),
             None => return self.unsent(&job, State::Held { reason: "the destination is gone".to_owned() }),
@@ -123,16 +140,17 @@ impl Engine {
         }
         let mut looked_up = None;
         if asked_first {
-            match lookup::ask(&self.client, destination, &job.lead, deadline).await {
+            match lookup::ask(&self.client, destination, (job.id, &job.lead), deadline).await {
                 Found::Here { remote_id, answer } => return self.found(&job, started_at, remote_id, *answer),
                 Found::Absent => looked_up = Some("absent"),
+                Found::NotAsked if job.in_doubt() && destination.plan.profile.unknown == OnUnknown::Ask => {
+                    let reason =
+                        "it may have arrived, and it has nothing that the destination could be asked by";
+                    return self.unsent(&job, State::Unknown { reason: reason.to_owned() });
+                }
                 Found::NotAsked => {}
                 Found::Failed { answer } => return self.unasked(&job, destination, started_at, *answer),
             }
-        } else if job.unsure && !destination.is_repeatable() && attempt > 1 {
-            // On the first attempt of a budget a person has just decided so.
-            let reason = "Baton was stopped while it was being sent; it may have arrived".to_owned();
-            return self.unsent(&job, State::Unknown { reason });
         }
         let answer = self.client.send(&destination.endpoint, outgoing).await;
         let outcome = self.outcome(destination, &answer);
@@ -155,7 +173,7 @@ impl Engine {
             (Some(status), _) => {
                 let retry_after = answer.headers.get("retry-after").map(String::as_str);
                 let reply = Reply { status, retry_after, body: &answer.text };
-                judge_reply(&destination.plan.profile.answer, &reply, self.clock.now())
+                judge_reply(&destination.plan.profile, &reply, self.clock.now())
             }
             (None, Some(failure)) => judge_failure(failure),
             (None, None) => unreachable!("a request ends with a status or a failure"),
@@ -230,6 +248,7 @@ impl Engine {
             Outcome::Delivered { .. } | Outcome::Refused { .. } | Outcome::Barred { .. } => false,
         };
         let limits = gates::Limits {
+            version: job.destination.as_ref().map_or(0, |known| known.version),
             failures: profile.limits.breaker_failures,
             pause: Duration::from_secs(profile.limits.breaker_pause_s.into()),
         };
@@ -241,7 +260,7 @@ impl Engine {
         self.gates.note(job.key(), signal, job.probe, limits);
         let policy = Policy {
             automatic: !profile.retry.by_person.contains(&job.lead.channel),
-            repeatable: destination.is_repeatable(),
+            repeatable: profile.is_repeatable(),
         };
         let expected = profile.answer.remote_id_expected;
         let random = u32::try_from(self.ids.jitter() >> 32).unwrap_or(u32::MAX);
@@ -318,7 +337,7 @@ impl Engine {
 }
 
 /// A lookup that finds something says nothing about failures in a row.
-const NO_LIMITS: gates::Limits = gates::Limits { failures: 0, pause: Duration::ZERO };
+const NO_LIMITS: gates::Limits = gates::Limits { version: 0, failures: 0, pause: Duration::ZERO };
 
 fn ended(written: &Written, now: DateTime<Utc>) -> Option<Settled> {
     Some(Settled {

@@ -36,13 +36,15 @@ pub(super) enum Transition {
     Close,
     /// Too many failures in a row, or one more try in vain.
     Open { reason: String, first_pause: Duration, probe: bool },
-    /// It lets nothing in.
-    Hold { reason: String },
+    /// It lets nothing in, as it was at that version: what a person has changed or resumed since is another matter.
+    Hold { reason: String, version: i32 },
 }
 
-/// The limits of a destination that concern its gate.
+/// What of a destination concerns its gate.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
+    /// How often a person had changed or resumed it when the request was made.
+    pub version: i32,
     /// Failures in a row; 0: never.
     pub failures: u16,
     /// How long it is left alone at first.
@@ -77,7 +79,9 @@ impl Gates {
             Signal::Well if probe => gate.wanted = Some(Transition::Close),
             Signal::Well => gate.failures = 0,
             Signal::Busy => {}
-            Signal::Barred(reason) => gate.wanted = Some(Transition::Hold { reason }),
+            Signal::Barred(reason) => {
+                gate.wanted = Some(Transition::Hold { reason, version: limits.version });
+            }
             Signal::Trouble(reason) => {
                 gate.failures = gate.failures.saturating_add(1);
                 if probe || (limits.failures > 0 && gate.failures >= limits.failures) {
@@ -112,8 +116,8 @@ pub(super) async fn apply(
 ) -> Result<(), Error> {
     match transition {
         Transition::Close => close(connection, (tenant, destination), now).await,
-        Transition::Hold { reason } => {
-            if hold(connection, (tenant, destination), reason, now).await? {
+        Transition::Hold { reason, version } => {
+            if hold(connection, (tenant, destination), (reason, Some(*version)), now).await? {
                 tracing::warn!(tenant.id = %tenant, destination.id = %destination, reason, "the destination is held");
             }
             Ok(())
@@ -156,21 +160,22 @@ pub(super) async fn apply(
     }
 }
 
-/// Holds a destination; answers whether it was not held before.
+/// Holds a destination, if it is still at that version when one is given; answers whether it was not held before.
 pub(super) async fn hold(
     connection: &mut PgConnection,
     (tenant, destination): Key,
-    reason: &str,
+    (reason, version): (&str, Option<i32>),
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let held = sqlx::query(
         "UPDATE destination SET breaker = 'held', breaker_reason = $3, breaker_since = $4, probe_at = NULL
-         WHERE tenant_id = $1 AND id = $2 AND breaker <> 'held'",
+         WHERE tenant_id = $1 AND id = $2 AND breaker <> 'held' AND version = coalesce($5, version)",
     )
     .bind(tenant.uuid())
     .bind(destination.uuid())
     .bind(reason)
     .bind(now)
+    .bind(version)
     .execute(connection)
     .await?;
     Ok(held.rows_affected() > 0)
@@ -226,7 +231,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: Limits = Limits { failures: 3, pause: Duration::from_secs(15) };
+    const LIMITS: Limits = Limits { version: 0, failures: 3, pause: Duration::from_secs(15) };
 
     fn key() -> Key {
         (TenantId(Uuid::from_u128(1)), DestinationId(Uuid::from_u128(2)))

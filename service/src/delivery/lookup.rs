@@ -1,7 +1,8 @@
 //! Asking a destination whether it has a lead, before anything is sent a second time.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::delivery::{Failure, LeadFacts, lookup};
+use domain::ids::DeliveryId;
 use serde_json::Value;
 
 use super::client::{Answer, Client};
@@ -33,7 +34,7 @@ pub(super) enum Found {
 pub(super) async fn ask(
     client: &Client,
     destination: &Destination,
-    lead: &LeadFacts,
+    (id, lead): (DeliveryId, &LeadFacts),
     deadline: TimeDelta,
 ) -> Found {
     let Some(rules) = &destination.plan.profile.lookup else { return Found::NotAsked };
@@ -55,9 +56,19 @@ pub(super) async fn ask(
             answer.failure = Some(Failure::Protocol);
             return Found::Failed { answer: Box::new(answer) };
         };
-        if let Some(id) = lookup::find(rules, &json, &question.field, &question.value) {
+        let asked = (question.field.as_str(), question.value.as_str());
+        if let Some(id) = lookup::find(rules, &json, asked, came_about(id)) {
             return Found::Here { remote_id: (!id.is_empty()).then_some(id), answer: Box::new(answer) };
         }
     }
     Found::Absent
+}
+
+/// When a delivery came about, which its id knows: what the destination had before cannot be what was sent.
+fn came_about(id: DeliveryId) -> DateTime<Utc> {
+    let time = id.uuid().get_timestamp().and_then(|time| {
+        let (seconds, nanos) = time.to_unix();
+        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+    });
+    time.unwrap_or(DateTime::UNIX_EPOCH)
 }

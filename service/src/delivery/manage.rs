@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 use domain::delivery::{Kind, Plan};
 use domain::ids::{DestinationId, TenantId};
 use entity::{Tenanted, destination};
-use sea_orm::sea_query::{ExprTrait, extension::postgres::PgFunc};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::sea_query::{ExprTrait, LockType, extension::postgres::PgFunc};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::Url;
 
-use super::address;
+use super::{address, request};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -68,6 +69,16 @@ pub async fn by_id(tx: &TenantTx, id: DestinationId) -> Result<destination::Mode
         .ok_or_else(|| Error::not_found("destination", id))
 }
 
+/// The destination of that id, which nobody else changes meanwhile.
+async fn locked(tx: &TenantTx, id: DestinationId) -> Result<destination::Model, Error> {
+    destination::Entity::of(tx.tenant())
+        .filter(destination::Column::Id.eq(id.uuid()))
+        .lock(LockType::NoKeyUpdate)
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::not_found("destination", id))
+}
+
 /// Those destinations, in no order; ids of other tenants are not found.
 pub async fn by_ids(tx: &TenantTx, ids: &[DestinationId]) -> Result<Vec<destination::Model>, Error> {
     let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.uuid()).collect();
@@ -96,10 +107,12 @@ pub async fn create(
         Error::invalid("kind", format!("the kind must be one of {kinds}"))
     })?;
     let settings = new.settings.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-    check_plan(kind, &settings, &new.credentials)?;
+    let plan = check_plan(kind, &settings, &new.credentials)?;
+    let url = read_url(app, &new.url)?;
+    check_lookup(&plan, &url)?;
     let now = app.clock.now();
     let id = DestinationId(app.ids.next(now));
-    let (url_sealed, url_masked) = seal_url(app, tenant, id, &new.url)?;
+    let (url_sealed, url_masked) = seal_url(app, tenant, id, &url);
     let secret = (kind == Kind::Webhook).then(new_signing_secret);
     let row = destination::ActiveModel {
         tenant_id: Set(tenant.uuid()),
@@ -135,13 +148,19 @@ pub async fn update(
     change: DestinationChange,
 ) -> Result<destination::Model, Error> {
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let before = by_id(&tx, id).await?;
+    let before = locked(&tx, id).await?;
+    let version = before.version.wrapping_add(1);
+    let url = change.url.as_ref().map(|url| read_url(app, url)).transpose()?;
+    if change.settings.is_some() || url.is_some() {
+        check_lookup_after(app, &before, &change, url.as_ref())?;
+    }
     let changed = if change.settings.is_some() || !change.credentials.is_empty() {
         Some(plan_after(app, tenant, &before, &change)?)
     } else {
         None
     };
     let mut row: destination::ActiveModel = before.into();
+    row.version = Set(version);
     if let Some((settings, credentials)) = changed {
         row.settings = Set(settings);
         row.credentials_sealed = Set(seal_credentials(app, tenant, id, &credentials));
@@ -152,8 +171,8 @@ pub async fn update(
     if let Some(enabled) = change.enabled {
         row.enabled = Set(enabled);
     }
-    if let Some(url) = change.url {
-        let (sealed, masked) = seal_url(app, tenant, id, &url)?;
+    if let Some(url) = url {
+        let (sealed, masked) = seal_url(app, tenant, id, &url);
         row.url_sealed = Set(sealed);
         row.url_masked = Set(masked);
     }
@@ -181,6 +200,33 @@ fn plan_after(
     Ok((settings, credentials))
 }
 
+/// The lookup as the change leaves it. What cannot be read of it is no reason to refuse the change: deliveries say so.
+fn check_lookup_after(
+    app: &App,
+    before: &destination::Model,
+    change: &DestinationChange,
+    url: Option<&Url>,
+) -> Result<(), Error> {
+    let settings = change.settings.as_ref().unwrap_or(&before.settings);
+    let plan = Kind::parse(&before.kind).and_then(|kind| Plan::new(kind, settings).ok());
+    let kept = || open_url(app, before).and_then(|url| read_url(app, &url)).ok();
+    match (plan, url.cloned().or_else(kept)) {
+        (Some(plan), Some(url)) => check_lookup(&plan, &url),
+        _ => Ok(()),
+    }
+}
+
+/// A lookup shows its secrets to whoever it asks, which is the destination and nobody else.
+fn check_lookup(plan: &Plan, url: &Url) -> Result<(), Error> {
+    let Some(lookup) = &plan.profile.lookup else { return Ok(()) };
+    if request::lookup_url(url, &lookup.url).is_some() {
+        return Ok(());
+    }
+    let message =
+        "lookup.url: it leads to another host than the destination's URL; write it relative to that";
+    Err(Error::invalid("settings", message))
+}
+
 /// The names of the credentials that a destination has; what they are is never told.
 pub fn credential_names(app: &App, tenant: TenantId, row: &destination::Model) -> Result<Vec<String>, Error> {
     Ok(open_credentials(app, tenant, row)?.into_keys().collect())
@@ -198,7 +244,8 @@ pub async fn rotate_signing_secret(
         return Err(Error::invalid("overlapHours", "the older secret may sign for 0 to 720 hours more"));
     }
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let before = by_id(&tx, id).await?;
+    let before = locked(&tx, id).await?;
+    let version = before.version.wrapping_add(1);
     let Some(sealed) = &before.signing_sealed else {
         return Err(Error::Conflict("only a destination of kind webhook has a signing secret".into()));
     };
@@ -207,6 +254,7 @@ pub async fn rotate_signing_secret(
     let older = app.secrets.open(context(Purpose::Signing), sealed).map_err(unreadable)?;
     let secret = new_signing_secret();
     let mut row: destination::ActiveModel = before.into();
+    row.version = Set(version);
     row.signing_sealed = Set(Some(app.secrets.seal(context(Purpose::Signing), secret.expose_secret())));
     let overlaps = overlap > TimeDelta::zero();
     row.signing_old_sealed =
@@ -222,7 +270,7 @@ fn check_plan(
     kind: Kind,
     settings: &Value,
     credentials: &BTreeMap<String, SecretString>,
-) -> Result<(), Error> {
+) -> Result<Plan, Error> {
     const SETTINGS_BYTES_MAX: usize = 64 * 1024;
     if settings.to_string().len() > SETTINGS_BYTES_MAX {
         return Err(Error::invalid("settings", "the settings are longer than 64 KiB"));
@@ -244,7 +292,7 @@ fn check_plan(
     if let Some((name, _)) = blank {
         return Err(Error::invalid("credentials", format!("the credential `{name}` is empty")));
     }
-    Ok(())
+    Ok(plan)
 }
 
 fn seal_credentials(
@@ -286,25 +334,25 @@ pub(crate) fn api_access(
     }
     let tenant = TenantId(row.tenant_id);
     let Some(token) = open_credentials(app, tenant, row)?.remove(TOKEN) else { return Ok(None) };
-    let context = Context::of_row(tenant, row.id, Purpose::Url);
-    let url = app
-        .secrets
-        .open(context, &row.url_sealed)
-        .map_err(|error| Error::internal("opening a destination's address", error))?;
+    let url = open_url(app, row)?;
     let base = url.expose_secret().trim_end_matches('/').strip_suffix(COLLECTION);
     Ok(base.map(|base| (SecretString::from(base), token)))
 }
 
-fn seal_url(
-    app: &App,
-    tenant: TenantId,
-    id: DestinationId,
-    url: &SecretString,
-) -> Result<(Vec<u8>, String), Error> {
-    let read = address::read_url(url.expose_secret(), app.settings.allow_private_addresses)
-        .map_err(|error| Error::invalid("url", error.to_string()))?;
+fn open_url(app: &App, row: &destination::Model) -> Result<SecretString, Error> {
+    let context = Context::of_row(TenantId(row.tenant_id), row.id, Purpose::Url);
+    let opened = app.secrets.open(context, &row.url_sealed);
+    opened.map_err(|error| Error::internal("opening a destination's address", error))
+}
+
+fn read_url(app: &App, url: &SecretString) -> Result<Url, Error> {
+    address::read_url(url.expose_secret(), app.settings.allow_private_addresses)
+        .map_err(|error| Error::invalid("url", error.to_string()))
+}
+
+fn seal_url(app: &App, tenant: TenantId, id: DestinationId, url: &Url) -> (Vec<u8>, String) {
     let context = Context::of_row(tenant, id.uuid(), Purpose::Url);
-    Ok((app.secrets.seal(context, read.as_str()), address::mask(&read)))
+    (app.secrets.seal(context, url.as_str()), address::mask(url))
 }
 
 fn fallback(given: Option<String>) -> Result<Option<String>, Error> {

@@ -63,7 +63,7 @@ pub mod testing;
 mod worker;
 
 pub use request::Shown;
-pub use retries::{Retries, Seen};
+pub use retries::{InDoubt, Retried, Retries, Seen};
 pub use settings::Settings;
 pub use settled::{End, Settled};
 pub use tally::Tally;

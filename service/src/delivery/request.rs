@@ -113,7 +113,7 @@ pub(super) fn questions(destination: &Destination, lead: &LeadFacts) -> Vec<Ques
 }
 
 /// Relative to the destination's URL. Elsewhere would be another party, who must not learn the secrets.
-fn lookup_url(base: &Url, relative: &str) -> Option<Url> {
+pub(super) fn lookup_url(base: &Url, relative: &str) -> Option<Url> {
     if relative.is_empty() {
         return Some(base.clone());
     }

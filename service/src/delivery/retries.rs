@@ -4,10 +4,10 @@
 //! remembers how many there were, so that the schedule and the number of attempts start afresh.
 
 use chrono::{DateTime, Utc};
-use domain::delivery::Code;
+use domain::delivery::{Code, Kind, Plan};
 use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
 use domain::journey::Step;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
@@ -46,6 +46,34 @@ pub enum Seen {
     ByNobody,
 }
 
+/// What becomes of those that may have arrived already, where the destination can neither be asked nor recognises a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubt {
+    /// They stay as they are: each is a decision.
+    Leave,
+    /// Somebody has decided that they are sent again.
+    Send,
+}
+
+/// What a retry of several came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retried {
+    /// On their way again.
+    pub retried: u64,
+    /// Left, because they may have arrived already.
+    pub in_doubt: u64,
+    /// Not failed, held or unknown any more, or not there.
+    pub skipped: u64,
+}
+
+impl std::ops::AddAssign for Retried {
+    fn add_assign(&mut self, other: Self) {
+        self.retried += other.retried;
+        self.in_doubt += other.in_doubt;
+        self.skipped += other.skipped;
+    }
+}
+
 impl Retries<'_> {
     /// Makes a failed, held or unknown delivery pending again, due at once (or when the destination said it takes it),
     /// and writes the event `retried` in the lead's journey. `actor` is the user or key that asked for it.
@@ -53,33 +81,83 @@ impl Retries<'_> {
     /// An unknown one is looked up before it is sent, where the destination can be asked; where it cannot, this is the
     /// decision to send it again.
     pub async fn retry(&self, tenant: TenantId, delivery: DeliveryId, actor: &str) -> Result<(), Error> {
+        if self.retry_some(tenant, &[delivery], InDoubt::Send, actor).await?.retried > 0 {
+            return Ok(());
+        }
+        let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadOnly).await?;
+        let state = sqlx::query_scalar("SELECT state FROM delivery WHERE tenant_id = $1 AND id = $2")
+            .bind(tenant.uuid())
+            .bind(delivery.uuid())
+            .fetch_optional(tx.connection())
+            .await?;
+        Err(state.map_or(Error::NotFound, |state| Error::NotRetryable { state }))
+    }
+
+    /// The same of many, a thousand in a transaction: what was done stays done when a later one fails. What may have arrived already is
+    /// sent again only where that does no harm, or as `in_doubt` says.
+    pub async fn retry_each(
+        &self,
+        tenant: TenantId,
+        deliveries: &[DeliveryId],
+        in_doubt: InDoubt,
+        actor: &str,
+    ) -> Result<Retried, Error> {
+        let mut total = Retried::default();
+        for some in deliveries.chunks(usize::try_from(BATCH).unwrap_or(usize::MAX)) {
+            total += self.retry_some(tenant, some, in_doubt, actor).await?;
+        }
+        Ok(total)
+    }
+
+    async fn retry_some(
+        &self,
+        tenant: TenantId,
+        deliveries: &[DeliveryId],
+        in_doubt: InDoubt,
+        actor: &str,
+    ) -> Result<Retried, Error> {
         let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
         let now = self.clock.now();
+        let mut ids: Vec<Uuid> = deliveries.iter().map(|id| id.uuid()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let repeatable = repeatable(tx.connection(), tenant).await?;
         let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(
-        "UPDATE delivery
-         SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL, finished_at = NULL,
-             failed_once = true, due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
-         WHERE tenant_id = $1 AND id = $2 AND state IN ('failed', 'held', 'unknown') AND attempts < $4
-         RETURNING id, lead_id",
-    )
-    .bind(tenant.uuid())
-    .bind(delivery.uuid())
-    .bind(now)
-    .bind(ATTEMPTS_END)
-    .fetch_all(tx.connection())
-    .await?;
-        if retried.is_empty() {
-            let state = sqlx::query_scalar("SELECT state FROM delivery WHERE tenant_id = $1 AND id = $2")
-                .bind(tenant.uuid())
-                .bind(delivery.uuid())
-                .fetch_optional(tx.connection())
-                .await?;
-            return Err(state.map_or(Error::NotFound, |state| Error::NotRetryable { state }));
-        }
+            "WITH wanted AS MATERIALIZED (
+                 SELECT id FROM delivery
+                 WHERE tenant_id = $1 AND id = ANY ($2) AND attempts < $4 AND (state IN ('failed', 'held')
+                    OR state = 'unknown' AND ($5 OR destination_id = ANY ($6)))
+                 ORDER BY id FOR UPDATE
+             )
+             UPDATE delivery
+             SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
+                 finished_at = NULL, failed_once = true,
+                 due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
+             WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
+             RETURNING id, lead_id",
+        )
+        .bind(tenant.uuid())
+        .bind(&ids)
+        .bind(now)
+        .bind(ATTEMPTS_END)
+        .bind(in_doubt == InDoubt::Send)
+        .bind(repeatable)
+        .fetch_all(tx.connection())
+        .await?;
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM delivery WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'unknown'",
+        )
+        .bind(tenant.uuid())
+        .bind(&ids)
+        .fetch_one(tx.connection())
+        .await?;
         self.record(tx.connection(), (tenant, now), (Step::Retried, actor), &retried).await?;
         tx.commit().await?;
-        self.wake.wake();
-        Ok(())
+        if !retried.is_empty() {
+            self.wake.wake();
+        }
+        let (retried, in_doubt) = (retried.len() as u64, left.unsigned_abs());
+        Ok(Retried { retried, in_doubt, skipped: (ids.len() as u64).saturating_sub(retried + in_doubt) })
     }
 
     /// Makes all failed and held deliveries of a tenant pending again, of one destination or of all. Unknown ones are
@@ -227,7 +305,7 @@ impl Retries<'_> {
         reason: &str,
     ) -> Result<(), Error> {
         let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
-        gates::hold(tx.connection(), (tenant, destination), reason, self.clock.now()).await?;
+        gates::hold(tx.connection(), (tenant, destination), (reason, None), self.clock.now()).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -244,7 +322,7 @@ impl Retries<'_> {
         let now = self.clock.now();
         sqlx::query(
             "UPDATE destination SET breaker = 'closed', breaker_reason = NULL, breaker_since = NULL, probe_at = NULL,
-                    probes = 0
+                    probes = 0, version = version + 1
              WHERE tenant_id = $1 AND id = $2 AND breaker <> 'closed'",
         )
         .bind(tenant.uuid())
@@ -293,4 +371,22 @@ impl Retries<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// The destinations where a second copy does no harm: they can be asked first, or recognise it.
+async fn repeatable(connection: &mut PgConnection, tenant: TenantId) -> Result<Vec<Uuid>, Error> {
+    let rows: Vec<(Uuid, String, Json<Value>)> =
+        sqlx::query_as("SELECT id, kind, settings FROM destination WHERE tenant_id = $1")
+            .bind(tenant.uuid())
+            .fetch_all(connection)
+            .await?;
+    let is_repeatable = |kind: &str, settings: &Value| {
+        let plan = Kind::parse(kind).and_then(|kind| Plan::new(kind, settings).ok());
+        plan.is_some_and(|plan| plan.profile.is_repeatable())
+    };
+    Ok(rows
+        .into_iter()
+        .filter(|(_, kind, settings)| is_repeatable(kind, settings))
+        .map(|row| row.0)
+        .collect())
 }

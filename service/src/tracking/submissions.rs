@@ -1,12 +1,14 @@
 //! Submissions one by one: succeeded, failed, by phone; and the conversations that they came from.
 
 use chrono::{DateTime, Utc};
-use domain::ids::{DestinationId, SourceId};
+use domain::ids::{DeliveryId, DestinationId, SourceId, TenantId};
 use serde_json::Value;
 use sqlx::{FromRow, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::database::TenantTx;
+use crate::app::App;
+use crate::database::{Mode, TenantTx};
+use crate::delivery::{InDoubt, Retried};
 use crate::error::Error;
 use crate::intake::leads::{Page, Rows, cut, push_page};
 
@@ -62,8 +64,8 @@ pub struct SubmissionRow {
     pub remote_id: Option<String>,
     /// Requests made.
     pub attempts: i16,
-    /// How often a person had a delivery of the lead tried again.
-    pub retries: i64,
+    /// The lead's deliveries that a person had tried again, as the journey names them, one for each time.
+    pub retried: Vec<String>,
     /// Whether it had failed and was taken since.
     pub resolved: bool,
     /// The first request.
@@ -90,22 +92,30 @@ pub struct SubmissionRow {
     pub lead: Value,
 }
 
+impl SubmissionRow {
+    /// How often a person had it tried again.
+    pub fn retries(&self) -> i64 {
+        let own = DeliveryId(self.id).to_string();
+        i64::try_from(self.retried.iter().filter(|one| **one == own).count()).unwrap_or(i64::MAX)
+    }
+}
+
 const SELECT: &str = "SELECT d.id, d.lead_id, d.destination_id, d.state, d.reason, d.remote_id, d.attempts,
-        (SELECT count(*) FROM lead_event e WHERE e.tenant_id = d.tenant_id AND e.lead_id = d.lead_id AND e.kind = 'retried'
-             AND e.data ->> 'delivery' IS NOT NULL) AS retries,
+        ARRAY(SELECT e.data ->> 'delivery' FROM lead_event e
+              WHERE e.tenant_id = d.tenant_id AND e.lead_id = d.lead_id AND e.kind = 'retried'
+                AND e.data ->> 'delivery' IS NOT NULL) AS retried,
         (d.state = 'delivered' AND d.failed_once) AS resolved,
-        first.started_at AS first_at, last.started_at AS last_at, d.finished_at, last.response_body AS response, last.http_status,
+        (SELECT started_at FROM delivery_attempt
+            WHERE tenant_id = d.tenant_id AND delivery_id = d.id ORDER BY number LIMIT 1) AS first_at, last.started_at AS last_at, d.finished_at, last.response_body AS response, last.http_status,
         l.channel, CASE WHEN l.channel IN ('sms', 'voice') THEN l.external_id END AS session_id,
         l.details ->> 'session_key' AS session_key, s.slug AS source, s.kind AS source_kind,
         jsonb_strip_nulls(jsonb_build_object('external_id', l.external_id, 'lead_type', l.lead_type, 'first_name', l.first_name,
             'last_name', l.last_name, 'phone', l.phone, 'phone_ext', l.phone_ext, 'alt_phones', l.alt_phones, 'email', l.email,
             'alt_emails', l.alt_emails, 'address', l.address, 'city', l.city, 'state', l.state, 'zip', l.zip, 'zip4', l.zip4))
-            || l.details AS lead
-    FROM delivery d
+            || l.details AS lead";
+const FROM: &str = " FROM delivery d
     CROSS JOIN LATERAL (SELECT * FROM lead WHERE tenant_id = d.tenant_id AND id = d.lead_id LIMIT 1) l
     CROSS JOIN LATERAL (SELECT slug, kind FROM lead_source WHERE tenant_id = d.tenant_id AND id = l.source_id LIMIT 1) s
-    LEFT JOIN LATERAL (SELECT started_at FROM delivery_attempt
-        WHERE tenant_id = d.tenant_id AND delivery_id = d.id ORDER BY number LIMIT 1) first ON true
     LEFT JOIN LATERAL (SELECT started_at, response_body, http_status FROM delivery_attempt
         WHERE tenant_id = d.tenant_id AND delivery_id = d.id ORDER BY number DESC LIMIT 1) last ON true
     WHERE d.tenant_id = ";
@@ -113,12 +123,43 @@ const SELECT: &str = "SELECT d.id, d.lead_id, d.destination_id, d.state, d.reaso
 /// A page of submissions, the newest lead first.
 pub async fn list(tx: &TenantTx, filter: &Filter, page: Page) -> Result<Rows<SubmissionRow>, Error> {
     let mut query = QueryBuilder::new(SELECT);
-    query.push_bind(tx.tenant().uuid());
+    query.push(FROM).push_bind(tx.tenant().uuid());
     push_filter(&mut query, filter);
     push_page(&mut query, "d.id", page);
     let mut connection = tx.lock().await;
     let rows = query.build_query_as().fetch_all(&mut *connection).await?;
     Ok(cut(rows, page))
+}
+
+/// Gives the failed and held ones that the filter finds a second chance, up to so many, the oldest first; some at a time: what was done
+/// stays done when a later part fails. Those that may have arrived already are left, where a copy would do harm: each is a decision.
+pub async fn retry_all(
+    app: &App,
+    tenant: TenantId,
+    filter: Filter,
+    most: usize,
+    actor: &str,
+) -> Result<Retried, Error> {
+    const SOME: usize = 1_000;
+    let filter = Filter { ending: Ending::Failed, ..filter };
+    let (mut total, mut left) = (Retried::default(), most);
+    let mut after = Uuid::nil();
+    while left > 0 {
+        let mut tx = app.begin(tenant, Mode::ReadOnly).await?;
+        let mut query = QueryBuilder::new("SELECT d.id");
+        query.push(FROM).push_bind(tenant.uuid());
+        push_filter(&mut query, &filter);
+        // Ids rise: what fails again meanwhile is not met twice.
+        query.push(" AND d.id > ").push_bind(after).push(" ORDER BY d.id LIMIT ");
+        query.push_bind(i64::try_from(left.min(SOME)).unwrap_or(i64::MAX));
+        let ids: Vec<Uuid> = query.build_query_scalar().fetch_all(tx.connection()).await?;
+        drop(tx);
+        let Some(last) = ids.last() else { break };
+        (after, left) = (*last, left - ids.len());
+        let ids: Vec<DeliveryId> = ids.into_iter().map(DeliveryId).collect();
+        total += app.retries().retry_each(tenant, &ids, InDoubt::Leave, actor).await?;
+    }
+    Ok(total)
 }
 
 fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter) {

@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 use serde_json::json;
 use service::delivery::testing::{FakeCrm, Received, Step};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::time::Duration;
 
-use super::world::{ACME, GLOBEX, World};
+use super::world::{ACME, GLOBEX, World, running};
 
 /// A receiver whose answer can be changed while it runs.
 async fn changing(status: u16) -> (FakeCrm, Arc<AtomicU16>) {
@@ -81,6 +82,48 @@ async fn a_destination_that_lets_nothing_in_is_held_until_it_is_resumed() {
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 30);
     let delivery = world.delivery(ACME, first).await;
     assert_eq!(delivery.state, "delivered");
+}
+
+/// What a request from before the change found is no word about what is there now, and what was read before it is read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_that_were_changed_meanwhile_do_not_hold_it_again() {
+    let world = World::new().await;
+    let late = AtomicBool::new(false);
+    let crm = FakeCrm::answering(move |request: &Received| {
+        if request.headers["authorization"] == "Bearer new-t0ken" {
+            return Step::body(201, r#"{"data":{"id":7}}"#);
+        }
+        // The second refusal comes when everything has been put right.
+        let pause = if late.swap(true, Ordering::Relaxed) { 400 } else { 0 };
+        Step::Delay(Duration::from_millis(pause), Box::new(Step::status(401)))
+    })
+    .await;
+    let to = world.destination(ACME, "bonzo_api", &crm.url(), None).await;
+    world.set(ACME, to, json!({}), json!({ "token": "old-t0ken" })).await;
+    let ids = [world.kara(ACME, to).await, world.kara(ACME, to).await];
+    let (stop, running) = running(world.worker());
+    crm.wait_for(2).await;
+    until(async || world.breaker(ACME, to).await.0 == "held").await;
+    world.set(ACME, to, json!({}), json!({ "token": "new-t0ken" })).await;
+    world.retries().resume(ACME, to, "user_kim").await.expect("resumed");
+    for id in ids {
+        until(async || world.delivery(ACME, id).await.state == "delivered").await;
+    }
+    assert_eq!(world.breaker(ACME, to).await, ("closed".to_owned(), None));
+    assert_eq!(crm.count(), 4, "no request more with the old one");
+    stop.cancel();
+    running.await.expect("it ends");
+}
+
+/// Waits until that holds, at most half a minute.
+async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    for _ in 0..600 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never came");
 }
 
 #[tokio::test]

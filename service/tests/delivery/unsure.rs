@@ -1,12 +1,13 @@
 //! A request that may have arrived: looked up, sent again where that does no harm, or left to a person.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::ids::{DeliveryId, DestinationId};
 use serde_json::json;
 use service::delivery::testing::{FakeCrm, Received, Step};
-use service::delivery::{Error, Seen};
+use service::delivery::{Error, InDoubt, Retried, Seen};
 
 use super::world::{ACME, NewLead, World};
 
@@ -55,10 +56,9 @@ async fn what_arrived_in_silence_is_found_and_not_sent_again() {
 #[tokio::test]
 async fn what_is_not_there_is_sent_again_under_the_same_id() {
     let world = World::new().await;
-    let mut first = std::sync::atomic::AtomicBool::new(true);
-    *first.get_mut() = true;
+    let first = AtomicBool::new(true);
     let crm = FakeCrm::answering(move |request: &Received| match request.method.as_str() {
-        "POST" if first.swap(false, std::sync::atomic::Ordering::Relaxed) => Step::Cut,
+        "POST" if first.swap(false, Ordering::Relaxed) => Step::Cut,
         "POST" => Step::body(201, r#"{"data":{"id":78}}"#),
         _ => Step::body(200, r#"{"data":[{"id":1,"external_id":"LS-10010","phone":"+13035550102"}]}"#),
     })
@@ -131,6 +131,92 @@ async fn where_a_copy_costs_something_a_person_decides() {
     assert_eq!(crm.count(), 3);
     let kinds: Vec<String> = world.events(ACME).await.into_iter().map(|(kind, _, _)| kind).collect();
     assert_eq!(kinds, ["confirmed", "retried"]);
+}
+
+/// Many at once are no decision about each: what may have arrived goes out again only where that does no harm.
+#[tokio::test]
+async fn of_many_at_once_only_those_are_sent_again_of_which_a_copy_does_no_harm() {
+    let world = World::new().await;
+    let crm = FakeCrm::start([Step::Cut, Step::Cut]).await;
+    let (dear, cheap) =
+        (dear(&world, &crm).await, world.destination(ACME, "webhook", &crm.url(), None).await);
+    let spoken = || NewLead { first_name: Some("Kara"), channel: Some("voice"), ..NewLead::default() };
+    let ids = [world.kara(ACME, dear).await, world.lead(ACME, cheap, spoken()).await];
+    let worker = world.worker();
+    assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 2);
+    let retries = world.retries();
+    let each = async |in_doubt| retries.retry_each(ACME, &ids, in_doubt, "user_kim").await.expect("it runs");
+    assert_eq!(each(InDoubt::Leave).await, Retried { retried: 1, in_doubt: 1, skipped: 0 });
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    assert_eq!(world.delivery(ACME, ids[0]).await.state, "unknown");
+    assert_eq!(each(InDoubt::Send).await, Retried { retried: 1, in_doubt: 0, skipped: 1 });
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    assert_eq!(each(InDoubt::Send).await, Retried { skipped: 2, ..Retried::default() });
+    assert_eq!(crm.count(), 4);
+}
+
+/// The same person was there before, under an older record: that is not the lead that was sent.
+#[tokio::test]
+async fn a_record_from_before_is_not_what_was_sent() {
+    let world = World::new().await;
+    let first = AtomicBool::new(true);
+    let crm = FakeCrm::answering(move |request: &Received| match request.method.as_str() {
+        "POST" if first.swap(false, Ordering::Relaxed) => Step::Cut,
+        "POST" => Step::body(201, r#"{"data":{"id":78}}"#),
+        _ => Step::body(
+            200,
+            r#"{"data":[{"id":5,"external_id":"LS-1001","phone":"+13035550101","updated_at":"2024-05-01T09:00:00Z"}]}"#,
+        ),
+    })
+    .await;
+    let to = askable(&world, &crm).await;
+    let id = world.kara(ACME, to).await;
+    let worker = world.worker();
+    worker.run_due_work().await.expect("it runs");
+    world.clock.advance(TimeDelta::seconds(10));
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    assert_eq!(world.delivery(ACME, id).await.remote_id.as_deref(), Some("78"));
+    assert_eq!(world.attempts(ACME, id).await[1].looked_up.as_deref(), Some("absent"));
+}
+
+/// It can be asked by e-mail, and this lead has none.
+#[tokio::test]
+async fn what_nothing_can_be_asked_about_waits_for_a_person_where_a_copy_costs_something() {
+    let world = World::new().await;
+    let crm = FakeCrm::start([Step::Cut]).await;
+    let to = askable(&world, &crm).await;
+    let settings =
+        json!({ "unknown": "ask", "lookup": { "keys": [{ "value": "{email}", "field": "email" }] } });
+    world.set(ACME, to, settings, json!({ "token": "t0ken-t0ken" })).await;
+    let id = world.kara(ACME, to).await;
+    let worker = world.worker();
+    worker.run_due_work().await.expect("it runs");
+    world.clock.advance(TimeDelta::seconds(10));
+    assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 1);
+    assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (1, "unknown"));
+    world.retries().retry(ACME, id, "user_kim").await.expect("a decision");
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+}
+
+/// A rule or a fault that would stop it now does not undo that it may have arrived.
+#[tokio::test]
+async fn what_may_have_arrived_is_not_hidden_behind_another_reason() {
+    let world = World::new().await;
+    let crm = FakeCrm::start([Step::Hang]).await;
+    let to = dear(&world, &crm).await;
+    let id = world.kara(ACME, to).await;
+    {
+        let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
+        tokio::select! {
+            _ = doomed.run_due_work() => panic!("the receiver does not answer"),
+            () = crm.wait_for(1) => {}
+        }
+    }
+    let rule = json!({ "code": "files", "reason": "None of files.", "when": { "field": "channel", "in": ["file"] } });
+    world.set(ACME, to, json!({ "unknown": "ask", "rejections": [rule] }), json!({})).await;
+    world.clock.advance(TimeDelta::seconds(36));
+    world.worker().run_due_work().await.expect("it runs");
+    assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (1, "unknown"));
 }
 
 /// The lease that a dead worker leaves behind says that its request may have arrived.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use service::App;
 use service::access::Actor;
 use service::database::{Mode, TenantTx};
-use service::delivery::manage;
+use service::delivery::{InDoubt, Retried, manage};
 use service::intake::leads::{PAGE_ROWS_MAX, Page};
 use service::intake::sources;
 use service::tracking::submissions::{self, Ending, Filter, SubmissionRow};
@@ -63,8 +63,11 @@ pub(crate) enum Failed {
         /// Their ids, delivery_….
         #[arg(required = true)]
         ids: Vec<DeliveryId>,
+        /// Also those that may have arrived already, at a destination that can neither be asked nor recognises a copy.
+        #[arg(long)]
+        in_doubt: bool,
     },
-    /// Give all that the filter finds a second chance.
+    /// Give all that the filter finds a second chance, but for those that may have arrived already.
     RetryAll {
         #[command(flatten)]
         choice: Choice,
@@ -160,11 +163,13 @@ impl Row for FailedShown {
 #[derive(Serialize)]
 struct RetrySummary {
     retried: u64,
+    /// Left, because they may have arrived already.
+    in_doubt: u64,
     skipped: u64,
 }
 
 impl Row for RetrySummary {
-    const COLUMNS: &'static [&'static str] = &["retried", "skipped"];
+    const COLUMNS: &'static [&'static str] = &["retried", "in_doubt", "skipped"];
 }
 
 pub(crate) async fn succeeded(context: &Context, command: Succeeded) -> Result<Done, Failure> {
@@ -202,36 +207,35 @@ pub(crate) async fn failed_leads(context: &Context, command: Failed) -> Result<D
                 Ok(Done::Well)
             }
             Failed::Show { id } => failed::show(context, &app, tenant, id).await,
-            Failed::Retry { ids } => retry(context, &app, tenant, ids).await,
+            Failed::Retry { ids, in_doubt } => {
+                let in_doubt = if in_doubt { InDoubt::Send } else { InDoubt::Leave };
+                let actor = Actor::Operator.to_string();
+                let retried = app.retries().retry_each(tenant, &ids, in_doubt, &actor).await;
+                told(context, retried.map_err(service::Error::from)?)
+            }
             Failed::RetryAll { choice } => {
-                let rows = read(&app, tenant, &choice, Ending::Failed).await?;
-                retry(context, &app, tenant, rows.into_iter().map(|(id, _)| id).collect()).await
+                let tx = app.begin(tenant, Mode::ReadOnly).await?;
+                let filter = filter(&tx, &choice, Ending::Failed, app.clock.now()).await?;
+                drop(tx);
+                let actor = Actor::Operator.to_string();
+                let most = choice.limit.unwrap_or(usize::MAX);
+                told(context, submissions::retry_all(&app, tenant, filter, most, &actor).await?)
             }
         })
         .await
 }
 
-/// Retries each; what is no longer failed or held by now is skipped and counted.
-async fn retry(
-    context: &Context,
-    app: &App,
-    tenant: TenantId,
-    ids: Vec<DeliveryId>,
-) -> Result<Done, Failure> {
-    let actor = Actor::Operator.to_string();
-    let mut summary = RetrySummary { retried: 0, skipped: 0 };
-    for id in ids {
-        match app.retries().retry(tenant, id, &actor).await.map_err(service::Error::from) {
-            Ok(()) => summary.retried += 1,
-            Err(service::Error::NotFound { .. } | service::Error::Conflict(_)) => summary.skipped += 1,
-            Err(other) => return Err(other.into()),
-        }
-    }
-    context.output.one(&summary)?;
-    if summary.retried > 0 {
+fn told(context: &Context, Retried { retried, in_doubt, skipped }: Retried) -> Result<Done, Failure> {
+    context.output.one(&RetrySummary { retried, in_doubt, skipped })?;
+    if retried > 0 {
         Output::note("A running server or worker sends them now; without one: baton worker");
     }
-    Ok(if summary.skipped > 0 { Done::WithFailures } else { Done::Well })
+    if in_doubt > 0 {
+        Output::note(
+            "Those in doubt may have arrived already. Look there, then: baton failed confirm ID, or baton leads failed retry ID --in-doubt",
+        );
+    }
+    Ok(if in_doubt + skipped > 0 { Done::WithFailures } else { Done::Well })
 }
 
 /// Reads page by page in one transaction, so that the list agrees with itself.
@@ -290,6 +294,7 @@ async fn filter(
 
 fn shown(row: SubmissionRow, destinations: &HashMap<Uuid, String>) -> Shown {
     Shown {
+        retries: row.retries(),
         id: DeliveryId(row.id).to_string(),
         lead: LeadId(row.lead_id).to_string(),
         destination: destinations.get(&row.destination_id).cloned().unwrap_or_default(),
@@ -301,7 +306,6 @@ fn shown(row: SubmissionRow, destinations: &HashMap<Uuid, String>) -> Shown {
         of_npa: row.source_kind == "npa",
         source: row.source,
         attempts: row.attempts,
-        retries: row.retries,
         last_attempt_at: row.last_at,
         resolved: row.resolved,
         error: row.reason,

@@ -35,6 +35,13 @@ pub struct Profile {
     pub rejections: Vec<Rejection>,
 }
 
+impl Profile {
+    /// Whether a second request after an unknown outcome does no harm: the destination can be asked before, or recognises a copy.
+    pub fn is_repeatable(&self) -> bool {
+        self.lookup.is_some() || self.unknown == OnUnknown::Resend
+    }
+}
+
 /// How a lead is written.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -186,6 +193,9 @@ pub struct Lookup {
     pub records: String,
     /// Where a record names itself.
     pub id: String,
+    /// Where a record says when it was last changed. One that was not since the delivery came about is another lead's of the same
+    /// person, or what a person entered before. Empty: every record counts.
+    pub changed: String,
 }
 
 /// One thing that is asked for.

@@ -22,6 +22,8 @@ use columns::Columns;
 pub(super) struct Claimed {
     pub id: DeliveryId,
     pub destination: DestinationId,
+    /// How often a person has changed or resumed the destination.
+    pub destination_version: i32,
     /// Number of the attempt that this claim is, from 1 and never used twice.
     pub number: i16,
     /// Attempts made before a person last retried it.
@@ -148,11 +150,11 @@ pub(super) async fn claim(
         "WITH probing AS (
              UPDATE destination SET probe_at = $2 + interval '1 minute'
              WHERE tenant_id = $1 AND id = ANY ($5) AND enabled AND breaker = 'open' AND probe_at <= $2
-             RETURNING id
+             RETURNING id, version
          ), open AS (
-             SELECT w.id, w.most, false AS probe FROM unnest($5::uuid[], $6::integer[]) AS w (id, most)
+             SELECT w.id, w.most, false AS probe, t.version FROM unnest($5::uuid[], $6::integer[]) AS w (id, most)
              JOIN destination t ON t.tenant_id = $1 AND t.id = w.id AND t.enabled AND t.breaker = 'closed'
-             UNION ALL SELECT id, 1, true FROM probing
+             UNION ALL SELECT id, 1, true, version FROM probing
          ), due AS MATERIALIZED (
              SELECT d.id, open.probe FROM open CROSS JOIN LATERAL (
                  SELECT id FROM delivery
@@ -165,6 +167,7 @@ pub(super) async fn claim(
              RETURNING id, lead_id, destination_id, attempts, budget_from, unsure
          )
          SELECT c.id AS delivery_id, c.destination_id, c.attempts, c.budget_from, c.unsure,
+                (SELECT version FROM open WHERE open.id = c.destination_id LIMIT 1) AS destination_version,
                 c.id = ANY (ARRAY(SELECT id FROM due WHERE probe)) AS probe, s.slug AS source,
                 l.id, l.received_at, l.external_id, l.lead_type, l.channel, l.first_name, l.last_name, l.phone,
                 l.phone_ext, l.alt_phones, l.email, l.alt_emails, l.address, l.city, l.state, l.zip, l.zip4, l.details,
@@ -225,6 +228,7 @@ impl FromRow<'_, PgRow> for Claimed {
         Ok(Self {
             id: DeliveryId(row.try_get("delivery_id")?),
             destination: DestinationId(row.try_get("destination_id")?),
+            destination_version: row.try_get("destination_version")?,
             number: row.try_get("attempts")?,
             budget_from: row.try_get("budget_from")?,
             unsure: row.try_get("unsure")?,
