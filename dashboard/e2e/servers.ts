@@ -32,6 +32,17 @@ export function startWebhook(): Promise<Running> {
   });
 }
 
+/** A webhook that takes the first lead and says nothing; later ones it answers. */
+export function startSilentWebhook(): Promise<Running & { received: () => number }> {
+  let received = 0;
+  const running = listen('127.0.0.1', () => (request, response) => {
+    received += 1;
+    if (received === 1) request.socket.destroy();
+    else response.setHeader('content-type', 'application/json').end('{"id":"1"}');
+  });
+  return running.then((started) => ({ ...started, received: () => received }));
+}
+
 export const client = { id: 'baton', secret: 'a secret of this client' };
 
 /** A certified OpenID provider. Whoever signs in has the address that is typed; `unverified…` is not vouched for. */

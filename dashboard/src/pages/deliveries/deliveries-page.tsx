@@ -45,7 +45,7 @@ const RetryAllFailedDocument = graphql(`
 `);
 
 const RetryDeliveriesDocument = graphql(`
-  mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { retried left } }
+  mutation RetryDeliveries($ids: [ID!]!) { retryDeliveries(ids: $ids) { retried left inDoubt } }
 `);
 
 type Row = DeliveriesQuery['deliveries']['nodes'][number];
@@ -171,7 +171,9 @@ function RetryChosen({ ids, onDone }: { ids: readonly string[]; onDone: () => vo
     const { data, error } = await retry({ ids: [...ids] });
     if (error) notifyError(error);
     if (!data) return;
-    notifyDone(`${plural(data.retryDeliveries.retried, 'delivery', 'deliveries')} on the way again.`);
+    const { retried, inDoubt } = data.retryDeliveries;
+    const left = inDoubt > 0 ? ` ${formatCount(inDoubt)} left, as ${inDoubt === 1 ? 'it' : 'they'} may have arrived already: open each to decide.` : '';
+    notifyDone(`${plural(retried, 'delivery', 'deliveries')} on the way again.${left}`);
     onDone();
   }
   return <Button loading={fetching} leftSection={<IconRefresh size={16} aria-hidden="true" />} onClick={send}>Retry {plural(ids.length, 'delivery', 'deliveries')}</Button>;

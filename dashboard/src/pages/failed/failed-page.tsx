@@ -2,10 +2,9 @@ import { Button, Checkbox, Group, MultiSelect, SegmentedControl, Select } from '
 import { IconCircleCheck, IconRefresh } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
-import { useMutation, useQuery } from 'urql';
+import { useQuery } from 'urql';
 import { DataTable, tableClasses, type Column } from '../../components/data-table';
 import { FilterBar, useFilters } from '../../components/filters';
-import { notifyDone, notifyError } from '../../components/notify';
 import { PageHeader } from '../../components/page-header';
 import { Pager } from '../../components/pager';
 import { Panel } from '../../components/panel';
@@ -18,6 +17,7 @@ import { formatCount, formatName, plural } from '../../lib/format';
 import { DeliveryDrawer } from '../deliveries/delivery-drawer';
 import classes from '../deliveries/deliveries.module.css';
 import { Rates } from './rates';
+import { RetryAll, useRetries } from './retries';
 
 const FailedLeadsDocument = graphql(`
   query FailedLeads($first: Int, $after: String, $filter: SubmissionFilter, $resolved: Boolean!) {
@@ -30,10 +30,6 @@ const FailedLeadsDocument = graphql(`
 
 const FailedChoicesDocument = graphql(`
   query FailedChoices { destinations { id name } sources { id name } }
-`);
-
-const RetryFailedLeadsDocument = graphql(`
-  mutation RetryFailedLeads($ids: [ID!]!) { retryFailedLeads(ids: $ids) { retried skipped } }
 `);
 
 type Row = FailedLeadsQuery['failedLeads']['nodes'][number];
@@ -79,23 +75,14 @@ export function FailedPage() {
     query: FailedLeadsDocument, variables: { first: 25, after: parameters.get('after'), filter, resolved },
   });
   const [{ data: choices }] = useQuery({ query: FailedChoicesDocument });
-  const [{ fetching: retrying }, mutate] = useMutation(RetryFailedLeadsDocument);
   const rows = data?.failedLeads.nodes ?? [];
   const shown = rows.filter(({ id }) => chosen.has(id));
   const active = [destinations, sources, channel, span].some((one) => one !== '');
   const none = resolved ? 'Nothing had to be resolved' : 'No lead waits for a person';
   const reload = () => { again({ requestPolicy: 'network-only' }); };
+  const { retrying, retry, question } = useRetries(() => { setChosen(new Set()); reload(); });
+  const retryRows = (some: readonly Row[]) => { void retry(some.map(({ id }) => id), some.filter(({ state }) => state === 'unknown').map(({ id }) => id)); };
   const names = new Map((choices?.destinations ?? []).map(({ id, name }) => [id, name]));
-
-  async function retry(ids: readonly string[]) {
-    const result = await mutate({ ids: [...ids] });
-    if (result.error) notifyError(result.error);
-    if (!result.data) return;
-    const { retried, skipped } = result.data.retryFailedLeads;
-    notifyDone(`${plural(retried, 'lead')} on the way again${skipped > 0 ? `; ${formatCount(skipped)} needed it no more` : ''}.`);
-    setChosen(new Set());
-    reload();
-  }
 
   function choose(id: string, on: boolean) {
     setChosen((former) => {
@@ -120,7 +107,7 @@ export function FailedPage() {
     { key: 'last', header: 'Last try', align: 'end', from: 'wide', card: 'plain', cell: (row) => <Time at={row.lastAttemptAt} /> },
     ...(resolved ? [] : [{
       key: 'retry', header: 'Action', align: 'end' as const, card: 'plain' as const,
-      cell: (row: Row) => <Button size="compact-sm" variant="default" className={tableClasses.above} disabled={retrying} aria-label={`Retry ${nameOf(row)}`} onClick={() => { void retry([row.id]); }}>Retry</Button>,
+      cell: (row: Row) => <Button size="compact-sm" variant="default" className={tableClasses.above} disabled={retrying} aria-label={`Retry ${nameOf(row)}`} onClick={() => { retryRows([row]); }}>Retry</Button>,
     }]),
   ];
 
@@ -137,10 +124,11 @@ export function FailedPage() {
         title={resolved ? 'Failed once, taken since' : 'Waiting, newest first'} flush
         actions={!resolved && rows.length > 0 && (
           <Group gap="xs">
+            <RetryAll filter={filter} narrowed={active} onDone={reload} />
             <Button size="xs" variant="default" onClick={() => { setChosen(shown.length === rows.length ? new Set() : new Set(rows.map(({ id }) => id))); }}>
               {shown.length === rows.length ? 'Choose none' : 'Choose all shown'}
             </Button>
-            <Button size="xs" disabled={shown.length === 0} loading={retrying} leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={() => { void retry(shown.map(({ id }) => id)); }}>
+            <Button size="xs" disabled={shown.length === 0} loading={retrying} leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={() => { retryRows(shown); }}>
               {shown.length === 0 ? 'Retry chosen' : `Retry ${plural(shown.length, 'lead')}`}
             </Button>
           </Group>
@@ -172,6 +160,7 @@ export function FailedPage() {
         )}
         <Pager label="failed leads" pageInfo={data?.failedLeads.pageInfo} />
       </Panel>
+      {question}
       <DeliveryDrawer onChange={reload} />
     </>
   );
