@@ -51,9 +51,7 @@ impl Cluster {
         let name = format!("baton-test-postgres-{}", system::effective_user());
         let folder = place().join(name);
         let options = Options { folder, durability: Durability::None, linger: LINGER };
-        let cluster = Self(cluster::Cluster::join(options).await.expect("the test cluster starts"));
-        cluster.tidy().await.expect("databases of killed tests can be dropped");
-        cluster
+        Self(cluster::Cluster::join(options).await.expect("the test cluster starts"))
     }
 
     /// A connection as the owner, a superuser.
@@ -76,24 +74,33 @@ impl Cluster {
         Failure: Debug,
     {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let template = self.template(setup).await;
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("baton_test_{}_{number}", std::process::id());
         let maintenance = self.owner_options("postgres");
         let mut connection = maintenance.connect().await.expect("the test cluster answers");
+        execute(&mut connection, format!("SELECT pg_advisory_lock({LOCK})")).await;
+        let known = databases(&mut connection).await.expect("the databases can be listed");
+        tidy(&mut connection, &known).await;
+        let template = self.template(&mut connection, &known, setup).await;
+        execute(&mut connection, format!("SELECT pg_advisory_unlock({LOCK})")).await;
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("baton_test_{}_{number}", std::process::id());
         // A killed test of the same process number may have left it.
-        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        connection.execute(AssertSqlSafe(drop)).await.expect("the leftover can be dropped");
-        let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
-        connection.execute(AssertSqlSafe(create)).await.expect("the template can be copied");
+        drop_database(&mut connection, &name).await;
+        // Through the log, which is the server's own choice, a copy costs three times as much where nothing waits for a disk.
+        execute(&mut connection, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
+            .await;
         connection.close().await.expect("the connection closes");
         let options = (self.owner_options(&name), self.options(&name, APP_ROLE));
         let database = open(&name, &options).await;
         FreshDatabase { database, name, maintenance, options }
     }
 
-    /// The template's name; makes it if this build of the test program has none yet.
-    async fn template<Setup, Failure>(&self, setup: Setup) -> String
+    /// The template's name; makes it if this build of the test program has none among the known databases.
+    async fn template<Setup, Failure>(
+        &self,
+        connection: &mut PgConnection,
+        known: &[String],
+        setup: Setup,
+    ) -> String
     where
         Setup: AsyncFnOnce(&PgPool) -> Result<(), Failure>,
         Failure: Debug,
@@ -101,19 +108,12 @@ impl Cluster {
         let program = std::env::current_exe().expect("a program");
         let family = format!("baton_template_{:016x}", hash(&(&program, std::any::type_name::<Setup>())));
         let name = format!("{family}_{:016x}", build(&program));
-        let mut connection =
-            self.owner_options("postgres").connect().await.expect("the test cluster answers");
-        lock(&mut connection).await;
-        let known = databases(&mut connection, &family).await.expect("the databases can be listed");
         if !known.contains(&name) {
-            for old in known {
-                let drop = format!("DROP DATABASE IF EXISTS {old} WITH (FORCE)");
-                connection.execute(AssertSqlSafe(drop)).await.expect("an old template can be dropped");
+            for old in known.iter().filter(|known| known.starts_with(&family)) {
+                drop_database(connection, old).await;
             }
-            self.make_template(&mut connection, &family, &name, setup).await;
+            self.make_template(connection, &family, &name, setup).await;
         }
-        // The lock ends with the connection.
-        connection.close().await.expect("the connection closes");
         name
     }
 
@@ -128,10 +128,7 @@ impl Cluster {
         Failure: Debug,
     {
         let draft = format!("{family}_draft");
-        connection
-            .execute(AssertSqlSafe(format!("CREATE DATABASE {draft}")))
-            .await
-            .expect("a template can be made");
+        execute(connection, format!("CREATE DATABASE {draft}")).await;
         let owner =
             connect(&PoolSettings::default(), self.owner_options(&draft), 4).await.expect("it answers");
         let role = AppRole::without_password();
@@ -139,23 +136,7 @@ impl Cluster {
         setup(&owner).await.expect("the template can be set up");
         roles::ensure_roles(&owner, &role).await.expect("the restricted role gets its rights");
         owner.close().await;
-        let rename = format!("ALTER DATABASE {draft} RENAME TO {name}");
-        connection.execute(AssertSqlSafe(rename)).await.expect("the template is finished");
-    }
-
-    /// Drops the databases of tests that were killed.
-    async fn tidy(&self) -> Result<(), sqlx::Error> {
-        let mut connection = self.owner_options("postgres").connect().await?;
-        lock(&mut connection).await;
-        for name in databases(&mut connection, "baton_test").await? {
-            let process = name.split('_').nth(2).and_then(|process| process.parse().ok());
-            if process.is_some_and(|process| !system::alive(process)) {
-                connection
-                    .execute(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))
-                    .await?;
-            }
-        }
-        connection.close().await
+        execute(connection, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
     }
 }
 
@@ -216,16 +197,29 @@ async fn open(name: &str, (owner, app): &(PgConnectOptions, PgConnectOptions)) -
     }
 }
 
-async fn lock(connection: &mut PgConnection) {
-    let locked = sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(connection).await;
-    locked.expect("the test cluster gives its lock");
+async fn execute(connection: &mut PgConnection, statement: String) {
+    let done = connection.execute(AssertSqlSafe(statement.clone())).await;
+    done.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
-async fn databases(connection: &mut PgConnection, prefix: &str) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar("SELECT datname::text FROM pg_database WHERE starts_with(datname, $1 || '_')")
-        .bind(prefix)
-        .fetch_all(connection)
-        .await
+async fn drop_database(connection: &mut PgConnection, name: &str) {
+    execute(connection, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+}
+
+/// The databases of tests, and the templates of every test program.
+async fn databases(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::Error> {
+    let sql = "SELECT datname::text FROM pg_database WHERE starts_with(datname, 'baton_te')";
+    sqlx::query_scalar(sql).fetch_all(connection).await
+}
+
+/// Drops the databases of tests that were killed.
+async fn tidy(connection: &mut PgConnection, known: &[String]) {
+    for name in known.iter().filter(|name| name.starts_with("baton_test_")) {
+        let process = name.split('_').nth(2).and_then(|process| process.parse().ok());
+        if process.is_some_and(|process| !system::alive(process)) {
+            drop_database(connection, name).await;
+        }
+    }
 }
 
 fn hash(value: &impl Hash) -> u64 {
