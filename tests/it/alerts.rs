@@ -13,6 +13,7 @@ use service::jobs;
 use service::mail::testing::MailServer;
 use service::reconciliation::exceptions::{self, Decision, Filter};
 use service::reconciliation::{List, Request, run};
+use service::suppression::{self, Contact, Entry};
 use standardwebhooks::Webhook;
 use tests::TestApp;
 use tests::data::{deliver, destination, submit};
@@ -216,7 +217,32 @@ async fn silence_and_a_rate_are_measured_and_a_rule_switched_off_clears() {
     );
 }
 
-/// The fixture's noon in Denver is five in the morning: at seven, two hours later, yesterday is summed up, once.
+/// Nobody can do anything about them, so they would keep an alert up for ever.
+#[tokio::test]
+async fn whoever_wants_no_more_contact_waits_for_nobody() {
+    let world = World::new().await;
+    world.test.source(world.tenant, "leadsource").await;
+    let crm = FakeCrm::start([Step::status(422)]).await;
+    destination(&world.test.app, world.tenant, "bonzo", crm.url(), None).await;
+    world.rule(Kind::FailedLeads, 0, None).await;
+    world.lead(0).await;
+    let entry = Entry {
+        contact: Contact::read("303 555 0100").expect("a contact"),
+        reason: None,
+        lead: None,
+        actor: "test".to_owned(),
+    };
+    suppression::add(&world.test.app, world.tenant, entry).await.expect("entered");
+    deliver(&world.test.app).await;
+    assert_eq!(crm.count(), 0);
+    world.minute().await;
+    assert_eq!(world.alerts().await, []);
+    world.lead(1).await;
+    deliver(&world.test.app).await;
+    world.minute().await;
+    assert_eq!(world.alerts().await, [("failed_leads".to_owned(), true)]);
+}
+
 /// Nothing fails while everything is tried again by itself: that nobody answers is told all the same.
 #[tokio::test]
 async fn a_destination_that_does_not_answer_is_told_after_a_quarter_of_an_hour() {
@@ -244,6 +270,7 @@ async fn a_destination_that_does_not_answer_is_told_after_a_quarter_of_an_hour()
     assert!(letters[0].text.contains("has not answered for"), "{}", letters[0].text);
 }
 
+/// The fixture's noon in Denver is five in the morning: at seven, two hours later, yesterday is summed up, once.
 #[tokio::test]
 async fn the_summary_comes_once_at_the_tenants_hour() {
     let world = World::new().await;

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
 use crate::jobs::{self, How, Job};
+use crate::suppression;
 use crate::tracking::rates;
 
 /// How long a destination may be silent before that is told.
@@ -86,14 +87,17 @@ async fn measure(app: &App, tx: &TenantTx, rule: &Rule) -> Result<Vec<Finding>, 
     })
 }
 
+/// Without those whose person wants no more contact: there is nothing that anybody could do about them.
 async fn failed_leads(tx: &TenantTx, rule: &Rule) -> Result<Finding, Error> {
     let mut connection = tx.lock().await;
     let count: i64 = sqlx::query_scalar(
         "SELECT count(DISTINCT lead_id) FROM delivery
-         WHERE tenant_id = $1 AND state IN ('failed', 'held', 'unknown') AND ($2::uuid IS NULL OR destination_id = $2)",
+         WHERE tenant_id = $1 AND state IN ('failed', 'held', 'unknown') AND reason IS DISTINCT FROM $3
+           AND ($2::uuid IS NULL OR destination_id = $2)",
     )
     .bind(tx.tenant().uuid())
     .bind(rule.destination_id)
+    .bind(suppression::REASON)
     .fetch_one(&mut *connection)
     .await?;
     Ok(Finding {

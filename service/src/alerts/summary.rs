@@ -63,7 +63,7 @@ pub(crate) async fn compose(tx: &TenantTx, day: NaiveDate, zone: Tz) -> Result<(
         "SELECT (SELECT count(*) FROM lead WHERE tenant_id = $1 AND id >= $2 AND id < $3),
                 (SELECT count(*) FROM failed_record WHERE tenant_id = $1 AND created_at >= $4 AND created_at < $5),
                 (SELECT count(*) FROM delivery WHERE tenant_id = $1 AND state = 'pending'),
-                (SELECT count(*) FROM delivery WHERE tenant_id = $1 AND state IN ('failed', 'held', 'unknown')),
+                (SELECT count(*) FROM delivery WHERE tenant_id = $1 AND state IN ('failed', 'held', 'unknown') AND reason IS DISTINCT FROM $6),
                 (SELECT count(*) FROM alert WHERE tenant_id = $1 AND cleared_at IS NULL)",
     )
     .bind(tx.tenant().uuid())
@@ -71,6 +71,7 @@ pub(crate) async fn compose(tx: &TenantTx, day: NaiveDate, zone: Tz) -> Result<(
     .bind(crate::intake::leads::first_id_of(until))
     .bind(since)
     .bind(until)
+    .bind(crate::suppression::REASON)
     .fetch_one(&mut *connection)
     .await?;
     let of = rate.succeeded + rate.failed;
