@@ -54,7 +54,8 @@ async fn seen_again(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<
     Ok(())
 }
 
-/// What was sent again and not taken opens: nobody would look at it otherwise where the destination has no API to prove it by.
+/// What was sent again and not taken opens: nobody would look at it otherwise where the destination has no API to prove it by. What their
+/// list has all the same is told as a difference of its own.
 async fn not_taken(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
     sqlx::query(
         "WITH again AS (
@@ -62,10 +63,13 @@ async fn not_taken(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(
              WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'resending' AND EXISTS (
                  SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.id = e.delivery_id
                    AND d.state IN ('failed', 'held', 'unknown', 'rejected'))
-             RETURNING e.id
+               AND NOT EXISTS (SELECT FROM pg_temp.recon_pair p WHERE p.delivery_id = e.delivery_id)
+             RETURNING e.id, e.delivery_id
          )
          INSERT INTO reconciliation_step (tenant_id, exception_id, id, at, actor, state, note)
-         SELECT $1, id, $3, $4, $5, 'open', 'sent again and not taken' FROM again",
+         SELECT $1, again.id, $3, $4, $5, 'open', CASE d.state WHEN 'unknown' THEN 'sent again, and it is not known whether it arrived'
+                                                               ELSE 'sent again and not taken' END
+         FROM again JOIN delivery d ON d.tenant_id = $1 AND d.id = again.delivery_id",
     )
     .bind(entry.tenant)
     .bind(entry.scope.destination.uuid())
@@ -134,8 +138,10 @@ async fn gone(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Er
                AND CASE WHEN e.delivery_id IS NULL THEN $6
                         ELSE EXISTS (SELECT FROM pg_temp.recon_ours o WHERE o.delivery_id = e.delivery_id AND o.in_scope)
                    END
-               AND NOT ((e.state = 'resending' OR e.kind = 'missing') AND EXISTS (
-                   SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.id = e.delivery_id AND d.state <> 'delivered'))
+               AND NOT ((e.state = 'resending' OR e.kind = 'missing' AND NOT EXISTS (
+                       SELECT FROM pg_temp.recon_pair p WHERE p.delivery_id = e.delivery_id))
+                   AND EXISTS (
+                       SELECT FROM delivery d WHERE d.tenant_id = $1 AND d.id = e.delivery_id AND d.state <> 'delivered'))
              RETURNING e.id, e.reason
          )
          INSERT INTO reconciliation_step (tenant_id, exception_id, id, at, actor, state, note)

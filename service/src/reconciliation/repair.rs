@@ -40,7 +40,7 @@ pub async fn resend(app: &App, tenant: TenantId, ids: &[ExceptionId], actor: &st
 }
 
 /// Sends again what is missing at a destination, oldest first, up to `most`. Where two people may have become one there,
-/// a person has to look first: those are left out. Nobody has looked at each of the others, so that the destination is asked before each is
+/// a person has to look first: those are left out, and so is what we know ourselves not to be delivered. Nobody has looked at each of the others, so that the destination is asked before each is
 /// sent, where it can be asked.
 pub async fn resend_missing(
     app: &App,
@@ -59,8 +59,9 @@ pub async fn resend_missing(
         let pairs: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT e.id, e.delivery_id FROM reconciliation_exception e JOIN reconciliation_difference d
                ON d.tenant_id = e.tenant_id AND d.exception_id = e.id AND d.run_id = e.last_run_id
+             JOIN delivery ours ON ours.tenant_id = e.tenant_id AND ours.id = e.delivery_id AND ours.state = 'delivered'
              WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'open' AND e.kind = 'missing'
-               AND e.delivery_id IS NOT NULL AND NOT d.merge_suspected
+               AND NOT d.merge_suspected
              ORDER BY e.id LIMIT $3 FOR UPDATE OF e",
         )
         .bind(tenant.uuid())

@@ -147,6 +147,34 @@ async fn what_is_sent_again_and_not_taken_opens_again() {
     assert_eq!(history, wanted);
 }
 
+/// What may have arrived when it was sent again is not sent a third time because their list, which may be older, does not have it.
+#[tokio::test]
+async fn what_is_sent_again_and_may_have_arrived_is_for_a_person() {
+    let (world, empty, _) = missing().await;
+    let silent = FakeCrm::start([Step::Cut]).await;
+    let change = DestinationChange {
+        url: Some(silent.url().into()),
+        settings: Some(json!({ "unknown": "ask" })),
+        ..DestinationChange::default()
+    };
+    manage::update(&world.app, world.tenant, world.destination, change).await.expect("changed");
+    world.reconcile(&empty).await.expect("a report");
+    let missing = || repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada");
+    assert_eq!(missing().await.expect("sent"), 1);
+    assert_eq!(world.deliver().await, 0);
+    world.reconcile(&empty).await.expect("a report");
+    assert_eq!(only(&world).await.state, "open");
+    assert_eq!(missing().await.expect("nothing to send"), 0);
+    assert_eq!(world.deliver().await, 0);
+    assert_eq!(silent.count(), 1);
+    let notes = world.rows("SELECT to_jsonb(note) FROM reconciliation_step WHERE note IS NOT NULL").await;
+    assert_eq!(notes, [json!("sent again, and it is not known whether it arrived")]);
+    repair::resend(&world.app, world.tenant, &[ExceptionId(only(&world).await.id)], "ada")
+        .await
+        .expect("decided");
+    assert_eq!(world.deliver().await, 1);
+}
+
 /// Two people press the button at the same moment: the lead goes out once more, not twice.
 #[tokio::test]
 async fn two_who_send_again_at_once_send_once() {
