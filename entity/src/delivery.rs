@@ -40,6 +40,8 @@ pub struct Model {
     pub code: Option<String>,
     /// The last request may have arrived.
     pub unsure: bool,
+    /// It is to be sent although it may have arrived; good for one sending.
+    pub decided: bool,
     /// It came to an end that needed a person, whatever became of it since.
     pub failed_once: bool,
 }

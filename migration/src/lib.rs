@@ -94,6 +94,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000016_destination_version.up.sql"),
                 include_str!("sql/000016_destination_version.down.sql"),
             ),
+            sql(
+                "m20261122_000017_decided",
+                include_str!("sql/000017_decided.up.sql"),
+                include_str!("sql/000017_decided.down.sql"),
+            ),
         ]
     }
 }

@@ -205,7 +205,7 @@ impl DeliveryMutations {
             return Err(ApiError::limit(format!("at most {IDS_MAX} deliveries at once")));
         }
         let Retried { retried, in_doubt, skipped } = retry_each(context, &ids, in_doubt).await?;
-        Ok(RetryDeliveriesPayload { retried, left: skipped, in_doubt })
+        Ok(RetryDeliveriesPayload { retried, left: skipped, in_doubt: in_doubt.len() as u64 })
     }
 
     /// Says that a delivery of unknown outcome has arrived, under the destination's own id when it is known.

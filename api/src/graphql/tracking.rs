@@ -343,13 +343,17 @@ struct RetryFailedLeadsPayload {
     /// Not retried: they are not failed or held any more, or are not there.
     skipped: u64,
     /// Left, because they may have arrived already, at a destination that can neither be asked nor recognises a copy.
-    in_doubt: u64,
+    in_doubt: Vec<ID>,
 }
 
-impl From<Retried> for RetryFailedLeadsPayload {
-    fn from(Retried { retried, in_doubt, skipped }: Retried) -> Self {
-        Self { retried, skipped, in_doubt }
-    }
+/// What a retry of all came to.
+#[derive(SimpleObject)]
+struct RetryAllFailedLeadsPayload {
+    retried: u64,
+    /// Left, because they may have arrived already, at a destination that can neither be asked nor recognises a copy.
+    in_doubt: u64,
+    /// There may be more than one call takes; those that were retried are not found again.
+    more: bool,
 }
 
 #[derive(Default)]
@@ -371,20 +375,25 @@ impl TrackingMutations {
                 ids.len()
             )));
         }
-        Ok(retry_each(context, &ids, in_doubt).await?.into())
+        let Retried { retried, in_doubt, skipped } = retry_each(context, &ids, in_doubt).await?;
+        let in_doubt = in_doubt.into_iter().map(|id| ID(id.to_string())).collect();
+        Ok(RetryFailedLeadsPayload { retried, skipped, in_doubt })
     }
 
-    /// Gives all failed and held deliveries that the filter finds a second chance. Those that may have arrived already are left.
+    /// Gives all failed and held deliveries that the filter finds a second chance, the oldest first, 10000 in one call. Those that may
+    /// have arrived already are left.
     async fn retry_all_failed_leads(
         &self,
         context: &Context<'_>,
         filter: Option<SubmissionFilter>,
-    ) -> Result<RetryFailedLeadsPayload, ApiError> {
+    ) -> Result<RetryAllFailedLeadsPayload, ApiError> {
+        const MOST: usize = 10_000;
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
         let filter = filter.unwrap_or_default().read(Ending::Failed)?;
         let actor = viewer.actor.to_string();
-        let retry = submissions::retry_all(&operation.app, viewer.tenant, filter, usize::MAX, &actor);
-        Ok(operation.change(retry).await?.into())
+        let retry = submissions::retry_all(&operation.app, viewer.tenant, filter, MOST, &actor);
+        let (Retried { retried, in_doubt, .. }, more) = operation.change(retry).await?;
+        Ok(RetryAllFailedLeadsPayload { retried, in_doubt: in_doubt.len() as u64, more })
     }
 }

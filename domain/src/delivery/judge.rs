@@ -120,8 +120,8 @@ pub fn judge_reply(profile: &Profile, reply: &Reply<'_>, now: DateTime<Utc>) -> 
         }
         408 | 425 => again(asked, ""),
         400..=499 => refused(&body.words(rules)),
-        // A gateway's words: what stands behind it may have taken the lead.
-        502 | 504 if !profile.is_repeatable() => {
+        // A gateway's words (the last two are Cloudflare's): what stands behind it may have taken the lead.
+        502 | 504 | 520 | 524 if !profile.is_repeatable() => {
             let words = "the destination's gateway got no answer; the destination may have taken the lead";
             Outcome::Unknown { reason: reason(status, words) }
         }
@@ -367,7 +367,15 @@ mod tests {
 
     #[test]
     fn where_a_copy_costs_something_a_gateways_error_is_no_answer() {
-        let table = [(500, "retryable"), (502, "unknown"), (503, "retryable"), (504, "unknown")];
+        let table = [
+            (500, "retryable"),
+            (502, "unknown"),
+            (503, "retryable"),
+            (504, "unknown"),
+            (520, "unknown"),
+            (522, "retryable"),
+            (524, "unknown"),
+        ];
         for kind in [Kind::Npa, Kind::Boberdoo] {
             for (status, outcome) in table {
                 assert_eq!(judged(kind, status, None, "").as_str(), outcome, "{kind:?} {status}");

@@ -94,6 +94,7 @@ impl Engine {
             number: claimed.number,
             budget_from: claimed.budget_from,
             unsure: claimed.unsure,
+            decided: claimed.decided,
             probe: claimed.probe,
             leased_until,
             lead: claimed.lead,
@@ -167,7 +168,10 @@ impl Engine {
         now: DateTime<Utc>,
     ) -> Result<Vec<(DestinationId, f64, DateTime<Utc>)>, Error> {
         let mut slots = Vec::new();
-        for (destination, limit) in wanted.iter_mut() {
+        // The rows are locked in the order in which outcomes lock them.
+        let mut in_order: Vec<&mut (DestinationId, i32)> = wanted.iter_mut().collect();
+        in_order.sort_unstable_by_key(|(destination, _)| *destination);
+        for (destination, limit) in in_order {
             let Some(per_second) = per_second(known.get(destination)) else { continue };
             let key = (tenant, *destination);
             let (from, free) = store::slots(connection, key, per_second, now).await?;

@@ -35,6 +35,7 @@ pub(super) struct Job {
     pub number: i16,
     pub budget_from: i16,
     pub unsure: bool,
+    pub decided: bool,
     pub probe: bool,
     pub leased_until: DateTime<Utc>,
     pub lead: LeadFacts,
@@ -52,15 +53,15 @@ impl Job {
         u16::try_from(self.number.saturating_sub(self.budget_from)).unwrap_or(1).max(1)
     }
 
-    /// It may have arrived, and nobody has decided since that it is sent all the same: on the first attempt of a budget a person just has.
+    /// It may have arrived, and nobody has decided that it is sent all the same.
     fn in_doubt(&self) -> bool {
-        self.unsure && self.attempt() > 1
+        self.unsure && !self.decided
     }
 
-    /// Whether its destination can be asked, or recognises a copy; not when it cannot be told.
-    fn is_repeatable(&self) -> bool {
+    /// Its destination can neither be asked nor recognises a copy. Of one that cannot be opened nothing is known; nothing is sent there.
+    fn copy_costs(&self) -> bool {
         let destination = self.destination.as_deref().and_then(Opened::usable);
-        destination.is_some_and(|destination| destination.plan.profile.is_repeatable())
+        destination.is_some_and(|destination| !destination.plan.profile.is_repeatable())
     }
 }
 
@@ -109,9 +110,9 @@ impl Engine {
             return self.unsent(&job, State::Unknown { reason });
         }
         // Before every other reason not to send it: what may have arrived is not to look as if it had never left.
-        if job.in_doubt() && !job.is_repeatable() {
-            let reason = "Baton was stopped while it was being sent; it may have arrived".to_owned();
-            return self.unsent(&job, State::Unknown { reason });
+        if job.in_doubt() && job.copy_costs() {
+            let reason = "it may have arrived: Baton was stopped while it was being sent, or no answer came";
+            return self.unsent(&job, State::Unknown { reason: reason.to_owned() });
         }
         if job.suppressed {
             return self.unsent(&job, State::Held { reason: suppression::REASON.to_owned() });
@@ -144,8 +145,7 @@ impl Engine {
                 Found::Here { remote_id, answer } => return self.found(&job, started_at, remote_id, *answer),
                 Found::Absent => looked_up = Some("absent"),
                 Found::NotAsked if job.in_doubt() && destination.plan.profile.unknown == OnUnknown::Ask => {
-                    let reason =
-                        "it may have arrived, and it has nothing that the destination could be asked by";
+                    let reason = "it may have arrived, and the settings of the lookup find nothing to ask the destination by";
                     return self.unsent(&job, State::Unknown { reason: reason.to_owned() });
                 }
                 Found::NotAsked => {}
@@ -164,7 +164,7 @@ impl Engine {
 
     fn unsent(&self, job: &Job, state: State) -> Finished {
         let (id, destination, number) = (job.id, job.destination_id, job.number);
-        Finished { id, destination, number, state, attempt: None, at: self.clock.now() }
+        Finished { id, destination, number, state, attempt: None, decided: job.decided, at: self.clock.now() }
     }
 
     /// What an answer, or its absence, came to. A secret that the destination repeats leaves no trace in the reason.
@@ -204,7 +204,7 @@ impl Engine {
         let Outcome::Delivered { remote_id } = outcome else { unreachable!("it was just made") };
         let (id, destination, number, at) = (job.id, job.destination_id, job.number, self.clock.now());
         let state = State::Delivered { remote_id, flagged: false };
-        Finished { id, destination, number, state, attempt: Some(attempt), at }
+        Finished { id, destination, number, state, attempt: Some(attempt), decided: false, at }
     }
 
     /// The destination did not say whether it has it, so nothing was sent.
@@ -242,7 +242,9 @@ impl Engine {
         measure(&outcome, attempt.duration_us);
         // An error of theirs may have come after they stored it: asking costs little where it can be done.
         let theirs = attempt.http_status.is_some_and(|status| status >= 500) && profile.lookup.is_some();
+        // A lookup that failed has sent nothing, whatever it was answered: the doubt is the same as before.
         attempt.unsure = match &outcome {
+            _ if attempt.looked_up == Some("failed") => true,
             Outcome::Unknown { .. } => true,
             Outcome::Retryable { .. } => theirs,
             Outcome::Delivered { .. } | Outcome::Refused { .. } | Outcome::Barred { .. } => false,
@@ -276,7 +278,7 @@ impl Engine {
             Next::Again { at } => State::Pending(at),
         };
         let (id, destination, number) = (job.id, job.destination_id, job.number);
-        Finished { id, destination, number, state, attempt: Some(attempt), at: now }
+        Finished { id, destination, number, state, attempt: Some(attempt), decided: false, at: now }
     }
 
     /// Writes what came of deliveries of one tenant, in one transaction. Answers how many were still ours.

@@ -56,12 +56,12 @@ pub enum InDoubt {
 }
 
 /// What a retry of several came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retried {
     /// On their way again.
     pub retried: u64,
     /// Left, because they may have arrived already.
-    pub in_doubt: u64,
+    pub in_doubt: Vec<DeliveryId>,
     /// Not failed, held or unknown any more, or not there.
     pub skipped: u64,
 }
@@ -69,7 +69,7 @@ pub struct Retried {
 impl std::ops::AddAssign for Retried {
     fn add_assign(&mut self, other: Self) {
         self.retried += other.retried;
-        self.in_doubt += other.in_doubt;
+        self.in_doubt.extend(other.in_doubt);
         self.skipped += other.skipped;
     }
 }
@@ -122,6 +122,7 @@ impl Retries<'_> {
         ids.sort_unstable();
         ids.dedup();
         let repeatable = repeatable(tx.connection(), tenant).await?;
+        let decided = in_doubt == InDoubt::Send;
         let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "WITH wanted AS MATERIALIZED (
                  SELECT id FROM delivery
@@ -131,7 +132,7 @@ impl Retries<'_> {
              )
              UPDATE delivery
              SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 finished_at = NULL, failed_once = true,
+                 finished_at = NULL, failed_once = true, decided = decided OR $5,
                  due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
              WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
              RETURNING id, lead_id",
@@ -140,24 +141,28 @@ impl Retries<'_> {
         .bind(&ids)
         .bind(now)
         .bind(ATTEMPTS_END)
-        .bind(in_doubt == InDoubt::Send)
-        .bind(repeatable)
+        .bind(decided)
+        .bind(&repeatable)
         .fetch_all(tx.connection())
         .await?;
-        let left: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM delivery WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'unknown'",
+        let in_doubt: Vec<Uuid> = sqlx::query_scalar(
+            "SELECT id FROM delivery WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'unknown'
+               AND NOT ($3 OR destination_id = ANY ($4)) ORDER BY id",
         )
         .bind(tenant.uuid())
         .bind(&ids)
-        .fetch_one(tx.connection())
+        .bind(decided)
+        .bind(&repeatable)
+        .fetch_all(tx.connection())
         .await?;
         self.record(tx.connection(), (tenant, now), (Step::Retried, actor), &retried).await?;
         tx.commit().await?;
         if !retried.is_empty() {
             self.wake.wake();
         }
-        let (retried, in_doubt) = (retried.len() as u64, left.unsigned_abs());
-        Ok(Retried { retried, in_doubt, skipped: (ids.len() as u64).saturating_sub(retried + in_doubt) })
+        let skipped = (ids.len() - retried.len()).saturating_sub(in_doubt.len()) as u64;
+        let in_doubt = in_doubt.into_iter().map(DeliveryId).collect();
+        Ok(Retried { retried: retried.len() as u64, in_doubt, skipped })
     }
 
     /// Makes all failed and held deliveries of a tenant pending again, of one destination or of all. Unknown ones are
@@ -236,7 +241,7 @@ impl Retries<'_> {
         let resent: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "UPDATE delivery
              SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 remote_id = NULL, finished_at = NULL, unsure = $5, failed_once = failed_once OR state <> 'delivered'
+                 remote_id = NULL, finished_at = NULL, unsure = $5, decided = true, failed_once = failed_once OR state <> 'delivered'
              WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('delivered', 'failed', 'held', 'unknown')
                AND attempts < $4
              RETURNING id, lead_id",

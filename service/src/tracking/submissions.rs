@@ -132,14 +132,14 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page) -> Result<Rows<Sub
 }
 
 /// Gives the failed and held ones that the filter finds a second chance, up to so many, the oldest first; some at a time: what was done
-/// stays done when a later part fails. Those that may have arrived already are left, where a copy would do harm: each is a decision.
+/// stays done when a later part fails. Those that may have arrived already are left, where a copy would do harm: each is a decision. Beside what it came to stands whether there may be more.
 pub async fn retry_all(
     app: &App,
     tenant: TenantId,
     filter: Filter,
     most: usize,
     actor: &str,
-) -> Result<Retried, Error> {
+) -> Result<(Retried, bool), Error> {
     const SOME: usize = 1_000;
     let filter = Filter { ending: Ending::Failed, ..filter };
     let (mut total, mut left) = (Retried::default(), most);
@@ -154,12 +154,14 @@ pub async fn retry_all(
         query.push_bind(i64::try_from(left.min(SOME)).unwrap_or(i64::MAX));
         let ids: Vec<Uuid> = query.build_query_scalar().fetch_all(tx.connection()).await?;
         drop(tx);
-        let Some(last) = ids.last() else { break };
-        (after, left) = (*last, left - ids.len());
+        let Some(last) = ids.last() else { return Ok((total, false)) };
+        after = *last;
         let ids: Vec<DeliveryId> = ids.into_iter().map(DeliveryId).collect();
-        total += app.retries().retry_each(tenant, &ids, InDoubt::Leave, actor).await?;
+        let some = app.retries().retry_each(tenant, &ids, InDoubt::Leave, actor).await?;
+        left = left.saturating_sub(usize::try_from(some.retried).unwrap_or(usize::MAX));
+        total += some;
     }
-    Ok(total)
+    Ok((total, true))
 }
 
 fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter) {

@@ -146,10 +146,10 @@ async fn of_many_at_once_only_those_are_sent_again_of_which_a_copy_does_no_harm(
     assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 2);
     let retries = world.retries();
     let each = async |in_doubt| retries.retry_each(ACME, &ids, in_doubt, "user_kim").await.expect("it runs");
-    assert_eq!(each(InDoubt::Leave).await, Retried { retried: 1, in_doubt: 1, skipped: 0 });
+    assert_eq!(each(InDoubt::Leave).await, Retried { retried: 1, in_doubt: vec![ids[0]], skipped: 0 });
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     assert_eq!(world.delivery(ACME, ids[0]).await.state, "unknown");
-    assert_eq!(each(InDoubt::Send).await, Retried { retried: 1, in_doubt: 0, skipped: 1 });
+    assert_eq!(each(InDoubt::Send).await, Retried { retried: 1, in_doubt: vec![], skipped: 1 });
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     assert_eq!(each(InDoubt::Send).await, Retried { skipped: 2, ..Retried::default() });
     assert_eq!(crm.count(), 4);
@@ -194,8 +194,59 @@ async fn what_nothing_can_be_asked_about_waits_for_a_person_where_a_copy_costs_s
     world.clock.advance(TimeDelta::seconds(10));
     assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 1);
     assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (1, "unknown"));
-    world.retries().retry(ACME, id, "user_kim").await.expect("a decision");
+    // Others of this destination could be asked about, so it goes along; nothing is sent all the same.
+    let retries = world.retries();
+    retries.retry_each(ACME, &[id], InDoubt::Leave, "user_kim").await.expect("it runs");
+    assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 1);
+    assert_eq!(crm.count(), 1);
+    retries.retry(ACME, id, "user_kim").await.expect("a decision");
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+}
+
+/// The token is changed while nobody knows whether the lead arrived: it is still asked for before it goes out again.
+#[tokio::test]
+async fn a_lookup_that_is_not_let_in_takes_no_doubt_away() {
+    let world = World::new().await;
+    let crm = FakeCrm::answering(|request: &Received| match request.method.as_str() {
+        "POST" => Step::Cut,
+        _ if request.headers["authorization"] == "Bearer new-t0ken" => Step::body(200, HERE),
+        _ => Step::status(401),
+    })
+    .await;
+    let to = askable(&world, &crm).await;
+    let id = world.kara(ACME, to).await;
+    let worker = world.worker();
+    worker.run_due_work().await.expect("it runs");
+    world.clock.advance(TimeDelta::seconds(10));
+    worker.run_due_work().await.expect("it runs");
+    assert_eq!(world.breaker(ACME, to).await.0, "held");
+    world.set(ACME, to, json!({}), json!({ "token": "new-t0ken" })).await;
+    world.retries().resume(ACME, to, "user_kim").await.expect("resumed");
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    let methods: Vec<String> = crm.received().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["POST", "GET", "GET"]);
+    assert_eq!(world.delivery(ACME, id).await.remote_id.as_deref(), Some("77"));
+}
+
+/// A decision is good for one sending: should the worker die over it, there is something to decide again.
+#[tokio::test]
+async fn a_decision_is_used_up_by_the_sending_that_it_was_about() {
+    let world = World::new().await;
+    let crm = FakeCrm::start([Step::Cut, Step::Hang]).await;
+    let to = dear(&world, &crm).await;
+    let id = world.kara(ACME, to).await;
+    assert_eq!(world.worker().run_due_work().await.expect("it runs").unknown, 1);
+    world.retries().retry(ACME, id, "user_kim").await.expect("a decision");
+    {
+        let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
+        tokio::select! {
+            _ = doomed.run_due_work() => panic!("the receiver does not answer"),
+            () = crm.wait_for(2) => {}
+        }
+    }
+    world.clock.advance(TimeDelta::seconds(36));
+    world.worker().run_due_work().await.expect("it runs");
+    assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (2, "unknown"));
 }
 
 /// A rule or a fault that would stop it now does not undo that it may have arrived.

@@ -219,13 +219,15 @@ pub(crate) async fn failed_leads(context: &Context, command: Failed) -> Result<D
                 drop(tx);
                 let actor = Actor::Operator.to_string();
                 let most = choice.limit.unwrap_or(usize::MAX);
-                told(context, submissions::retry_all(&app, tenant, filter, most, &actor).await?)
+                let (retried, _) = submissions::retry_all(&app, tenant, filter, most, &actor).await?;
+                told(context, retried)
             }
         })
         .await
 }
 
 fn told(context: &Context, Retried { retried, in_doubt, skipped }: Retried) -> Result<Done, Failure> {
+    let in_doubt = in_doubt.len() as u64;
     context.output.one(&RetrySummary { retried, in_doubt, skipped })?;
     if retried > 0 {
         Output::note("A running server or worker sends them now; without one: baton worker");

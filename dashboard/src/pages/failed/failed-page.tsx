@@ -81,7 +81,6 @@ export function FailedPage() {
   const none = resolved ? 'Nothing had to be resolved' : 'No lead waits for a person';
   const reload = () => { again({ requestPolicy: 'network-only' }); };
   const { retrying, retry, question } = useRetries(() => { setChosen(new Set()); reload(); });
-  const retryRows = (some: readonly Row[]) => { void retry(some.map(({ id }) => id), some.filter(({ state }) => state === 'unknown').map(({ id }) => id)); };
   const names = new Map((choices?.destinations ?? []).map(({ id, name }) => [id, name]));
 
   function choose(id: string, on: boolean) {
@@ -107,7 +106,7 @@ export function FailedPage() {
     { key: 'last', header: 'Last try', align: 'end', from: 'wide', card: 'plain', cell: (row) => <Time at={row.lastAttemptAt} /> },
     ...(resolved ? [] : [{
       key: 'retry', header: 'Action', align: 'end' as const, card: 'plain' as const,
-      cell: (row: Row) => <Button size="compact-sm" variant="default" className={tableClasses.above} disabled={retrying} aria-label={`Retry ${nameOf(row)}`} onClick={() => { retryRows([row]); }}>Retry</Button>,
+      cell: (row: Row) => <Button size="compact-sm" variant="default" className={tableClasses.above} disabled={retrying} aria-label={`Retry ${nameOf(row)}`} onClick={() => { void retry([row.id]); }}>Retry</Button>,
     }]),
   ];
 
@@ -128,7 +127,7 @@ export function FailedPage() {
             <Button size="xs" variant="default" onClick={() => { setChosen(shown.length === rows.length ? new Set() : new Set(rows.map(({ id }) => id))); }}>
               {shown.length === rows.length ? 'Choose none' : 'Choose all shown'}
             </Button>
-            <Button size="xs" disabled={shown.length === 0} loading={retrying} leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={() => { retryRows(shown); }}>
+            <Button size="xs" disabled={shown.length === 0} loading={retrying} leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={() => { void retry(shown.map(({ id }) => id)); }}>
               {shown.length === 0 ? 'Retry chosen' : `Retry ${plural(shown.length, 'lead')}`}
             </Button>
           </Group>

@@ -16,16 +16,17 @@ const RetryFailedLeadsDocument = graphql(`
 `);
 
 const RetryAllFailedLeadsDocument = graphql(`
-  mutation RetryAllFailedLeads($filter: SubmissionFilter) { retryAllFailedLeads(filter: $filter) { retried skipped inDoubt } }
+  mutation RetryAllFailedLeads($filter: SubmissionFilter) { retryAllFailedLeads(filter: $filter) { retried inDoubt more } }
 `);
 
 interface Outcome {
   retried: number;
-  skipped: number;
+  skipped?: number;
+  /** How many were left, as they may have arrived. */
   inDoubt: number;
 }
 
-function sentence({ retried, skipped, inDoubt }: Outcome): string {
+function sentence({ retried, skipped = 0, inDoubt }: Outcome): string {
   const parts = [`${plural(retried, 'lead')} on the way again`];
   if (skipped > 0) parts.push(`${formatCount(skipped)} needed it no more`);
   if (inDoubt > 0) parts.push(`${formatCount(inDoubt)} left, as ${inDoubt === 1 ? 'it' : 'they'} may have arrived already`);
@@ -37,25 +38,24 @@ export function useRetries(onDone: () => void) {
   const [{ fetching }, mutate] = useMutation(RetryFailedLeadsDocument);
   const [doubtful, setDoubtful] = useState<readonly string[]>([]);
 
-  async function send(ids: readonly string[], inDoubt: boolean): Promise<Outcome | undefined> {
+  async function send(ids: readonly string[], inDoubt: boolean) {
     const { data, error } = await mutate({ ids: [...ids], inDoubt });
     if (error) notifyError(error);
     if (data) onDone();
     return data?.retryFailedLeads;
   }
 
-  /** `unknown`: those of the leads whose outcome is in doubt. */
-  async function retry(ids: readonly string[], unknown: readonly string[]) {
+  async function retry(ids: readonly string[]) {
     const outcome = await send(ids, false);
     if (!outcome) return;
-    if (outcome.inDoubt > 0) setDoubtful(unknown);
-    if (outcome.retried + outcome.skipped > 0) notifyDone(sentence(outcome));
+    setDoubtful(outcome.inDoubt);
+    if (outcome.inDoubt.length < ids.length) notifyDone(sentence({ ...outcome, inDoubt: outcome.inDoubt.length }));
   }
 
   async function sendAnyway() {
     const outcome = await send(doubtful, true);
     setDoubtful([]);
-    if (outcome) notifyDone(sentence(outcome));
+    if (outcome) notifyDone(sentence({ ...outcome, inDoubt: outcome.inDoubt.length }));
   }
 
   const question = (
@@ -75,19 +75,30 @@ export function useRetries(onDone: () => void) {
 /** Sends all again that the filters find, after a question. */
 export function RetryAll({ filter, narrowed, onDone }: { filter: SubmissionFilter; narrowed: boolean; onDone: () => void }) {
   const [asking, { open, close }] = useDisclosure(false);
-  const [{ fetching }, mutate] = useMutation(RetryAllFailedLeadsDocument);
+  const [busy, setBusy] = useState(false);
+  const [, mutate] = useMutation(RetryAllFailedLeadsDocument);
   async function confirm() {
-    const { data, error } = await mutate({ filter });
+    setBusy(true);
+    const total = { retried: 0, inDoubt: 0 };
+    let more = true;
+    while (more) {
+      const { data, error } = await mutate({ filter });
+      if (error) notifyError(error);
+      more = data?.retryAllFailedLeads.more ?? false;
+      total.retried += data?.retryAllFailedLeads.retried ?? 0;
+      total.inDoubt = data?.retryAllFailedLeads.inDoubt ?? total.inDoubt;
+      // A part that finds nothing to send again would be found once more.
+      if (data?.retryAllFailedLeads.retried === 0) more = false;
+    }
+    setBusy(false);
     close();
-    if (error) notifyError(error);
-    if (!data) return;
-    notifyDone(sentence(data.retryAllFailedLeads));
+    if (total.retried + total.inDoubt > 0) notifyDone(sentence(total));
     onDone();
   }
   return (
     <>
       <Button size="xs" variant="default" leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={open}>Retry all</Button>
-      <Confirm opened={asking} onClose={close} onConfirm={() => { void confirm(); }} busy={fetching} title="Retry all failed leads?" action="Retry all">
+      <Confirm opened={asking} onClose={close} onConfirm={() => { void confirm(); }} busy={busy} title="Retry all failed leads?" action="Retry all">
         <Text size="sm">
           Every failed or held lead{narrowed ? ' that fits the filters' : ''} is sent again, also beyond this page. Those that may have arrived already are left: each is a decision.
         </Text>

@@ -30,6 +30,7 @@ pub(super) struct Columns<'a> {
     pub looked_ups: Vec<Option<&'static str>>,
     pub refunds: Vec<bool>,
     pub unsures: Vec<Option<bool>>,
+    pub decideds: Vec<bool>,
 }
 
 impl<'a> Columns<'a> {
@@ -98,6 +99,7 @@ impl<'a> Columns<'a> {
         self.bodies.push(attempt.map(|attempt| attempt.body.as_str()).filter(|body| !body.is_empty()));
         self.looked_ups.push(attempt.and_then(|attempt| attempt.looked_up));
         self.unsures.push(attempt.map(|attempt| attempt.unsure));
+        self.decideds.push(finished.decided);
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Claimed {
     pub budget_from: i16,
     /// The request before this one may have arrived.
     pub unsure: bool,
+    /// Somebody has decided that it is sent all the same.
+    pub decided: bool,
     /// The one that is to show whether a destination answers again.
     pub probe: bool,
     pub lead: LeadFacts,
@@ -100,6 +102,8 @@ pub(super) struct Finished {
     pub state: State,
     /// None when no request was made; then the claim does not count as an attempt.
     pub attempt: Option<Attempt>,
+    /// The decision that it is sent although it may have arrived is still good, as it was not sent.
+    pub decided: bool,
     pub at: DateTime<Utc>,
 }
 
@@ -156,18 +160,19 @@ pub(super) async fn claim(
              JOIN destination t ON t.tenant_id = $1 AND t.id = w.id AND t.enabled AND t.breaker = 'closed'
              UNION ALL SELECT id, 1, true, version FROM probing
          ), due AS MATERIALIZED (
-             SELECT d.id, open.probe FROM open CROSS JOIN LATERAL (
-                 SELECT id FROM delivery
+             SELECT d.id, d.decided, open.probe FROM open CROSS JOIN LATERAL (
+                 SELECT id, decided FROM delivery
                  WHERE tenant_id = $1 AND destination_id = open.id AND state = 'pending' AND due_at <= $2
                  ORDER BY due_at LIMIT open.most FOR UPDATE SKIP LOCKED
              ) d
          ), claimed AS (
-             UPDATE delivery SET unsure = unsure OR lease IS NOT NULL, lease = $3, due_at = $4, attempts = attempts + 1
+             UPDATE delivery SET unsure = unsure OR lease IS NOT NULL, decided = false, lease = $3, due_at = $4, attempts = attempts + 1
              WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM due))
              RETURNING id, lead_id, destination_id, attempts, budget_from, unsure
          )
          SELECT c.id AS delivery_id, c.destination_id, c.attempts, c.budget_from, c.unsure,
                 (SELECT version FROM open WHERE open.id = c.destination_id LIMIT 1) AS destination_version,
+                c.id = ANY (ARRAY(SELECT id FROM due WHERE decided)) AS decided,
                 c.id = ANY (ARRAY(SELECT id FROM due WHERE probe)) AS probe, s.slug AS source,
                 l.id, l.received_at, l.external_id, l.lead_type, l.channel, l.first_name, l.last_name, l.phone,
                 l.phone_ext, l.alt_phones, l.email, l.alt_emails, l.address, l.city, l.state, l.zip, l.zip4, l.details,
@@ -232,6 +237,7 @@ impl FromRow<'_, PgRow> for Claimed {
             number: row.try_get("attempts")?,
             budget_from: row.try_get("budget_from")?,
             unsure: row.try_get("unsure")?,
+            decided: row.try_get("decided")?,
             probe: row.try_get("probe")?,
             suppressed: row.try_get("suppressed")?,
             lead: facts(row)?,
@@ -255,17 +261,17 @@ pub(super) async fn finish(
              SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
                                   $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::text[], $13::smallint[],
                                   $14::text[], $15::jsonb[], $16::text[], $17::text[], $18::text[], $19::boolean[],
-                                  $20::boolean[])
+                                  $20::boolean[], $21::boolean[])
                  AS t (id, number, state, due_at, reason, remote_id,
                        finished_at, started_at, duration_us, outcome, http_status,
-                       error_kind, response_headers, response_body, code, looked_up, refunded, unsure)
+                       error_kind, response_headers, response_body, code, looked_up, refunded, unsure, decided)
          ), changed AS (
              UPDATE delivery d
              SET state = done.state, due_at = done.due_at, reason = done.reason, remote_id = done.remote_id,
                  finished_at = done.finished_at, lease = NULL, code = done.code,
                  attempts = CASE WHEN done.outcome IS NULL THEN d.attempts - 1 ELSE d.attempts END,
                  budget_from = CASE WHEN done.refunded THEN d.budget_from + 1 ELSE d.budget_from END,
-                 unsure = coalesce(done.unsure, d.unsure)
+                 unsure = coalesce(done.unsure, d.unsure), decided = done.decided
              FROM done
              WHERE d.tenant_id = $1 AND d.id = done.id
                AND d.state = 'pending' AND d.lease = $2 AND d.attempts = done.number
@@ -300,6 +306,7 @@ pub(super) async fn finish(
     .bind(columns.looked_ups)
     .bind(columns.refunds)
     .bind(columns.unsures)
+    .bind(columns.decideds)
     .fetch_all(connection)
     .await?;
     Ok(written)
