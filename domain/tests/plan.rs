@@ -191,6 +191,23 @@ fn unreadable_text_is_kept_under_its_column_and_blank_is_nothing() {
     assert!(lead.details.is_empty() && lead.extra.is_empty() && codes.is_empty());
 }
 
+/// The database takes five words; the way in stands for any other.
+#[test]
+fn an_unknown_channel_is_a_warning_and_a_known_one_is_folded() {
+    let json = r#"{"fields": {"phone": "Phone", "channel": "Via"}}"#;
+    let via = |word: &str| read(json, &["Phone", "Via"], &["3035550101", word]);
+    let (lead, codes) = accepted(via("Fax"));
+    assert_eq!((lead.channel, codes), (None, vec![codes::INVALID_FIELD.to_owned()]));
+    assert_eq!(lead.extra, [("Via".into(), "Fax".into())]);
+    let (lead, codes) = accepted(via(" Sms "));
+    assert_eq!((lead.channel.as_deref(), codes), (Some("sms"), Vec::new()));
+    assert!(lead.extra.is_empty());
+    assert_eq!(via("SMS"), via("sms"), "one fingerprint");
+    let required = r#"{"fields": {"phone": "Phone", "channel": {"from": "Via", "required": true}}}"#;
+    let refused = reasons(read(required, &["Phone", "Via"], &["3035550101", "Fax"]));
+    assert_eq!(refused, [("channel".to_owned(), codes::INVALID_FIELD.to_owned())]);
+}
+
 #[test]
 fn duplicate_headers_are_told_apart() {
     let json = r#"{"fields": {"phone": [{"column": "Tel", "occurrence": 2}, "Tel"], "email": "Mail"}}"#;

@@ -1,6 +1,6 @@
 //! The rules for who and where by a table: text in, value or code out.
 
-use domain::intake::rules::{address, email, name, phone, state, text, zip};
+use domain::intake::rules::{address, channel, email, name, phone, state, text, zip};
 use domain::intake::{Regions, codes};
 
 #[test]
@@ -192,6 +192,18 @@ fn names() {
     assert_eq!(full("Cher"), "Cher|");
     assert_eq!(full(" JUAN  DE LA CRUZ "), "Juan|De la Cruz");
     assert_eq!(full("Pat RIDER"), "Pat|RIDER");
+}
+
+#[test]
+fn channels() {
+    for (given, wanted) in [("sms", "sms"), (" SMS\u{a0}", "sms"), ("Voice", "voice"), ("WEB", "web")] {
+        assert_eq!(channel::channel(given), Ok(Some(wanted.into())), "{given}");
+    }
+    assert_eq!(channel::channel(" "), Ok(None));
+    for given in ["Fax", "sm s", "n/a", "phone", "\u{ff53}ms"] {
+        let code = channel::channel(given).map_err(|fault| fault.code);
+        assert_eq!(code, Err(codes::INVALID_FIELD), "{given}");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod faults;
 mod frames;
 mod frames_spent;
 mod http;
+mod imports;
 mod inbound;
 mod intake;
 mod isolation;

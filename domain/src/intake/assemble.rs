@@ -5,7 +5,7 @@ use compact_str::{CompactString, format_compact};
 use super::catalogue::{Target, Transform};
 use super::plan::{Plan, Step};
 use super::rules::text::{excerpt, raw, trim};
-use super::rules::{Fault, address, boolean, credit, date, name, number, phone, state, text, zip};
+use super::rules::{Fault, address, boolean, channel, credit, date, name, number, phone, state, text, zip};
 use super::{CELL_BYTES_MAX, Cells, Verdict, codes, fingerprint};
 use crate::lead::{Issue, Lead, Value};
 
@@ -96,6 +96,7 @@ impl<'p, C: Cells + ?Sized> Draft<'p, C> {
     fn read(&mut self, step: &Step, source: Source<'_>) -> Result<(), Fault> {
         let text = source.text;
         match step.target {
+            Target::Channel => self.lead.channel = channel::channel(text)?,
             Target::State => self.lead.state = state::state(text)?,
             Target::Zip => {
                 if let Some(zip) = zip::zip(text)? {
@@ -121,7 +122,6 @@ impl<'p, C: Cells + ?Sized> Draft<'p, C> {
                 *match step.target {
                     Target::ExternalId => &mut lead.external_id,
                     Target::LeadType => &mut lead.lead_type,
-                    Target::Channel => &mut lead.channel,
                     Target::FirstName => &mut lead.first_name,
                     Target::LastName => &mut lead.last_name,
                     Target::Address => &mut lead.address,

@@ -176,6 +176,7 @@ const fn occasion(name: &'static str, transforms: &'static [Transform]) -> Field
 pub const FIELDS: &[Field] = &[
     contact("external_id", Target::ExternalId, WORDS),
     contact("lead_type", Target::LeadType, WORDS),
+    // One of five words, whichever of these a mapping has chosen.
     contact("channel", Target::Channel, LOWER),
     contact("first_name", Target::FirstName, NAME),
     contact("last_name", Target::LastName, NAME),

@@ -7,6 +7,7 @@ pub const MALFORMED_ROW: &str = "MALFORMED_ROW";
 /// Refused: objects and arrays are nested deeper than [`NESTING_MAX`](super::NESTING_MAX).
 pub const JSON_TOO_DEEP: &str = "JSON_TOO_DEEP";
 /// Refused: a field that the mapping requires is blank or cannot be used.
+/// Warning: an optional one is none of the words that it can be.
 pub const INVALID_FIELD: &str = "INVALID_FIELD";
 /// Refused: a cell is longer than [`CELL_BYTES_MAX`](super::CELL_BYTES_MAX).
 pub const CELL_TOO_LONG: &str = "CELL_TOO_LONG";

@@ -6,6 +6,7 @@
 pub mod address;
 mod address_words;
 pub mod boolean;
+pub mod channel;
 pub mod credit;
 pub mod date;
 pub mod email;
