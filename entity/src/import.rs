@@ -49,6 +49,8 @@ pub struct Model {
     pub leased_until: Option<DateTimeUtc>,
     /// Names the hold: who finds another one here has lost it.
     pub lease: Option<Uuid>,
+    /// Runs in a row that ended with an error; too many end the import.
+    pub failures: i16,
 }
 
 /// None: rows are read by their tenant and key, joins are written where they are needed.

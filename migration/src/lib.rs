@@ -99,6 +99,11 @@ impl MigratorTrait for Migrator {
                 include_str!("sql/000017_decided.up.sql"),
                 include_str!("sql/000017_decided.down.sql"),
             ),
+            sql(
+                "m20261122_000018_import_failures",
+                include_str!("sql/000018_import_failures.up.sql"),
+                include_str!("sql/000018_import_failures.down.sql"),
+            ),
         ]
     }
 }

@@ -1,9 +1,12 @@
 //! Imports that meet trouble: what costs a record, what costs a try, and what ends them.
 
-use domain::ids::TenantId;
+use chrono::TimeDelta;
+use domain::ids::{ImportId, TenantId};
 use serde_json::{Value, json};
+use service::intake::worker;
+use sqlx::{AssertSqlSafe, PgPool};
 use tests::TestApp;
-use tests::data::{counts, import_file, rows, submit};
+use tests::data::{counts, import_file, import_state, rows, submit, token};
 
 /// The conversation of a lead, as a provider of the kind `npa` sends it.
 fn conversation(number: u32, channel: &str) -> Value {
@@ -50,4 +53,85 @@ async fn a_channel_that_nobody_knows_becomes_the_way_in() {
     let answer = submit(&test.app, tenant, &source, &conversation(4, "Fax")).await;
     assert_eq!(answer.reasons[0].field, "channel");
     assert_eq!(channels(&test, tenant).await, ["api", "file", "sms", "voice"]);
+}
+
+/// A file of one lead that waits for its import.
+async fn waiting(test: &TestApp) -> (TenantId, ImportId) {
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let token = token(&test.app, tenant, &source).await;
+    let file = "Lead ID,First Name,Pri. Phone\nLS-1,Ada,3035550101\n";
+    (tenant, test.web().file("leadsource", &token, file).await.import())
+}
+
+fn owner(test: &TestApp) -> &PgPool {
+    test.database.database.owner.as_ref().expect("the owner's pool")
+}
+
+/// From now on no lead can be stored; the database says that code.
+async fn refuse_leads(test: &TestApp, code: &str) {
+    let function = format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+             AS $$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{code}'; END $$"
+    );
+    sqlx::query(AssertSqlSafe(function)).execute(owner(test)).await.expect("a function");
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON lead FOR EACH ROW EXECUTE FUNCTION refuse()";
+    sqlx::query(trigger).execute(owner(test)).await.expect("a trigger");
+}
+
+async fn take_leads(test: &TestApp) {
+    sqlx::query("DROP TRIGGER refuse ON lead").execute(owner(test)).await.expect("no trigger");
+}
+
+/// It is tried again after longer and longer pauses, and then it ends with a message that says what to do.
+#[tokio::test]
+async fn an_error_that_lasts_ends_the_import() {
+    let test = TestApp::new().await;
+    let (tenant, import) = waiting(&test).await;
+    refuse_leads(&test, "23514").await;
+    for failure in 1..5 {
+        worker::run_waiting(&test.app).await.expect_err("it cannot be stored");
+        let (state, error) = import_state(&test.app, tenant, import).await;
+        assert_eq!((state.as_str(), error), ("running", None));
+        test.app.clock.advance(TimeDelta::seconds(4_i64.pow(failure) - 1));
+        assert_eq!(worker::run_waiting(&test.app).await.expect("it pauses"), 0, "after {failure}");
+        test.app.clock.advance(TimeDelta::seconds(1));
+    }
+    assert_eq!(worker::run_waiting(&test.app).await.expect("it ends"), 1);
+    let (state, error) = import_state(&test.app, tenant, import).await;
+    let error = error.expect("why it failed");
+    assert_eq!(state, "failed");
+    assert!(error.contains("send the file again") && !error.contains("not now"), "{error}");
+    assert!(test.uploads().is_empty());
+    assert_eq!(worker::run_waiting(&test.app).await.expect("nothing waits"), 0);
+}
+
+/// What was mended in time is forgotten.
+#[tokio::test]
+async fn an_import_that_goes_on_begins_its_count_anew() {
+    let test = TestApp::new().await;
+    let (tenant, import) = waiting(&test).await;
+    refuse_leads(&test, "23514").await;
+    worker::run_waiting(&test.app).await.expect_err("it cannot be stored");
+    assert_eq!(rows(&test.app, tenant, &["import"]).await[0]["failures"], 1);
+    take_leads(&test).await;
+    test.app.clock.advance(TimeDelta::seconds(4));
+    assert_eq!(worker::run_waiting(&test.app).await.expect("it runs"), 1);
+    assert_eq!(counts(&test.app, tenant, import).await.accepted, 1);
+    assert_eq!(rows(&test.app, tenant, &["import"]).await[0]["failures"], 0);
+}
+
+/// A database that restarts is no reason to give an import up, however often it does.
+#[tokio::test]
+async fn an_error_that_passes_counts_nothing() {
+    let test = TestApp::new().await;
+    let (tenant, import) = waiting(&test).await;
+    refuse_leads(&test, "57P01").await;
+    for _ in 0..6 {
+        let error = worker::run_waiting(&test.app).await.expect_err("it does not answer");
+        assert!(matches!(error, service::Error::Unavailable { .. }), "{error:?}");
+    }
+    take_leads(&test).await;
+    assert_eq!(worker::run_waiting(&test.app).await.expect("it runs"), 1);
+    assert_eq!(import_state(&test.app, tenant, import).await, ("done".to_owned(), None));
 }

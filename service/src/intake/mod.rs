@@ -4,6 +4,7 @@
 //! file, [`imports::receive`] and [`run`] → [`reader`] → [`prepare`]; then [`merge`] → rows.
 
 pub mod copy;
+mod ending;
 pub mod export;
 pub mod failed;
 pub mod idempotency;

@@ -24,7 +24,7 @@ use super::merge::{self, Origin, Outcome};
 use super::prepare::{self, Prepared};
 use super::reader::{Batch, FileError, Options, Reader, Shape};
 use super::together::{Part, Together};
-use super::{CONTENTION_RETRIES, sources};
+use super::{CONTENTION_RETRIES, ending, sources};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -37,7 +37,7 @@ const STREAMS: usize = 2;
 pub enum Ended {
     /// Every record is accounted for.
     Done(Counts),
-    /// The file cannot be imported; nothing of it was stored.
+    /// The file cannot be imported, or its import was given up; the message says what was stored and what to do.
     Failed(String),
     /// Cancelled, or taken over by another worker.
     Stopped(Counts),
@@ -52,14 +52,16 @@ pub struct FileRules {
     pub settings: Settings,
 }
 
-/// Runs an import to its end. An error means that it can go on later from where it is.
+/// Runs an import to its end. An error means that it can go on later from where it is; a file that waits is given up after several
+/// in a row.
 pub async fn run(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let heartbeat = tokio::spawn(heartbeat(Arc::clone(app), leased.clone()));
     let ended = steps(app, leased).await;
     heartbeat.abort();
-    if ended.is_err() {
-        release(app, leased).await;
-    }
+    let ended = match ended {
+        Err(error) => ending::interrupted(app, leased, error).await,
+        ended => ended,
+    };
     app.wake.progress();
     ended
 }
@@ -69,7 +71,7 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let shape = match checked(app, leased).await? {
         Ok(shape) => shape,
         Err(message) => {
-            finish(app, leased, "failed", Some(&message)).await?;
+            ending::finish(app, leased, "failed", Some(&message)).await?;
             return Ok(Ended::Failed(message));
         }
     };
@@ -108,7 +110,7 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
         return Ok(Ended::Stopped(counts));
     }
     read?;
-    finish(app, leased, "done", None).await?;
+    ending::finish(app, leased, "done", None).await?;
     Ok(Ended::Done(counts))
 }
 
@@ -322,6 +324,7 @@ async fn merge_batch(
     .bind(now)
     .execute(tx.connection())
     .await?;
+    ending::goes_on(tx.connection(), leased).await?;
     tx.commit().await?;
     for one in &resolved {
         metrics::counter!("baton_records_total", "outcome" => one.outcome.as_str()).increment(1);
@@ -359,28 +362,5 @@ async fn hold(app: &App, leased: &Leased, seconds: Option<i64>) -> Result<(), Er
         .execute(tx.connection())
         .await?;
     tx.commit().await?;
-    Ok(())
-}
-
-async fn finish(app: &App, leased: &Leased, state: &str, error: Option<&str>) -> Result<(), Error> {
-    let mut tx = app.begin(TenantId(leased.import.tenant_id), Mode::ReadWrite).await?;
-    sqlx::query(
-        "UPDATE import SET state = $4, error = $5, finished_at = $6, lease = NULL, leased_until = NULL
-         WHERE tenant_id = $1 AND id = $2 AND lease = $3 AND state = 'running'",
-    )
-    .bind(leased.import.tenant_id)
-    .bind(leased.import.id)
-    .bind(leased.lease)
-    .bind(state)
-    .bind(error)
-    .bind(app.clock.now())
-    .execute(tx.connection())
-    .await?;
-    tx.commit().await?;
-    if leased.import.stored_as.is_some()
-        && let Err(error) = tokio::fs::remove_file(&leased.path).await
-    {
-        tracing::warn!(import.id = %ImportId(leased.import.id), %error, "an imported file could not be removed");
-    }
     Ok(())
 }
