@@ -3,6 +3,8 @@
 use chrono::TimeDelta;
 use domain::ids::{ImportId, TenantId};
 use serde_json::{Value, json};
+use service::intake::imports::{LEASE_SECONDS, lease};
+use service::intake::run::{Ended, run};
 use service::intake::worker;
 use sqlx::{AssertSqlSafe, PgPool};
 use tests::TestApp;
@@ -57,10 +59,13 @@ async fn a_channel_that_nobody_knows_becomes_the_way_in() {
 
 /// A file of one lead that waits for its import.
 async fn waiting(test: &TestApp) -> (TenantId, ImportId) {
+    upload(test, "Lead ID,First Name,Pri. Phone\nLS-1,Ada,3035550101\n").await
+}
+
+async fn upload(test: &TestApp, file: &'static str) -> (TenantId, ImportId) {
     let tenant = test.tenant("acme").await;
     let source = test.source(tenant, "leadsource").await;
     let token = token(&test.app, tenant, &source).await;
-    let file = "Lead ID,First Name,Pri. Phone\nLS-1,Ada,3035550101\n";
     (tenant, test.web().file("leadsource", &token, file).await.import())
 }
 
@@ -134,4 +139,20 @@ async fn an_error_that_passes_counts_nothing() {
     take_leads(&test).await;
     assert_eq!(worker::run_waiting(&test.app).await.expect("it runs"), 1);
     assert_eq!(import_state(&test.app, tenant, import).await, ("done".to_owned(), None));
+}
+
+/// Who was so slow that another process has taken the import over leaves it the file and the last word.
+#[tokio::test]
+async fn a_run_that_was_overtaken_ends_nothing() {
+    let test = TestApp::new().await;
+    let (tenant, import) = upload(&test, "colour,size\nred,10\n").await;
+    let slow = lease(&test.app, tenant, import, None).await.expect("no error").expect("it is free");
+    test.app.clock.advance(TimeDelta::seconds(LEASE_SECONDS));
+    let next = lease(&test.app, tenant, import, None).await.expect("no error").expect("the lease has ended");
+    let ended = run(&test.app, &slow).await.expect("an end");
+    assert!(matches!(ended, Ended::Stopped(_)), "{ended:?}");
+    assert_eq!(test.uploads().len(), 1, "the other one reads it");
+    let ended = run(&test.app, &next).await.expect("an end");
+    assert!(matches!(&ended, Ended::Failed(why) if why.contains("NO_KNOWN_COLUMN")), "{ended:?}");
+    assert!(test.uploads().is_empty());
 }

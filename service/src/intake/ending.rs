@@ -6,7 +6,7 @@
 use domain::ids::{ImportId, TenantId};
 use sqlx::PgConnection;
 
-use super::imports::Leased;
+use super::imports::{self, Counts, Leased};
 use super::run::{Ended, release};
 use crate::app::App;
 use crate::database::Mode;
@@ -37,8 +37,7 @@ pub(super) async fn interrupted(app: &App, leased: &Leased, error: Error) -> Res
         "it was tried {FAILURES_MAX} times and failed each time: {}. What was merged stays. The log says more under import {id}; when the cause is gone, send the file again: records that are in are not taken twice [IMPORT_GIVEN_UP]",
         why.trim_end_matches('.')
     );
-    finish(app, leased, "failed", Some(&message)).await?;
-    Ok(Ended::Failed(message))
+    finish(app, leased, Ended::Failed(message)).await
 }
 
 /// Whether it passes by itself, so that the next run may begin at once and nothing counts.
@@ -79,15 +78,16 @@ pub(super) async fn goes_on(connection: &mut PgConnection, leased: &Leased) -> R
     Ok(())
 }
 
-/// Ends the import and removes its upload.
-pub(super) async fn finish(
-    app: &App,
-    leased: &Leased,
-    state: &str,
-    error: Option<&str>,
-) -> Result<(), Error> {
+/// Ends the import and removes its upload. When another process has it by now, or somebody has cancelled it, it is theirs and the
+/// file stays: they may be reading it.
+pub(super) async fn finish(app: &App, leased: &Leased, ended: Ended) -> Result<Ended, Error> {
+    let (state, error) = match &ended {
+        Ended::Done(_) => ("done", None),
+        Ended::Failed(message) => ("failed", Some(message.as_str())),
+        Ended::Stopped(_) => return Ok(ended),
+    };
     let mut tx = app.begin(TenantId(leased.import.tenant_id), Mode::ReadWrite).await?;
-    sqlx::query(
+    let finished = sqlx::query(
         "UPDATE import SET state = $4, error = $5, finished_at = $6, lease = NULL, leased_until = NULL
          WHERE tenant_id = $1 AND id = $2 AND lease = $3 AND state = 'running'",
     )
@@ -98,12 +98,23 @@ pub(super) async fn finish(
     .bind(error)
     .bind(app.clock.now())
     .execute(tx.connection())
-    .await?;
+    .await?
+    .rows_affected();
     tx.commit().await?;
+    if finished != 1 {
+        return Ok(Ended::Stopped(counts(app, leased).await?));
+    }
     if leased.import.stored_as.is_some()
         && let Err(error) = tokio::fs::remove_file(&leased.path).await
     {
         tracing::warn!(import.id = %ImportId(leased.import.id), %error, "an imported file could not be removed");
     }
-    Ok(())
+    Ok(ended)
+}
+
+/// What the import has come to.
+pub(super) async fn counts(app: &App, leased: &Leased) -> Result<Counts, Error> {
+    let tx = app.begin(TenantId(leased.import.tenant_id), Mode::ReadOnly).await?;
+    let counts = imports::counts(&tx, &[ImportId(leased.import.id)]).await?;
+    Ok(counts.first().map(|(_, counts)| *counts).unwrap_or_default())
 }

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::copy::CopyRows;
 use super::failed::{self, RefusedOrigin};
-use super::imports::{self, Counts, LEASE_SECONDS, Leased};
+use super::imports::{Counts, LEASE_SECONDS, Leased};
 use super::merge::{self, Origin, Outcome};
 use super::prepare::{self, Prepared};
 use super::reader::{Batch, FileError, Options, Reader, Shape};
@@ -70,10 +70,7 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let tenant = TenantId(leased.import.tenant_id);
     let shape = match checked(app, leased).await? {
         Ok(shape) => shape,
-        Err(message) => {
-            ending::finish(app, leased, "failed", Some(&message)).await?;
-            return Ok(Ended::Failed(message));
-        }
+        Err(message) => return ending::finish(app, leased, Ended::Failed(message)).await,
     };
     store_shape(app, leased, &shape).await?;
     let (sender, receiver) = mpsc::channel::<Prepared>(1);
@@ -102,16 +99,12 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     if let Some(failure) = failure {
         return Err(failure);
     }
-    let tx = app.begin(tenant, Mode::ReadOnly).await?;
-    let counts = imports::counts(&tx, &[ImportId(leased.import.id)]).await?;
-    let counts = counts.first().map(|(_, counts)| *counts).unwrap_or_default();
-    drop(tx);
+    let counts = ending::counts(app, leased).await?;
     if stopped {
         return Ok(Ended::Stopped(counts));
     }
     read?;
-    ending::finish(app, leased, "done", None).await?;
-    Ok(Ended::Done(counts))
+    ending::finish(app, leased, Ended::Done(counts)).await
 }
 
 /// Reads the whole file once without storing anything: its shape, or why it cannot be imported.
