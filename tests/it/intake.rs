@@ -264,6 +264,29 @@ async fn a_refused_record_is_corrected() {
     assert!(failed::correct(&test.app, tenant, id, &right, "user").await.is_err(), "it is corrected already");
 }
 
+/// Two people who correct one record at once, each in their own way, make one lead; the second one is told.
+#[tokio::test]
+async fn of_two_corrections_at_once_one_counts() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let record = r#"{"First Name":"Fay","Pri. Phone":"12"}"#;
+    let submission = Submission { source: &source, record, channel: "api", idempotency_key: None };
+    let refused = submit::submit(&test.app, tenant, submission).await.expect("an answer");
+    let id = refused.failed.expect("it is kept");
+    let correct = async |phone: &str| {
+        let values = BTreeMap::from([("Pri. Phone".to_owned(), phone.to_owned())]);
+        failed::correct(&test.app, tenant, id, &values, "user").await
+    };
+    let (one, other) = tokio::join!(correct("303 555 0198"), correct("303 555 0199"));
+    assert_eq!(usize::from(one.is_ok()) + usize::from(other.is_ok()), 1, "{one:?} {other:?}");
+    let late = if one.is_ok() { other } else { one };
+    assert!(matches!(late, Err(service::Error::Conflict(_))), "{late:?}");
+    assert_eq!(all_leads(&test.app, tenant).await.len(), 1);
+    let late = failed::dismiss(&test.app, tenant, id, "user").await;
+    assert!(matches!(late, Err(service::Error::Conflict(_))), "{late:?}");
+}
+
 /// A key that was used with another body is refused; with the same body it is answered from memory.
 #[tokio::test]
 async fn an_idempotency_key_belongs_to_one_body() {

@@ -7,7 +7,8 @@ use domain::ids::{FailedRecordId, ImportId, SourceId, TenantId};
 use domain::intake::{Scratch, Verdict};
 use domain::lead::Issue;
 use entity::{Tenanted, failed_record, import};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter};
+use sea_orm::sea_query::LockType;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QuerySelect};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
@@ -119,6 +120,21 @@ pub async fn by_id(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::M
         .ok_or_else(|| Error::not_found("refused record", id))
 }
 
+/// The refused record that somebody is about to resolve. Nobody else does so meanwhile: of two who correct it at once, the second
+/// one finds what the first has made of it, instead of making a second lead.
+async fn open_record(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
+    let record = failed_record::Entity::of(tx.tenant())
+        .filter(failed_record::Column::Id.eq(id.uuid()))
+        .lock(LockType::NoKeyUpdate)
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::not_found("refused record", id))?;
+    if record.state != "open" {
+        return Err(Error::Conflict(format!("this record is {} already", record.state).into()));
+    }
+    Ok(record)
+}
+
 /// Sends a refused record through its source's rules again, with some columns' text replaced.
 ///
 /// Accepted, it becomes a lead and the record is `corrected`; refused again, it stays open with the new reasons.
@@ -131,10 +147,7 @@ pub async fn correct(
 ) -> Result<Submitted, Error> {
     let now = app.clock.now();
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let record = by_id(&tx, id).await?;
-    if record.state != "open" {
-        return Err(Error::Conflict(format!("this record is {} already", record.state).into()));
-    }
+    let record = open_record(&tx, id).await?;
     let source = sources::by_id(&tx, SourceId(record.source_id)).await?;
     let columns = columns_of(&tx, &record).await?;
     let plan = raw::plan(&source, columns.as_ref(), &app.intake_settings())?;
@@ -205,10 +218,7 @@ pub async fn dismiss(
     actor: &str,
 ) -> Result<failed_record::Model, Error> {
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
-    let record = by_id(&tx, id).await?;
-    if record.state != "open" {
-        return Err(Error::Conflict(format!("this record is {} already", record.state).into()));
-    }
+    let record = open_record(&tx, id).await?;
     let record = resolve(&tx, record, "dismissed", actor, app.clock.now(), None).await?;
     tx.commit().await?;
     Ok(record)
