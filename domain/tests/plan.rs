@@ -256,11 +256,12 @@ fn broken_json_is_refused_without_quoting_it() {
     let mut scratch = Scratch::default();
     let deep = format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000));
     let arrays = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let amid = format!("{{\"a\":{}{},\"b\":1}}", "[".repeat(100), "]".repeat(100));
     for (text, code) in
         ["{\"lead_data\": {\"phone\": \"303555", "\"oops\"", "[1]", "7", "null", "{} {}", "{\"a\":}"]
             .map(|text| (text, codes::MALFORMED_ROW))
             .into_iter()
-            .chain([(deep.as_str(), codes::JSON_TOO_DEEP), (arrays.as_str(), codes::JSON_TOO_DEEP)])
+            .chain([&deep, &arrays, &amid].map(|text| (text.as_str(), codes::JSON_TOO_DEEP)))
     {
         match plan.read_json(text, &mut scratch) {
             Verdict::Reject(issues) => {
@@ -274,6 +275,25 @@ fn broken_json_is_refused_without_quoting_it() {
     assert_eq!(plan.read_json("{}", &mut scratch), Verdict::Skip);
     let allowed = format!("{}{{}}{}", "{\"a\":".repeat(63), "}".repeat(63));
     assert_eq!(plan.read_json(&allowed, &mut scratch), Verdict::Skip);
+}
+
+#[test]
+fn a_json_record_has_a_thousand_values_beside_the_mapping_at_most() {
+    let spec = mapping(r#"{"fields": {"phone": "phone"}, "ignore": ["debug"]}"#);
+    let plan = Plan::for_json(&spec, &settings()).expect("a plan");
+    let mut scratch = Scratch::default();
+    let mut read = |below: &str, values: usize| {
+        let many: Vec<String> = (0..values).map(|number| format!(r#""v{number}": {number}"#)).collect();
+        let text = format!(r#"{{"{below}": {{{}}}, "phone": "3035550101", "last": 1}}"#, many.join(", "));
+        plan.read_json(&text, &mut scratch)
+    };
+    assert_eq!(accepted(read("data", COLUMNS_MAX - 1)).0.extra.len(), COLUMNS_MAX);
+    assert_eq!(accepted(read("debug", 5_000)).0.extra.len(), 1, "what is ignored costs nothing");
+    let wanted = [("record".to_owned(), codes::TOO_MANY_COLUMNS.to_owned())];
+    assert_eq!(reasons(read("data", COLUMNS_MAX)), wanted);
+    assert_eq!(reasons(read("data", 5_000)), wanted, "whatever comes after them");
+    let values = (0..=COLUMNS_MAX).map(|number| (format!("v{number}"), "1".to_owned())).collect();
+    assert_eq!(reasons(plan.read_values(&values, &mut Scratch::default())), wanted, "corrected, too");
 }
 
 #[test]

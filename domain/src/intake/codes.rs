@@ -6,6 +6,8 @@ pub const MISSING_CONTACT: &str = "MISSING_CONTACT";
 pub const MALFORMED_ROW: &str = "MALFORMED_ROW";
 /// Refused: objects and arrays are nested deeper than [`NESTING_MAX`](super::NESTING_MAX).
 pub const JSON_TOO_DEEP: &str = "JSON_TOO_DEEP";
+/// Refused: more than [`COLUMNS_MAX`](super::COLUMNS_MAX) values that the mapping does not name.
+pub const TOO_MANY_COLUMNS: &str = "TOO_MANY_COLUMNS";
 /// Refused: a field that the mapping requires is blank or cannot be used.
 /// Warning: an optional one is none of the words that it can be.
 pub const INVALID_FIELD: &str = "INVALID_FIELD";

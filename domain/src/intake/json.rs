@@ -8,12 +8,13 @@ use std::fmt;
 
 use compact_str::{CompactString, format_compact};
 use serde::Deserializer as _;
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::plan::key;
+use super::assemble::assemble;
+use super::plan::{key, refused};
 use super::rules::text::{raw, trim};
-use super::{Cells, Plan, codes};
+use super::{COLUMNS_MAX, Cells, Plan, Scratch, Verdict, codes};
 
 /// How deeply arrays and objects may be nested in a record.
 pub const NESTING_MAX: usize = 64;
@@ -43,27 +44,45 @@ impl Cells for Slots {
 pub(super) enum Fault {
     /// Nested deeper than [`NESTING_MAX`].
     TooDeep,
+    /// More than [`COLUMNS_MAX`] values that the mapping does not name.
+    TooMany,
     /// No JSON, or no object; says which.
     Malformed(CompactString),
 }
 
 impl Fault {
-    /// The refusal's code and sentence.
-    pub(super) fn told(self) -> (&'static str, CompactString) {
-        match self {
+    fn refusal(self) -> Verdict {
+        let (code, message) = match self {
             Self::TooDeep => (
                 codes::JSON_TOO_DEEP,
                 format_compact!(
                     "The JSON value is nested more than {NESTING_MAX} levels deep. Send it with fewer levels."
                 ),
             ),
+            Self::TooMany => (
+                codes::TOO_MANY_COLUMNS,
+                format_compact!(
+                    "The record has more than {COLUMNS_MAX} values that the mapping does not name. Send fewer, or have the mapping ignore what nobody needs."
+                ),
+            ),
             Self::Malformed(what) => (codes::MALFORMED_ROW, what),
-        }
+        };
+        refused(code, message)
     }
 }
 
 /// What the mapping does not name, under its path.
 type Extra = Vec<(CompactString, CompactString)>;
+
+impl Plan {
+    /// The verdict on the record that the slots were filled from.
+    pub(super) fn read_slots(&self, filled: Result<Extra, Fault>, scratch: &mut Scratch) -> Verdict {
+        match filled {
+            Ok(extra) => assemble(self, &scratch.slots, extra, &mut scratch.joined, &mut scratch.encoded),
+            Err(fault) => fault.refusal(),
+        }
+    }
+}
 
 impl Slots {
     /// Fills the slots from one object; gives what the mapping does not name, or why the text is no record.
@@ -84,7 +103,11 @@ impl Slots {
     }
 
     /// Fills the slots from values by label.
-    pub(super) fn fill_values(&mut self, plan: &Plan, values: &BTreeMap<String, String>) -> Extra {
+    pub(super) fn fill_values(
+        &mut self,
+        plan: &Plan,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Extra, Fault> {
         self.reset(plan);
         let mut extra = Extra::new();
         for (name, value) in values {
@@ -92,9 +115,9 @@ impl Slots {
             self.path.push_str(name.trim());
             let start = self.text.len();
             self.text.push_str(value);
-            self.keep(plan, start, &mut extra);
+            self.keep(plan, start, &mut extra)?;
         }
-        extra
+        Ok(extra)
     }
 
     fn reset(&mut self, plan: &Plan) {
@@ -116,8 +139,7 @@ impl Slots {
             _ => {
                 let start = self.text.len();
                 self.push_scalar(value);
-                self.keep(plan, start, extra);
-                Ok(())
+                self.keep(plan, start, extra)
             }
         }
     }
@@ -137,8 +159,7 @@ impl Slots {
                     self.text.truncate(before);
                 }
             }
-            self.keep(plan, start, extra);
-            return Ok(());
+            return self.keep(plan, start, extra);
         }
         let length = self.path.len();
         for (index, element) in elements.into_iter().enumerate() {
@@ -165,19 +186,23 @@ impl Slots {
     }
 
     /// Gives the text from `start` on to the slot of the current path, or to the extras.
-    fn keep(&mut self, plan: &Plan, start: usize, extra: &mut Extra) {
+    fn keep(&mut self, plan: &Plan, start: usize, extra: &mut Extra) -> Result<(), Fault> {
         let path = fold(&self.path, &mut self.folded);
         if let Ok(found) = plan.keys.binary_search_by(|(known, _)| known.as_str().cmp(path)) {
             self.ranges[plan.keys[found].1] = (start, self.text.len());
-            return;
+            return Ok(());
         }
         if !plan.ignored.iter().any(|name| is_below(path, name)) {
             let text = trim(&self.text[start..]);
             if !text.is_empty() {
+                if extra.len() >= COLUMNS_MAX {
+                    return Err(Fault::TooMany);
+                }
                 extra.push((raw(&self.path), raw(text)));
             }
         }
         self.text.truncate(start);
+        Ok(())
     }
 }
 
@@ -239,6 +264,8 @@ impl<'de> Visitor<'de> for Object<'_, '_> {
         } {
             let value: &RawValue = map.next_value()?;
             if let Err(fault) = self.slots.walk(self.plan, value.get(), self.depth + 1, self.extra) {
+                // The parser would call an object that is not read to its end malformed.
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
                 return Ok(Err(fault));
             }
             self.slots.path.truncate(length);

@@ -12,7 +12,7 @@ use super::rules::text::trim;
 use super::{Cells, ColumnRef, FieldSpec, MappingSpec, PlanError, assemble, codes, json};
 use crate::lead::{Issue, Lead};
 
-/// The most columns that a header, or distinct paths that a mapping, may have.
+/// The most columns that a header, distinct paths that a mapping, or values beside the mapping that a JSON record may have.
 pub const COLUMNS_MAX: usize = 1_000;
 
 /// The longest cell that a record may have, in bytes.
@@ -203,22 +203,15 @@ impl Plan {
         if trim(text).is_empty() {
             return Verdict::Skip;
         }
-        match scratch.slots.fill(self, text) {
-            Ok(extra) => {
-                assemble::assemble(self, &scratch.slots, extra, &mut scratch.joined, &mut scratch.encoded)
-            }
-            Err(fault) => {
-                let (code, message) = fault.told();
-                refused(code, message)
-            }
-        }
+        let filled = scratch.slots.fill(self, text);
+        self.read_slots(filled, scratch)
     }
 
     /// Reads corrected values: [label](Self::labels) → text. A label that is missing is blank, an unknown one is
     /// kept as extra.
     pub fn read_values(&self, values: &BTreeMap<String, String>, scratch: &mut Scratch) -> Verdict {
-        let extra = scratch.slots.fill_values(self, values);
-        assemble::assemble(self, &scratch.slots, extra, &mut scratch.joined, &mut scratch.encoded)
+        let filled = scratch.slots.fill_values(self, values);
+        self.read_slots(filled, scratch)
     }
 
     fn new(settings: &Settings) -> Self {
@@ -279,7 +272,7 @@ pub(super) fn malformed(message: &str) -> Verdict {
     refused(codes::MALFORMED_ROW, CompactString::from(message))
 }
 
-fn refused(code: &'static str, message: CompactString) -> Verdict {
+pub(super) fn refused(code: &'static str, message: CompactString) -> Verdict {
     Verdict::Reject(vec![Issue {
         field: CompactString::const_new("record"),
         code: CompactString::const_new(code),

@@ -243,8 +243,10 @@ fn over(newer: &Lead, older: &Lead) -> Lead {
             lead.details.push((name.clone(), value.clone()));
         }
     }
+    // A lead may have a thousand extras, and as many again of every revision.
+    let named: HashSet<&str> = newer.extra.iter().map(|(name, _)| name.as_str()).collect();
     for (name, value) in &older.extra {
-        if !lead.extra.iter().any(|(known, _)| known == name) {
+        if !named.contains(name.as_str()) {
             lead.extra.push((name.clone(), value.clone()));
         }
     }
