@@ -5,10 +5,11 @@ use domain::ids::{ImportId, TenantId};
 use serde_json::{Value, json};
 use service::intake::imports::{LEASE_SECONDS, lease};
 use service::intake::run::{Ended, run};
+use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::worker;
 use sqlx::{AssertSqlSafe, PgPool};
-use tests::TestApp;
 use tests::data::{counts, import_file, import_state, rows, submit, token};
+use tests::{TestApp, source_id};
 
 /// The conversation of a lead, as a provider of the kind `npa` sends it.
 fn conversation(number: u32, channel: &str) -> Value {
@@ -155,4 +156,35 @@ async fn a_run_that_was_overtaken_ends_nothing() {
     let ended = run(&test.app, &next).await.expect("an end");
     assert!(matches!(&ended, Ended::Failed(why) if why.contains("NO_KNOWN_COLUMN")), "{ended:?}");
     assert!(test.uploads().is_empty());
+}
+
+/// A file is imported once more with a mended mapping: what is a lead now waits no longer, what is not says why as it is today.
+#[tokio::test]
+async fn a_record_that_was_refused_and_is_taken_now_waits_no_longer() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let mapping = json!({ "fields": { "first_name": "Name", "phone": "Phone" } });
+    let new =
+        NewSource { slug: "own".to_owned(), name: None, kind: "generic".to_owned(), mapping: Some(mapping) };
+    let source = sources::create(&test.app, tenant, new).await.expect("a source");
+    let path = test.folder.path().join("own.csv");
+    let file = "Name,Phone,Mobile,State\nAda,3035550101,,\nBob,,3035550102,\nCleo,12,,Atlantis\n";
+    std::fs::write(&path, file).expect("written");
+    let (first, _) = import_file(&test.app, tenant, &source, &path).await;
+    assert_eq!(counts(&test.app, tenant, first).await.rejected, 2);
+
+    let mended =
+        json!({ "fields": { "first_name": "Name", "phone": ["Phone", "Mobile"], "state": "State" } });
+    let change = SourceChange { mapping: Some(mended), ..SourceChange::default() };
+    let source = sources::update(&test.app, tenant, source_id(&source), change).await.expect("mended");
+    let (second, _) = import_file(&test.app, tenant, &source, &path).await;
+    let came = counts(&test.app, tenant, second).await;
+    assert_eq!((came.accepted, came.duplicates, came.rejected), (1, 1, 1));
+    let refused = rows(&test.app, tenant, &["failed_record"]).await;
+    let leads = rows(&test.app, tenant, &["lead"]).await;
+    let refused = |record: i32| refused.iter().find(|row| row["record"] == record).expect("it was refused");
+    let bob = leads.iter().find(|lead| lead["first_name"] == "Bob").expect("a lead");
+    assert_eq!((&refused(2)["state"], &refused(2)["lead_id"]), (&json!("corrected"), &bob["id"]));
+    assert_eq!(refused(3)["state"], "open");
+    assert!(refused(3)["reasons"].to_string().contains("UNKNOWN_STATE"), "{}", refused(3));
 }

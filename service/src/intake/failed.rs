@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::merge::{self, Candidate, Origin};
+use super::merge::{self, Candidate, Origin, Resolved};
 use super::prepare::Refused;
 use super::submit::Submitted;
 use super::{raw, sources};
@@ -49,12 +49,6 @@ pub async fn store(
         return Ok(Vec::new());
     }
     let column = |pick: &dyn Fn(&Refused) -> String| refused.iter().map(pick).collect::<Vec<_>>();
-    let reasons: Vec<serde_json::Value> = refused
-        .iter()
-        .map(|one| {
-            serde_json::to_value(&one.reasons).map_err(|error| Error::internal("writing reasons", error))
-        })
-        .collect::<Result<_, _>>()?;
     let stored: Vec<Uuid> = sqlx::query_scalar(
         "INSERT INTO failed_record (tenant_id, source_id, import_id, created_at, state, id, record, line, raw, fingerprint, reasons)
          SELECT $1, $2, $3, $4, 'open', * FROM unnest($5::uuid[], $6::int[], $7::bigint[], $8::text[], $9::uuid[], $10::jsonb[])
@@ -70,10 +64,71 @@ pub async fn store(
     // A NUL is the one character that Postgres cannot store.
     .bind(column(&|one| one.raw.replace('\0', "\u{fffd}")))
     .bind(refused.iter().map(|one| fingerprint(origin.file_hash, one)).collect::<Vec<_>>())
-    .bind(reasons)
+    .bind(written_reasons(refused)?)
     .fetch_all(connection)
     .await?;
     Ok(stored.into_iter().map(FailedRecordId).collect())
+}
+
+fn written_reasons(refused: &[Refused]) -> Result<Vec<serde_json::Value>, Error> {
+    let written = |one: &Refused| {
+        serde_json::to_value(&one.reasons).map_err(|error| Error::internal("writing reasons", error))
+    };
+    refused.iter().map(written).collect()
+}
+
+/// Whether records of that file wait that another import of it has refused.
+pub(super) async fn wait_from_before(
+    connection: &mut PgConnection,
+    origin: RefusedOrigin<'_>,
+) -> Result<bool, Error> {
+    let wait = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM import i JOIN failed_record f ON f.tenant_id = i.tenant_id AND f.import_id = i.id
+             WHERE i.tenant_id = $1 AND i.source_id = $2 AND i.file_hash = $3 AND i.id IS DISTINCT FROM $4
+               AND f.state = 'open')",
+    )
+    .bind(origin.tenant.uuid())
+    .bind(origin.source.uuid())
+    .bind(origin.file_hash)
+    .bind(origin.import.map(ImportId::uuid))
+    .fetch_one(connection)
+    .await?;
+    Ok(wait)
+}
+
+/// Brings what was refused before up to date with the same records of the same file, read once more: those that are leads now are
+/// corrected, by nobody; those that are refused for other reasons wait with the new ones.
+pub(super) async fn read_again(
+    connection: &mut PgConnection,
+    origin: RefusedOrigin<'_>,
+    resolved: &[Resolved],
+    refused: &[Refused],
+) -> Result<(), Error> {
+    sqlx::query(
+        "UPDATE failed_record f SET state = 'corrected', resolved_at = $3, lead_id = a.lead_id
+         FROM unnest($4::uuid[], $5::uuid[]) AS a (fingerprint, lead_id)
+         WHERE f.tenant_id = $1 AND f.source_id = $2 AND f.fingerprint = a.fingerprint AND f.state = 'open'",
+    )
+    .bind(origin.tenant.uuid())
+    .bind(origin.source.uuid())
+    .bind(origin.now)
+    .bind(resolved.iter().map(|one| of_record(origin.file_hash, one.record)).collect::<Vec<_>>())
+    .bind(resolved.iter().map(|one| one.lead.uuid()).collect::<Vec<_>>())
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE failed_record f SET reasons = a.reasons
+         FROM unnest($3::uuid[], $4::jsonb[]) AS a (fingerprint, reasons)
+         WHERE f.tenant_id = $1 AND f.source_id = $2 AND f.fingerprint = a.fingerprint AND f.state = 'open'
+           AND f.reasons <> a.reasons",
+    )
+    .bind(origin.tenant.uuid())
+    .bind(origin.source.uuid())
+    .bind(refused.iter().map(|one| of_record(origin.file_hash, one.record)).collect::<Vec<_>>())
+    .bind(written_reasons(refused)?)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The record that the same text was kept as when it was refused before.
@@ -95,13 +150,18 @@ pub(super) async fn kept_before(
 
 /// Refused once, listed once: by file and record number, or by its text when it came alone.
 pub(super) fn fingerprint(file_hash: &[u8], refused: &Refused) -> Uuid {
+    if !file_hash.is_empty() {
+        return of_record(file_hash, refused.record);
+    }
+    let mut hash = Xxh3::new();
+    hash.update(refused.raw.as_bytes());
+    Uuid::from_u128(hash.digest128())
+}
+
+fn of_record(file_hash: &[u8], record: i32) -> Uuid {
     let mut hash = Xxh3::new();
     hash.update(file_hash);
-    if file_hash.is_empty() {
-        hash.update(refused.raw.as_bytes());
-    } else {
-        hash.update(&refused.record.to_be_bytes());
-    }
+    hash.update(&record.to_be_bytes());
     Uuid::from_u128(hash.digest128())
 }
 

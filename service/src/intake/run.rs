@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chrono::{DateTime, Utc};
 use domain::ids::{ImportId, SourceId, TenantId};
 use domain::intake::{Scratch, Settings};
 use entity::lead_source;
@@ -75,6 +76,7 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     store_shape(app, leased, &shape).await?;
     let (sender, receiver) = mpsc::channel::<Prepared>(1);
     let done = done_batches(app, tenant, ImportId(leased.import.id)).await?;
+    let refused_before = refused_before(app, leased).await?;
     let reading = {
         let (leased, rules) = (leased.clone(), app.file_rules());
         tokio::task::spawn_blocking(move || read(&leased, &rules, &done, &sender))
@@ -83,7 +85,9 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let together = Arc::new(Together::default());
     let mut streams = tokio::task::JoinSet::new();
     for _ in 0..STREAMS {
-        streams.spawn(stream(Arc::clone(app), leased.clone(), Arc::clone(&receiver), Arc::clone(&together)));
+        let (app, leased) = (Arc::clone(app), leased.clone());
+        let (receiver, together) = (Arc::clone(&receiver), Arc::clone(&together));
+        streams.spawn(stream(app, leased, receiver, together, refused_before));
     }
     // The streams hold the only receivers: when both have stopped, the reader's next send fails and it stops too.
     drop(receiver);
@@ -181,6 +185,12 @@ async fn done_batches(app: &App, tenant: TenantId, import: ImportId) -> Result<H
     Ok(done.into_iter().collect())
 }
 
+/// Whether an earlier import of the file has left refused records that may be leads now: the mapping was mended meanwhile.
+async fn refused_before(app: &App, leased: &Leased) -> Result<bool, Error> {
+    let mut tx = app.begin(TenantId(leased.import.tenant_id), Mode::ReadOnly).await?;
+    failed::wait_from_before(tx.connection(), refused_origin(leased, app.clock.now())).await
+}
+
 /// Counts the bytes that pass, for the progress.
 struct Counted<R> {
     input: R,
@@ -231,6 +241,7 @@ async fn stream(
     leased: Leased,
     receiver: Arc<Mutex<mpsc::Receiver<Prepared>>>,
     together: Arc<Together>,
+    refused_before: bool,
 ) -> Result<bool, Error> {
     let mut rows = CopyRows::default();
     loop {
@@ -241,7 +252,9 @@ async fn stream(
         drop(receiver);
         let mut attempts = 0;
         let on = loop {
-            match merge_batch(&app, &leased, &origin, &prepared, &mut part, &mut rows).await {
+            let merging =
+                merge_batch(&app, &leased, &origin, &prepared, &mut part, &mut rows, refused_before);
+            match merging.await {
                 Err(error) if error.is_contention() && attempts < CONTENTION_RETRIES => attempts += 1,
                 other => break other?,
             }
@@ -266,6 +279,16 @@ fn origin(app: &App, leased: &Leased) -> Result<Origin, Error> {
     })
 }
 
+fn refused_origin(leased: &Leased, now: DateTime<Utc>) -> RefusedOrigin<'_> {
+    RefusedOrigin {
+        tenant: TenantId(leased.import.tenant_id),
+        source: SourceId(leased.source.id),
+        import: Some(ImportId(leased.import.id)),
+        file_hash: &leased.import.file_hash,
+        now,
+    }
+}
+
 async fn merge_batch(
     app: &App,
     leased: &Leased,
@@ -273,8 +296,9 @@ async fn merge_batch(
     prepared: &Prepared,
     part: &mut Part<'_>,
     rows: &mut CopyRows,
+    refused_before: bool,
 ) -> Result<bool, Error> {
-    let Origin { tenant, source, now, .. } = *origin;
+    let Origin { tenant, now, .. } = *origin;
     let import = ImportId(leased.import.id);
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
     let mine: Option<bool> = sqlx::query_scalar(
@@ -290,9 +314,11 @@ async fn merge_batch(
     }
     let (resolved, _) =
         merge::merge(tx.connection(), origin, &prepared.candidates, Some(part), &app.ids, rows).await?;
-    let refused =
-        RefusedOrigin { tenant, source, import: Some(import), file_hash: &leased.import.file_hash, now };
+    let refused = refused_origin(leased, now);
     failed::store(tx.connection(), refused, &prepared.refused, &app.ids).await?;
+    if refused_before {
+        failed::read_again(tx.connection(), refused, &resolved, &prepared.refused).await?;
+    }
     let count = |wanted: Outcome| {
         i32::try_from(resolved.iter().filter(|one| one.outcome == wanted).count()).unwrap_or(i32::MAX)
     };
