@@ -34,6 +34,7 @@ pub mod repair;
 pub mod run;
 pub mod runs;
 pub mod stage;
+mod unpacked;
 mod workbook;
 
 pub use progress::Phase;

@@ -1,7 +1,7 @@
 //! Lists that come as a workbook (XLSX): the first sheet, row by row.
 //!
-//! A workbook is a ZIP archive. Its cells are streamed; the texts that cells share are not, so what the archive says it
-//! unpacks to is bounded first.
+//! A workbook is a ZIP archive. Its cells are streamed; the texts that cells share are not, so what it unpacks to is looked
+//! at first, in [`super::unpacked`].
 
 use std::fs::File;
 use std::io::{BufReader, Read as _};
@@ -13,12 +13,9 @@ use domain::reconciliation::list::Field;
 use domain::reconciliation::{Mapping, Table};
 
 use super::list::{Rows, fields, table};
+use super::unpacked;
 use crate::error::Error;
 
-/// What a workbook may unpack to, in bytes.
-const UNPACKED_BYTES_MAX: u64 = 1 << 30;
-/// What it may have packed, in bytes.
-const PACKED_BYTES_MAX: u64 = 200 << 20;
 /// Cells of a row that are looked at.
 const COLUMNS_MAX: usize = 1_000;
 
@@ -37,7 +34,7 @@ pub(super) fn read(
     regions: &Regions,
     rows: &mut Rows,
 ) -> Result<Vec<Field>, Error> {
-    bounded(path)?;
+    unpacked::check(path)?;
     let mut book: Xlsx<BufReader<File>> = open_workbook(path).map_err(unreadable)?;
     let sheet =
         book.sheet_names().first().cloned().ok_or_else(|| invalid("the workbook has no sheet".into()))?;
@@ -98,29 +95,11 @@ fn text(value: &DataRef<'_>) -> String {
     }
 }
 
-/// Refuses an archive that says it unpacks to more than is allowed: the sum over its central directory, whose records
-/// begin with `PK\x01\x02` and have that size at offset 24 (APPNOTE.TXT 4.3.12).
-fn bounded(path: &Path) -> Result<(), Error> {
-    let failed = |error: std::io::Error| Error::internal("reading a workbook", error);
-    let packed = std::fs::metadata(path).map_err(failed)?.len();
-    let too_large = || invalid("the workbook is too large; send the list as CSV".into());
-    if packed > PACKED_BYTES_MAX {
-        return Err(too_large());
-    }
-    let bytes = std::fs::read(path).map_err(failed)?;
-    let mut unpacked = 0_u64;
-    for start in memchr::memmem::find_iter(&bytes, b"PK\x01\x02") {
-        let size = bytes.get(start + 24..start + 28).and_then(|size| size.try_into().ok());
-        unpacked += size.map_or(0, |size: [u8; 4]| u64::from(u32::from_le_bytes(size)));
-    }
-    if unpacked > UNPACKED_BYTES_MAX { Err(too_large()) } else { Ok(()) }
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn unreadable(error: calamine::XlsxError) -> Error {
     invalid(format!("the workbook cannot be read ({error}); save it as XLSX or CSV and send it again"))
 }
 
-fn invalid(message: String) -> Error {
+pub(super) fn invalid(message: String) -> Error {
     Error::Invalid { field: Some("file".into()), code: "UNREADABLE_WORKBOOK".into(), message }
 }

@@ -1,12 +1,15 @@
 //! Lists as files, and what a run says of them.
 
 use std::collections::BTreeMap;
+use std::io::{Cursor, Write as _};
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use service::Error;
 use service::reconciliation::exceptions::ExceptionRow;
 use service::reconciliation::run;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use crate::world::{World, fixture};
 
@@ -198,4 +201,40 @@ async fn a_list_that_cannot_be_read_judges_nothing() {
         assert!(run["error"].as_str().is_some_and(|text| text.len() > 20), "{run}");
     }
     assert_eq!(world.rows("SELECT to_jsonb(e) FROM reconciliation_exception e").await, Vec::<Value>::new());
+}
+
+/// The CRM's workbook with that table of shared texts.
+fn with_shared_texts(table: &str) -> Vec<u8> {
+    let book = std::fs::read(fixture("crm_export.xlsx")).expect("there");
+    let mut writer = ZipWriter::new_append(Cursor::new(book)).expect("a workbook");
+    writer.start_file("xl/sharedStrings.xml", SimpleFileOptions::default()).expect("an entry");
+    writer.write_all(table.as_bytes()).expect("written");
+    writer.finish().expect("an archive").into_inner()
+}
+
+/// Room for the texts that cells share is taken by the number that the workbook says: one that lies would end the process.
+#[tokio::test]
+async fn a_workbook_that_lies_about_its_texts_is_refused() {
+    let world = World::new().await;
+    world.lead(1).await;
+    world.deliver().await;
+    let path = world.folder.path().join("book.xlsx");
+    let declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";
+    let tables = [
+        format!("{declaration}<sst count=\"1\" uniqueCount=\"99999999999999\"><si><t>Ada</t></si></sst>"),
+        format!("{declaration}<sst count=\"1\" uniqueCount=\"18446744073709551616\"></sst>"),
+        format!("{declaration}<!-- <sst> --><sst uniqueCount=\"99999999999999\"></sst>"),
+    ];
+    for table in tables {
+        std::fs::write(&path, with_shared_texts(&table)).expect("written");
+        let refused = world.reconcile(&path).await.expect_err("it lies");
+        let Error::Invalid { code, message, .. } = &refused else { panic!("{table}: {refused:?}") };
+        assert_eq!(code, "UNREADABLE_WORKBOOK", "{table}");
+        assert!(message.contains("send the list as CSV"), "{message}");
+    }
+    // How often cells name a text may be any number.
+    let honest = format!("{declaration}<sst count=\"100000\" uniqueCount=\"1\"><si><t>Ada</t></si></sst>");
+    std::fs::write(&path, with_shared_texts(&honest)).expect("written");
+    let counts = world.reconcile(&path).await.expect("a report").counts;
+    assert_eq!(counts.theirs, 2, "{counts:?}");
 }
