@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
 use domain::ids::{DestinationId, ReconciliationId, TenantId};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use service::database::Mode;
 use service::delivery::testing::{FakeCrm, Step as Crm};
@@ -12,6 +13,7 @@ use service::jobs::{self, How};
 use service::reconciliation::nightly::Nightly;
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::{List, Request, background, exceptions, proof, repair, run, runs};
+use tenants::{KeyKind, NewKey};
 use tests::TestApp;
 use tests::data::{deliver, destination, submit};
 
@@ -91,9 +93,69 @@ impl World {
         jobs::run_due(&self.test.app).await.expect("worked");
     }
 
+    /// What a program of the tenant sends in its authorization header.
+    async fn credential(&self) -> String {
+        let new = NewKey {
+            kind: KeyKind::Api,
+            name: "program".to_owned(),
+            role: tenants::Role::Manager,
+            scope: "*".to_owned(),
+            created_by: None,
+            expires_at: None,
+        };
+        let database = self.test.app.tenants.open(self.tenant).await.expect("the tenant's database");
+        let key = database.create_key(new, self.test.app.clock.now()).await.expect("a key").text;
+        format!("Bearer {}", key.expose_secret())
+    }
+
+    /// Waits until that statement, which counts something, finds it; half a minute at most.
+    async fn counted(&self, sql: &'static str) {
+        let waiting = async {
+            while sqlx::query_scalar::<_, i64>(sql)
+                .fetch_one(self.test.app.database.owner.as_ref().expect("a private cluster"))
+                .await
+                .expect("counted")
+                == 0
+            {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(std::time::Duration::from_secs(30), waiting).await;
+        waited.unwrap_or_else(|_| panic!("nothing was ever found by {sql}"));
+    }
+
     async fn sql(&self, sql: &'static str) {
         sqlx::query(sql).execute(&self.test.app.database.app).await.expect("done");
     }
+}
+
+/// A sender that goes away once its list has come: the run is made all the same, and its file is there for it.
+#[tokio::test]
+async fn a_sender_that_goes_away_parts_no_run_from_its_file() {
+    let world = World::new().await;
+    let credential = world.credential().await;
+    let owner = world.test.app.database.owner.clone().expect("a private cluster");
+    let mut held = owner.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE reconciliation_run IN SHARE MODE").execute(&mut *held).await.expect("held");
+    let web = world.test.web();
+    let sending = tokio::spawn(async move {
+        let headers = [("authorization", credential.as_str())];
+        web.post("/reconcile/webhook", &headers, "id,external_id,phone\np-1,LS-1,3035550101\n").await
+    });
+    world
+        .counted(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'reconciliation_run'::regclass
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .await;
+    sending.abort();
+    sending.await.expect_err("it went away");
+    held.rollback().await.expect("let go");
+    world.counted("SELECT count(*) FROM reconciliation_run").await;
+    assert_eq!(world.test.uploads().len(), 1);
+    world.work().await;
+    let rows = world.rows().await;
+    assert_eq!((rows[0].state.as_str(), rows[0].matched), ("done", 1));
 }
 
 /// After an export was made, leads go on being handed over: one that is missing on a list of an unknown time may be there.

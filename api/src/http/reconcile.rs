@@ -55,8 +55,15 @@ pub async fn receive(
         as_of: scope.as_of,
         ..Request::whole(destination, list, viewer.actor.to_string())
     };
-    let id = background::start(&app, viewer.tenant, request, Some(&upload.stored_as)).await?;
-    // From now on the file is the run's, whoever carries it out.
-    upload.keep();
+    let tenant = viewer.tenant;
+    // A task of its own: a sender that goes away now must not part the run from its file.
+    let beginning = tokio::spawn(async move {
+        let id = background::start(&app, tenant, request, Some(&upload.stored_as)).await?;
+        // From now on the file is the run's, whoever carries it out.
+        upload.keep();
+        Ok::<_, service::Error>(id)
+    });
+    let id =
+        beginning.await.map_err(|error| service::Error::internal("beginning a reconciliation", error))??;
     Ok((StatusCode::ACCEPTED, Json(json!({ "reconciliation_id": id }))))
 }
