@@ -33,6 +33,9 @@ pub struct Synced {
 }
 
 /// Reads both tables of the destination's service and writes what changed. Both are read before anything is written.
+///
+/// A table that is empty where it had records is not believed: it stays as it was, and the other one is written all the same. That
+/// is an [`Error::Conflict`] that says so, and what was written: whoever asked for both has not got both.
 pub async fn sync(app: &App, tenant: TenantId, destination: DestinationId) -> Result<Synced, Error> {
     let tx = app.begin(tenant, Mode::ReadOnly).await?;
     let api = plans::api(app, &tx, destination).await?;
@@ -46,26 +49,45 @@ pub async fn sync(app: &App, tenant: TenantId, destination: DestinationId) -> Re
         lists.push((kind, records.iter().filter_map(Entry::read).collect::<Vec<_>>()));
     }
     let mut synced = Synced::default();
+    let mut disbelieved = Vec::new();
     let tx = app.begin(tenant, Mode::ReadWrite).await?;
     for (kind, listed) in lists {
         let known: Vec<Entry> =
             list(&tx, destination, Some(kind), false).await?.into_iter().map(entry).collect();
         if listed.is_empty() && known.iter().any(|entry| entry.active) {
-            let message = format!("the service lists no {kind} although it had some; nothing was changed");
-            return Err(Error::Conflict(message.into()));
+            disbelieved.push(kind);
+            continue;
         }
         for change in changes(&known, &listed) {
             write(app, &tx, destination, kind, change, &mut synced).await?;
         }
-    }
-    sqlx::query("UPDATE crm_record SET synced_at = $3 WHERE tenant_id = $1 AND destination_id = $2")
+        sqlx::query(
+            "UPDATE crm_record SET synced_at = $4 WHERE tenant_id = $1 AND destination_id = $2 AND kind = $3",
+        )
         .bind(tenant.uuid())
         .bind(destination.uuid())
+        .bind(kind)
         .bind(app.clock.now())
         .execute(&mut *tx.lock().await)
         .await?;
+    }
     tx.commit().await?;
-    Ok(synced)
+    if disbelieved.is_empty() { Ok(synced) } else { Err(in_part(&disbelieved, synced)) }
+}
+
+/// What is said when tables were not believed.
+fn in_part(disbelieved: &[&str], synced: Synced) -> Error {
+    let Synced { added, changed, removed } = synced;
+    let rest = if disbelieved.len() < TABLES.len() {
+        format!("; the rest was read: {added} new, {changed} changed, {removed} gone")
+    } else {
+        String::new()
+    };
+    let none = disbelieved.join(" and no ");
+    let message = format!(
+        "the service lists no {none} although it had some: what is known of them was left as it was{rest}"
+    );
+    Error::Conflict(message.into())
 }
 
 /// The records of a destination, by kind and name.
