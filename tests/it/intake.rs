@@ -331,6 +331,26 @@ async fn a_file_with_a_broken_end_leaves_nothing() {
     assert!(run::check(File::open(path).expect("there"), &source, &test.app.file_rules()).is_err());
 }
 
+/// The first accent comes after the megabyte by which a file is judged: it is read as what all of it says.
+#[tokio::test]
+async fn an_accent_late_in_a_long_file_is_kept() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let first = r#"[{"Lead ID":"LS-1","First Name":"Ada","Last Name":"Cole","Pri. Phone":"3035550101","State":"CO"},"#;
+    let second = b"{\"Lead ID\":\"LS-2\",\"First Name\":\"Ren\xe9\",\"Last Name\":\"Cole\",\"Pri. Phone\":\"3035550102\",\"State\":\"CO\"}]";
+    let path = test.folder.path().join("late.json");
+    fs::write(&path, [first.as_bytes(), " ".repeat(1 << 20).as_bytes(), second].concat()).expect("written");
+    let (id, ended) = tests::data::import_file(&test.app, tenant, &source, &path).await;
+    let counts = done(&ended);
+    assert_eq!((counts.records, counts.rejected), (2, 0), "{counts:?}");
+    let leads = all_leads(&test.app, tenant).await;
+    assert!(leads.iter().any(|lead| lead.first_name.as_deref() == Some("Ren\u{e9}")), "{leads:?}");
+    let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    let stored = imports::by_id(&tx, id).await.expect("the import").encoding;
+    assert_eq!(stored.as_deref(), Some("windows-1252"));
+}
+
 /// A revision that brings what a held delivery lacked sends it on its way.
 #[tokio::test]
 async fn a_revision_releases_what_was_held() {

@@ -78,7 +78,9 @@ async fn steps(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
     let done = done_batches(app, tenant, ImportId(leased.import.id)).await?;
     let refused_before = refused_before(app, leased).await?;
     let reading = {
-        let (leased, rules) = (leased.clone(), app.file_rules());
+        let (leased, mut rules) = (leased.clone(), app.file_rules());
+        // The check has seen all of the file, and does so again on each try.
+        rules.options.encoding = Some(shape.encoding);
         tokio::task::spawn_blocking(move || read(&leased, &rules, &done, &sender))
     };
     let receiver = Arc::new(Mutex::new(receiver));
@@ -144,7 +146,7 @@ pub fn check(
     prepare::plan_for(source, &shape, &rules.settings)?;
     let mut batch = Batch::default();
     while reader.next_batch(&mut batch).map_err(refused)? {}
-    Ok(shape)
+    Ok(Shape { encoding: reader.encoding_of_all(), ..shape })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]

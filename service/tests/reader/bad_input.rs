@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::ops::Range;
 
 use flate2::{Compression, write::GzEncoder};
-use service::intake::reader::{FileError, Options, Reader, code};
+use service::intake::reader::{Batch, FileError, Options, Reader, code};
 
 use crate::support::{Owned, Record, WholeFile, gzip, read_all, read_bytes};
 
@@ -262,4 +262,38 @@ fn a_broken_connection_loses_no_whole_record() {
     let fault = file.fault.unwrap();
     assert_eq!((fault.code, fault.records_read, file.records.len()), (code::READ_FAILED, 1, 1));
     assert_eq!(Reader::open(Breaks, &Options::default()).err().unwrap().code, code::READ_FAILED);
+}
+
+/// The first accent may stand behind the sample: then all of the file says which encoding it has. One that has characters of both
+/// stays UTF-8, with the damaged records refused.
+#[test]
+fn an_accent_behind_the_sample_is_judged_by_the_whole_file() {
+    for (name, encoding, last) in [
+        (&b"Ren\xe9"[..], "windows-1252", Some("Ren\u{e9}")),
+        (b"Rene", "UTF-8", Some("Rene")),
+        (b"Ren\xc3\xa9", "UTF-8", Some("Ren\u{e9}")),
+        (b"Ren\xc3\xa9\n4,Ren\xe9", "UTF-8", None),
+        (b"Ren\xe9\n4,Ren\xc3\xa9", "UTF-8", Some("Ren\u{e9}")),
+    ] {
+        for (read_bytes, end) in (1..9).flat_map(|bytes| [(bytes, ""), (bytes, "\n")]) {
+            let bytes = [&b"phone,name\n1,Ann\n3,"[..], name, end.as_bytes()].concat();
+            let options = Options { sample_bytes: 12, read_bytes, ..Options::default() };
+            let mut reader = Reader::open(io::Cursor::new(bytes.clone()), &options).unwrap();
+            assert_eq!(reader.shape().encoding, "UTF-8");
+            let mut batch = Batch::default();
+            while reader.next_batch(&mut batch).unwrap() {}
+            assert_eq!(reader.encoding_of_all(), encoding, "{name:?} by {read_bytes}");
+            let anew = Options { encoding: Some(encoding), ..options };
+            let file = read_all(io::Cursor::new(bytes), &anew).unwrap();
+            assert_eq!(file.shape.encoding, encoding);
+            let record = file.records.last().unwrap();
+            assert_eq!(record.code().is_none().then(|| record.cells()[1].as_str()), last, "{name:?}");
+        }
+    }
+    // A mark at the beginning says it for all of the file.
+    let marked = io::Cursor::new(b"\xef\xbb\xbfphone,name\n1,Ann\n3,Ren\xe9\n");
+    let options = Options { sample_bytes: 16, ..Options::default() };
+    let mut reader = Reader::open(marked, &options).unwrap();
+    while reader.next_batch(&mut Batch::default()).unwrap() {}
+    assert_eq!(reader.encoding_of_all(), "UTF-8");
 }

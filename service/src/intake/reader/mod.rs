@@ -1,7 +1,8 @@
 //! From a stream of bytes to batches of records, whatever the file is.
 //!
 //! [`Reader::open`] looks at the first megabyte and finds compression, encoding, format and CSV dialect;
-//! [`Reader::next_batch`] then splits the stream into records. It knows no rule: a record is text with a number, and what its
+//! [`Reader::next_batch`] then splits the stream into records, and [`Reader::encoding_of_all`] says at the end what the first
+//! megabyte could not show of the encoding. It knows no rule: a record is text with a number, and what its
 //! cells mean is for the rules of `domain::intake`.
 //!
 //! Invariants:
@@ -71,9 +72,12 @@ impl Reader {
         }
         detect::refuse_signature(&sample)?;
         let gzip = source.is_gzip();
-        let detected = encoding::detect(&sample);
+        let detected = encoding::detect(&sample, options.encoding);
         sample.drain(..detected.mark_bytes);
         let mut window = Window::new(source, Decoding::new(detected.encoding), sample, fault, options);
+        if detected.judged {
+            window.watch();
+        }
         detect::refuse_binary(window.rest())?;
         skip_to_text(&mut window)?;
 
@@ -99,6 +103,12 @@ impl Reader {
     /// What the file is.
     pub fn shape(&self) -> &Shape {
         &self.shape
+    }
+
+    /// Once all records were handed out: the encoding by all of the file. It is another than the shape's when the sample was plain
+    /// ASCII and what came later is not UTF-8; the file is then to be read anew with it ([`Options::encoding`]).
+    pub fn encoding_of_all(&self) -> &'static str {
+        if self.window.denies_utf8() { encoding_rs::WINDOWS_1252.name() } else { self.shape.encoding }
     }
 
     /// How many records were handed out, refused ones included.

@@ -7,6 +7,8 @@ use std::fmt;
 pub struct Options {
     /// Forces the format; absent: found from the first character.
     pub format: Option<Format>,
+    /// The encoding of a file without a byte order mark, by its name in the WHATWG Encoding Standard; absent: found from the sample.
+    pub encoding: Option<&'static str>,
     /// Forces the CSV delimiter (an ASCII character); absent: found from the first records.
     pub delimiter: Option<u8>,
     /// Bytes, expanded, by which encoding, format and dialect are judged. Default 1 MiB.
@@ -52,6 +54,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             format: None,
+            encoding: None,
             delimiter: None,
             sample_bytes: 1 << 20,
             read_bytes: 64 << 10,

@@ -2,7 +2,7 @@
 
 use memchr::memchr2_iter;
 
-use super::encoding::{Decoding, decode};
+use super::encoding::{Decoding, Watch, decode};
 use super::error::FileError;
 use super::options::Options;
 use super::source::Source;
@@ -11,6 +11,8 @@ use super::source::Source;
 pub(super) struct Window {
     source: Source,
     decoding: Decoding,
+    /// Of UTF-8 that only the sample speaks for.
+    watch: Option<Watch>,
     /// Bytes before decoding; unused for UTF-8.
     encoded: Vec<u8>,
     text: Vec<u8>,
@@ -35,6 +37,7 @@ impl Window {
         let mut window = Self {
             source,
             decoding,
+            watch: None,
             encoded: Vec::new(),
             text: Vec::new(),
             start: 0,
@@ -48,6 +51,18 @@ impl Window {
             Decoding::Other(decoder) => decode(decoder, &sample, false, &mut window.text),
         }
         window
+    }
+
+    /// Looks at all bytes for whether they are UTF-8, from what is read already on.
+    pub(super) fn watch(&mut self) {
+        if matches!(self.decoding, Decoding::Utf8) {
+            self.watch.get_or_insert_default().pass(&self.text);
+        }
+    }
+
+    /// Whether the bytes that were watched, to the end of the file, speak against UTF-8.
+    pub(super) fn denies_utf8(&self) -> bool {
+        self.watch.as_ref().is_some_and(Watch::denies_utf8)
     }
 
     /// The text that is read and not consumed.
@@ -85,7 +100,13 @@ impl Window {
         // A decoder may hold back bytes of an incomplete character, so a piece may yield no text yet.
         while !self.ended && self.text.len() == before {
             let result = match &mut self.decoding {
-                Decoding::Utf8 => self.source.read(&mut self.text, self.read_bytes),
+                Decoding::Utf8 => {
+                    let result = self.source.read(&mut self.text, self.read_bytes);
+                    if let Some(watch) = &mut self.watch {
+                        watch.pass(&self.text[before..]);
+                    }
+                    result
+                }
                 Decoding::Other(decoder) => {
                     self.encoded.clear();
                     let result = self.source.read(&mut self.encoded, self.read_bytes);
