@@ -10,6 +10,7 @@ mod billing_http;
 mod billing_kept;
 mod billing_late;
 mod billing_told;
+mod closed_doors;
 mod confirming;
 mod delivery;
 mod destinations;
