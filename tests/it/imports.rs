@@ -34,11 +34,12 @@ async fn a_channel_that_nobody_knows_becomes_the_way_in() {
     let test = TestApp::new().await;
     let tenant = test.tenant("acme").await;
     let source = test.source(tenant, "npa").await;
-    let lines: String = ["SMS", "fax", "voice"]
+    let lines: Vec<String> = ["SMS", "fax", "voice"]
         .into_iter()
         .zip(1..)
-        .map(|(channel, number)| format!("{}\n", conversation(number, channel)))
+        .map(|(channel, number)| conversation(number, channel).to_string())
         .collect();
+    let lines = lines.join("\n") + "\n";
     let path = test.folder.path().join("npa.ndjson");
     std::fs::write(&path, lines).expect("written");
     let (import, _) = import_file(&test.app, tenant, &source, &path).await;

@@ -19,7 +19,7 @@ use super::lookup::{self, Found};
 use super::request;
 use super::settings::Settings;
 use super::settled::{End, Settled, settled};
-use super::store::{self, Attempt, Finished, State, Written};
+use super::store::{self, Attempt, Doubt, Finished, State, Written};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 use crate::secrets::Secrets;
@@ -34,8 +34,7 @@ pub(super) struct Job {
     pub id: DeliveryId,
     pub number: i16,
     pub budget_from: i16,
-    pub unsure: bool,
-    pub decided: bool,
+    pub doubt: Doubt,
     pub probe: bool,
     pub leased_until: DateTime<Utc>,
     pub lead: LeadFacts,
@@ -55,7 +54,7 @@ impl Job {
 
     /// It may have arrived, and nobody has decided that it is sent all the same.
     fn in_doubt(&self) -> bool {
-        self.unsure && !self.decided
+        self.doubt == Doubt::Open
     }
 
     /// Its destination can neither be asked nor recognises a copy. Of one that cannot be opened nothing is known; nothing is sent there.
@@ -134,7 +133,7 @@ impl Engine {
         };
         // Sending what could outlast the lease would be sending it twice at a time.
         let deadline = TimeDelta::from_std(self.client.settings().deadline).unwrap_or(TimeDelta::hours(1));
-        let asked_first = job.unsure && destination.plan.profile.lookup.is_some();
+        let asked_first = job.doubt != Doubt::None && destination.plan.profile.lookup.is_some();
         let steps = if asked_first { 2 } else { 1 };
         if started_at + deadline * steps >= job.leased_until {
             return self.release(&job);
@@ -164,7 +163,15 @@ impl Engine {
 
     fn unsent(&self, job: &Job, state: State) -> Finished {
         let (id, destination, number) = (job.id, job.destination_id, job.number);
-        Finished { id, destination, number, state, attempt: None, decided: job.decided, at: self.clock.now() }
+        Finished {
+            id,
+            destination,
+            number,
+            state,
+            attempt: None,
+            decided: job.doubt == Doubt::Decided,
+            at: self.clock.now(),
+        }
     }
 
     /// What an answer, or its absence, came to. A secret that the destination repeats leaves no trace in the reason.

@@ -28,15 +28,23 @@ pub(super) struct Claimed {
     pub number: i16,
     /// Attempts made before a person last retried it.
     pub budget_from: i16,
-    /// The request before this one may have arrived.
-    pub unsure: bool,
-    /// Somebody has decided that it is sent all the same.
-    pub decided: bool,
+    pub doubt: Doubt,
     /// The one that is to show whether a destination answers again.
     pub probe: bool,
     pub lead: LeadFacts,
     /// Its person wants no more contact.
     pub suppressed: bool,
+}
+
+/// Whether an earlier request may have arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// There was none, or it is known what became of it.
+    None,
+    /// It may have.
+    Open,
+    /// It may have, and somebody has decided that it is sent all the same.
+    Decided,
 }
 
 /// Who claims, and until when it holds.
@@ -236,8 +244,11 @@ impl FromRow<'_, PgRow> for Claimed {
             destination_version: row.try_get("destination_version")?,
             number: row.try_get("attempts")?,
             budget_from: row.try_get("budget_from")?,
-            unsure: row.try_get("unsure")?,
-            decided: row.try_get("decided")?,
+            doubt: match (row.try_get("unsure")?, row.try_get("decided")?) {
+                (false, _) => Doubt::None,
+                (true, false) => Doubt::Open,
+                (true, true) => Doubt::Decided,
+            },
             probe: row.try_get("probe")?,
             suppressed: row.try_get("suppressed")?,
             lead: facts(row)?,
