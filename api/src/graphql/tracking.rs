@@ -352,7 +352,7 @@ struct RetryAllFailedLeadsPayload {
     retried: u64,
     /// Left, because they may have arrived already, at a destination that can neither be asked nor recognises a copy.
     in_doubt: u64,
-    /// There may be more than one call takes; those that were retried are not found again.
+    /// There may be more than one call takes.
     more: bool,
 }
 

@@ -75,30 +75,20 @@ export function useRetries(onDone: () => void) {
 /** Sends all again that the filters find, after a question. */
 export function RetryAll({ filter, narrowed, onDone }: { filter: SubmissionFilter; narrowed: boolean; onDone: () => void }) {
   const [asking, { open, close }] = useDisclosure(false);
-  const [busy, setBusy] = useState(false);
-  const [, mutate] = useMutation(RetryAllFailedLeadsDocument);
+  const [{ fetching }, mutate] = useMutation(RetryAllFailedLeadsDocument);
   async function confirm() {
-    setBusy(true);
-    const total = { retried: 0, inDoubt: 0 };
-    let more = true;
-    while (more) {
-      const { data, error } = await mutate({ filter });
-      if (error) notifyError(error);
-      more = data?.retryAllFailedLeads.more ?? false;
-      total.retried += data?.retryAllFailedLeads.retried ?? 0;
-      total.inDoubt = data?.retryAllFailedLeads.inDoubt ?? total.inDoubt;
-      // A part that finds nothing to send again would be found once more.
-      if (data?.retryAllFailedLeads.retried === 0) more = false;
-    }
-    setBusy(false);
+    const { data, error } = await mutate({ filter });
     close();
-    if (total.retried + total.inDoubt > 0) notifyDone(sentence(total));
+    if (error) notifyError(error);
+    if (!data) return;
+    const { more, ...outcome } = data.retryAllFailedLeads;
+    notifyDone(`${sentence(outcome)}${more ? ' There may be more: retry all once more.' : ''}`);
     onDone();
   }
   return (
     <>
       <Button size="xs" variant="default" leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={open}>Retry all</Button>
-      <Confirm opened={asking} onClose={close} onConfirm={() => { void confirm(); }} busy={busy} title="Retry all failed leads?" action="Retry all">
+      <Confirm opened={asking} onClose={close} onConfirm={() => { void confirm(); }} busy={fetching} title="Retry all failed leads?" action="Retry all">
         <Text size="sm">
           Every failed or held lead{narrowed ? ' that fits the filters' : ''} is sent again, also beyond this page. Those that may have arrived already are left: each is a decision.
         </Text>
