@@ -25,6 +25,15 @@ async fn dear(world: &World, crm: &FakeCrm) -> DestinationId {
     to
 }
 
+/// A worker dies when so many requests have come, none of them answered.
+async fn die_while_sending(world: &World, crm: &FakeCrm, requests: usize) {
+    let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
+    tokio::select! {
+        _ = doomed.run_due_work() => panic!("the receiver does not answer"),
+        () = crm.wait_for(requests) => {}
+    }
+}
+
 const HERE: &str = r#"{"data":[{"id":77,"external_id":"LS-1001","phone":"+13035550101"}]}"#;
 
 #[tokio::test]
@@ -237,13 +246,7 @@ async fn a_decision_is_used_up_by_the_sending_that_it_was_about() {
     let id = world.kara(ACME, to).await;
     assert_eq!(world.worker().run_due_work().await.expect("it runs").unknown, 1);
     world.retries().retry(ACME, id, "user_kim").await.expect("a decision");
-    {
-        let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
-        tokio::select! {
-            _ = doomed.run_due_work() => panic!("the receiver does not answer"),
-            () = crm.wait_for(2) => {}
-        }
-    }
+    die_while_sending(&world, &crm, 2).await;
     world.clock.advance(TimeDelta::seconds(36));
     world.worker().run_due_work().await.expect("it runs");
     assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (2, "unknown"));
@@ -256,13 +259,7 @@ async fn what_may_have_arrived_is_not_hidden_behind_another_reason() {
     let crm = FakeCrm::start([Step::Hang]).await;
     let to = dear(&world, &crm).await;
     let id = world.kara(ACME, to).await;
-    {
-        let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
-        tokio::select! {
-            _ = doomed.run_due_work() => panic!("the receiver does not answer"),
-            () = crm.wait_for(1) => {}
-        }
-    }
+    die_while_sending(&world, &crm, 1).await;
     let rule = json!({ "code": "files", "reason": "None of files.", "when": { "field": "channel", "in": ["file"] } });
     world.set(ACME, to, json!({ "unknown": "ask", "rejections": [rule] }), json!({})).await;
     world.clock.advance(TimeDelta::seconds(36));
@@ -282,13 +279,7 @@ async fn a_worker_that_dies_while_sending_leaves_an_unsure_delivery() {
             dear(&world, &crm).await
         };
         let id = world.kara(ACME, to).await;
-        {
-            let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
-            tokio::select! {
-                _ = doomed.run_due_work() => panic!("the receiver does not answer"),
-                () = crm.wait_for(1) => {}
-            }
-        }
+        die_while_sending(&world, &crm, 1).await;
         world.clock.advance(TimeDelta::seconds(36));
         world.worker().run_due_work().await.expect("it runs");
         assert_eq!((crm.count(), world.delivery(ACME, id).await.state.as_str()), (requests, state));
