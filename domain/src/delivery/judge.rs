@@ -8,7 +8,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::lookup::{at_path, plain};
+use super::lookup::{at_path, own_id, plain};
 use super::profile::{AnswerRules, Check, Meaning, Profile};
 use super::{Outcome, retry};
 
@@ -186,9 +186,7 @@ impl Body {
 
     /// The destination's own id of the record.
     fn remote_id(&self, rules: &AnswerRules) -> Option<String> {
-        let found = at_path(self.0.as_ref()?, rules.remote_id.as_deref()?);
-        let id = found.into_iter().find_map(plain)?;
-        (!id.is_empty() && id.len() <= 200 && !id.contains(char::is_control)).then_some(id)
+        own_id(self.0.as_ref()?, rules.remote_id.as_deref()?)
     }
 
     /// What the destination says is wrong.

@@ -12,6 +12,8 @@ const ZONE_TOLERANCE: TimeDelta = TimeDelta::hours(14);
 
 /// Most records of an answer that are looked at.
 const RECORDS_MAX: usize = 200;
+/// Longest id of a record that is kept.
+const ID_BYTES_MAX: usize = 200;
 
 /// The values at a path: names and positions with dots between; a list in between means each of its elements.
 pub fn at_path<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
@@ -33,8 +35,14 @@ pub fn at_path<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
     found
 }
 
+/// The destination's own id at a path, where there is one that can be kept.
+pub(super) fn own_id(record: &Value, path: &str) -> Option<String> {
+    let id = at_path(record, path).into_iter().find_map(plain)?;
+    (!id.is_empty() && id.len() <= ID_BYTES_MAX && !id.contains(char::is_control)).then_some(id)
+}
+
 /// The destination's own id of the record that has `value` at `field`, and was there before `since` only if it has been changed after it;
-/// empty when it has no id.
+/// empty when it has none that can be kept: it is there all the same.
 ///
 /// None when no record has it: a search may be fuzzy, so what was found is compared.
 pub fn find(
@@ -51,7 +59,7 @@ pub fn find(
     for record in records.take(RECORDS_MAX) {
         let same = at_path(record, field).into_iter().filter_map(plain).any(|found| is_same(&found, value));
         if same && !is_older(lookup, record, since) {
-            return Some(at_path(record, &lookup.id).into_iter().find_map(plain).unwrap_or_default());
+            return Some(own_id(record, &lookup.id).unwrap_or_default());
         }
     }
     None
@@ -130,6 +138,29 @@ mod tests {
         assert_eq!(find(&json!("<html>"), "phone", "3035550101"), None);
         let one = json!({ "data": { "id": "p-9", "external_id": " ls-1 " } });
         assert_eq!(find(&one, "external_id", "LS-1"), Some("p-9".to_owned()));
+    }
+
+    #[test]
+    fn an_id_is_kept_as_it_is_or_not_at_all() {
+        let longest = "x".repeat(ID_BYTES_MAX);
+        let table = [
+            (json!("p-7"), Some("p-7")),
+            (json!(7), Some("7")),
+            (json!(longest), Some(longest.as_str())),
+            (json!(format!("{longest}x")), None),
+            (json!("é".repeat(ID_BYTES_MAX / 2 + 1)), None),
+            (json!("p\u{0}7"), None),
+            (json!("p-7\n"), None),
+            (json!(""), None),
+            (json!(null), None),
+            (json!({ "id": "p-7" }), None),
+        ];
+        for (id, kept) in table {
+            let record = json!({ "id": id, "external_id": "LS-1" });
+            assert_eq!(own_id(&record, "id").as_deref(), kept, "{record}");
+            let found = find(&of_bonzo(), &json!({ "data": [record] }), ("external_id", "LS-1"), noon());
+            assert_eq!(found.as_deref(), Some(kept.unwrap_or_default()), "it is there in any case");
+        }
     }
 
     #[test]

@@ -205,7 +205,8 @@ impl Engine {
     }
 
     /// The same for a batch that the database dislikes: halves it until the one row that is at fault stands
-    /// alone, and writes that without the destination's words. One bad row must not keep others from being written.
+    /// alone, and writes that without the destination's words. One bad row must not keep others from being written: a
+    /// row that cannot be written even so is told of when the others are. A database that is away is told of first.
     pub(super) async fn finish_each(&self, tenant: TenantId, batch: &mut [Finished]) -> Result<u64, Error> {
         match self.finish(tenant, batch).await {
             Err(error) if !error.is_passing() => tracing::error!(
@@ -224,8 +225,12 @@ impl Engine {
             return self.finish(tenant, batch).await;
         }
         let (left, right) = batch.split_at_mut(batch.len() / 2);
-        let written = Box::pin(self.finish_each(tenant, left)).await?;
-        Ok(written + Box::pin(self.finish_each(tenant, right)).await?)
+        let left = Box::pin(self.finish_each(tenant, left)).await;
+        if left.as_ref().is_err_and(Error::is_passing) {
+            return left;
+        }
+        let right = Box::pin(self.finish_each(tenant, right)).await?;
+        Ok(left? + right)
     }
 
     /// Forgets kept destinations.
