@@ -24,11 +24,11 @@ const ATTEMPTS_END: i16 = 32_000;
 /// The ends that a destination's trouble brings about, and not the lead's content.
 const OF_AN_INCIDENT: [&str; 3] = [Code::Barred.as_str(), Code::Retryable.as_str(), Code::Exhausted.as_str()];
 
-/// Makes those `wanted` of the tenant `$1` pending again, due at `$2`, or when the destination said it takes them; `$3`: it is decided that
-/// they are sent, whatever may have arrived.
+/// Makes those `wanted` of the tenant `$1` pending again, due at `$2`, or when the destination said it takes them. `$3`: it is decided that
+/// unknown ones are sent all the same. Of what failed or is held nobody was told that it may have arrived, so nothing is decided about it.
 const AGAIN: &str = "UPDATE delivery
     SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL, finished_at = NULL,
-        failed_once = true, decided = decided OR $3,
+        failed_once = true, decided = decided OR ($3 AND state = 'unknown'),
         due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $2) ELSE $2 END
     WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
     RETURNING id, lead_id";
