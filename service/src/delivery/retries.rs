@@ -49,7 +49,7 @@ pub struct Retries<'a> {
 /// Who has seen that what is sent again is not at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// A person: nothing is left to look up.
+    /// A person: nothing is left to look up, unless a request since may have arrived.
     ByAPerson,
     /// Nobody, and the list may have been older than it was taken for: the destination is asked first, where it can be asked.
     ByNobody,
@@ -227,8 +227,9 @@ impl Retries<'_> {
     }
 
     /// Sends again what was delivered and is not there, or came to any other end than a rejection: for reconciliation,
-    /// which has compared both sides. Writes the event `resent`. Answers how many; those that are under way, rejected
-    /// or not the tenant's are left out. Within the caller's transaction; up to a thousand at a time; the caller wakes the worker after it.
+    /// which has compared both sides. What may have arrived is asked for first all the same, where it can be. Writes the event `resent`.
+    /// Answers how many; those that are under way, rejected or not the tenant's are left out. Within the caller's transaction; up to a
+    /// thousand at a time; the caller wakes the worker after it.
     pub async fn resend(
         &self,
         connection: &mut PgConnection,
@@ -241,7 +242,7 @@ impl Retries<'_> {
         let resent: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "UPDATE delivery
              SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 remote_id = NULL, finished_at = NULL, unsure = $5, decided = true, failed_once = failed_once OR state <> 'delivered'
+                 remote_id = NULL, finished_at = NULL, unsure = unsure OR $5, decided = true, failed_once = failed_once OR state <> 'delivered'
              WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('delivered', 'failed', 'held', 'unknown')
                AND attempts < $4
              RETURNING id, lead_id",

@@ -358,3 +358,23 @@ async fn what_is_sent_again_unseen_is_asked_for_first() {
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     assert_eq!(methods(), ["POST", "GET", "POST"]);
 }
+
+/// That a lead was missing says nothing of the request that a person had made since, which may have arrived.
+#[tokio::test]
+async fn what_a_person_sends_again_is_asked_for_where_it_may_have_arrived() {
+    let world = World::new().await;
+    let crm = FakeCrm::answering(|request: &Received| match request.method.as_str() {
+        "POST" => Step::Cut,
+        _ => Step::body(200, HERE),
+    })
+    .await;
+    let to = askable(&world, &crm).await;
+    let spoken = NewLead { first_name: Some("Kara"), channel: Some("voice"), ..NewLead::default() };
+    let id = world.lead(ACME, to, spoken).await;
+    let worker = world.worker();
+    assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 1);
+    assert_eq!(resend(&world, &[id], Seen::ByAPerson).await, 1);
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    let methods: Vec<String> = crm.received().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["POST", "GET"]);
+}

@@ -14,7 +14,7 @@ use service::reconciliation::{repair, run};
 
 use crate::world::World;
 
-async fn only(world: &World) -> ExceptionRow {
+pub(super) async fn only(world: &World) -> ExceptionRow {
     let ids = world.rows("SELECT to_jsonb(id) FROM reconciliation_exception").await;
     assert_eq!(ids.len(), 1, "one difference, however often it is found");
     let id: uuid::Uuid = serde_json::from_value(ids[0].clone()).expect("an id");
@@ -22,11 +22,11 @@ async fn only(world: &World) -> ExceptionRow {
     exceptions::by_id(&tx, ExceptionId(id)).await.expect("the difference")
 }
 
-const EMPTY: &str = "id,external_id,phone\n7,LS-99,970-556-0099\n";
+pub(super) const EMPTY: &str = "id,external_id,phone\n7,LS-99,970-556-0099\n";
 const BACK: &str = "id,external_id,phone\n7,LS-99,970-556-0099\n8,LS-1,970-556-0001\n";
 
 /// A world with one lead that is not in their list, whose other record is theirs alone.
-async fn missing() -> (World, std::path::PathBuf, std::path::PathBuf) {
+pub(super) async fn missing() -> (World, std::path::PathBuf, std::path::PathBuf) {
     let world = World::new().await;
     world.lead(1).await;
     assert_eq!(world.deliver().await, 1);
