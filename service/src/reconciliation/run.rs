@@ -170,8 +170,9 @@ pub(super) async fn carry_out(
     }
     let (mut report, most) = ended?;
     if !request.dry_run && most > 0 && report.counts.missing > 0 {
-        report.resent =
-            repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
+        // What an older list called missing, of which nobody knows when it was made, is not this one's to send.
+        let found = (request.destination, Some(id));
+        report.resent = repair::resend_missing(app, tenant, found, most, &request.actor).await?;
     }
     Ok(report)
 }

@@ -96,7 +96,7 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     };
     plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
     world.reconcile(&empty).await.expect("a report");
-    let sent = repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada").await;
+    let sent = repair::resend_missing(&world.app, world.tenant, (world.destination, None), 10, "ada").await;
     assert_eq!(sent.expect("sent"), 1);
     assert_eq!(only(&world).await.state, "resending");
     let prove = || proof::prove(&world.app, world.tenant, world.destination, "ada");
@@ -159,7 +159,7 @@ async fn what_is_sent_again_and_may_have_arrived_is_for_a_person() {
     };
     manage::update(&world.app, world.tenant, world.destination, change).await.expect("changed");
     world.reconcile(&empty).await.expect("a report");
-    let missing = || repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada");
+    let missing = || repair::resend_missing(&world.app, world.tenant, (world.destination, None), 10, "ada");
     assert_eq!(missing().await.expect("sent"), 1);
     assert_eq!(world.deliver().await, 0);
     world.reconcile(&empty).await.expect("a report");

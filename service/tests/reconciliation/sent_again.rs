@@ -1,12 +1,55 @@
 //! What is sent again: of which run, after what, and what a proof says of it.
 
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use service::delivery::manage::{self, DestinationChange};
 use service::delivery::testing::{FakeCrm, Step};
 use service::reconciliation::plans::{self, PlanChange};
-use service::reconciliation::{proof, repair};
+use service::reconciliation::{Report, Request, proof, repair, run};
 
-use crate::exceptions::{missing, only};
+use crate::exceptions::{EMPTY, missing, only};
+use crate::world::World;
+
+/// Lets a run send so many again by itself.
+async fn allow(world: &World, most: i32) {
+    let change = PlanChange { auto_resend_max: Some(most), ..PlanChange::default() };
+    plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
+}
+
+/// A run over a list that was made now.
+async fn trusted(world: &World, list: &Path, since: Option<DateTime<Utc>>) -> Report {
+    world.app.clock.advance(TimeDelta::hours(1));
+    let as_of = Some(world.app.clock.now());
+    let request = Request { since, as_of, ..world.request(World::file(list)) };
+    run::run(&world.app, world.tenant, request).await.expect("a report")
+}
+
+/// What a list of an unknown time called missing is not sent by the next run that may send: that one has not looked for it.
+#[tokio::test]
+async fn a_run_sends_again_what_it_has_found_itself() {
+    let world = World::new().await;
+    for number in 1..=3 {
+        world.lead(number).await;
+    }
+    assert_eq!(world.deliver().await, 3);
+    allow(&world, 5).await;
+    let list = world.list("empty.csv", EMPTY);
+    let report = world.reconcile(&list).await.expect("a report");
+    assert_eq!((report.counts.missing, report.resent), (3, 0));
+    let since = world.app.clock.now();
+    world.lead(4).await;
+    assert_eq!(world.deliver().await, 1);
+    let report = trusted(&world, &list, Some(since)).await;
+    assert_eq!((report.counts.missing, report.resent), (1, 1));
+    // Of a run that has looked for all of them, as many as are allowed; the next one has the rest.
+    allow(&world, 2).await;
+    for (missing, resent) in [(3, 2), (1, 1)] {
+        let report = trusted(&world, &list, None).await;
+        assert_eq!((report.counts.missing, report.resent), (missing, resent));
+    }
+}
 
 /// What may have arrived is asked for, like what was delivered; what was refused is not there, and nobody is asked.
 #[tokio::test]
@@ -35,7 +78,8 @@ async fn a_proof_says_what_became_of_each() {
         };
         plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
         world.reconcile(&empty).await.expect("a report");
-        let sent = repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada").await;
+        let sent =
+            repair::resend_missing(&world.app, world.tenant, (world.destination, None), 10, "ada").await;
         assert_eq!(sent.expect("sent"), 1);
         world.deliver().await;
         proof::prove(&world.app, world.tenant, world.destination, "ada").await.expect("looked up");
