@@ -260,8 +260,10 @@ async fn compare(
     } else {
         tx.commit().await?;
     }
-    // What was handed over after an old export was made is not on it: to send that again by itself would double it.
-    let most = if run.as_of_known { u64::from(plan.auto_resend_max.unsigned_abs()) } else { 0 };
+    // What was handed over after an old export was made is not on it: to send that again by itself would double it. A list without a single
+    // record says more about the list than about the leads.
+    let is_trusted = run.as_of_known && counts.theirs > 0;
+    let most = if is_trusted { u64::from(plan.auto_resend_max.unsigned_abs()) } else { 0 };
     Ok((Report { run, counts, differences, resent: 0 }, most))
 }
 

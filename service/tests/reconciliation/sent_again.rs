@@ -51,6 +51,17 @@ async fn a_run_sends_again_what_it_has_found_itself() {
     }
 }
 
+/// They may have lost everything, or exported nothing: a person looks.
+#[tokio::test]
+async fn a_list_without_a_record_sends_nothing_again() {
+    let (world, empty, _) = missing().await;
+    allow(&world, 5).await;
+    let bare = world.list("bare.csv", "id,external_id,phone\n");
+    let report = trusted(&world, &bare, None).await;
+    assert_eq!((report.counts.theirs, report.counts.missing, report.resent), (0, 1, 0));
+    assert_eq!(trusted(&world, &empty, None).await.resent, 1);
+}
+
 /// What may have arrived is asked for, like what was delivered; what was refused is not there, and nobody is asked.
 #[tokio::test]
 async fn a_proof_says_what_became_of_each() {
