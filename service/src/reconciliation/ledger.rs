@@ -33,9 +33,11 @@ pub(super) const NOT_TAKEN: &str = "sent again and not taken";
 /// The note of what was sent again and may have arrived.
 pub(super) const NOT_KNOWN: &str = "sent again, and it is not known whether it arrived";
 
-/// What was resolved opens again; what was sent again, delivered, and is still missing, too.
+/// What was resolved opens again; what was sent again, delivered, and is still missing, too – unless it was sent again while the run was
+/// comparing: then it cannot be in the list, which is of the time `$6`.
 const REOPENS: &str = "(e.state = 'resolved' OR (e.state = 'resending' AND e.kind = 'missing' AND EXISTS (
-    SELECT FROM delivery d WHERE d.tenant_id = e.tenant_id AND d.id = e.delivery_id AND d.state <> 'pending')))";
+    SELECT FROM delivery d WHERE d.tenant_id = e.tenant_id AND d.id = e.delivery_id
+      AND d.state = 'delivered' AND d.finished_at <= $6)))";
 
 async fn seen_again(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
     let statement = format!(
@@ -54,6 +56,7 @@ async fn seen_again(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<
         .bind(entry.run.uuid())
         .bind(entry.now)
         .bind(entry.actor)
+        .bind(entry.scope.as_of)
         .execute(connection)
         .await?;
     Ok(())

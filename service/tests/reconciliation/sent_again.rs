@@ -1,13 +1,16 @@
 //! What is sent again: of which run, after what, and what a proof says of it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::ids::ExceptionId;
 use serde_json::json;
 use service::delivery::manage::{self, DestinationChange};
 use service::delivery::testing::{FakeCrm, Step};
 use service::reconciliation::plans::{self, PlanChange};
 use service::reconciliation::{Report, Request, proof, repair, run};
+use sqlx::PgPool;
 
 use crate::exceptions::{EMPTY, missing, only};
 use crate::world::World;
@@ -60,6 +63,43 @@ async fn a_list_without_a_record_sends_nothing_again() {
     let report = trusted(&world, &bare, None).await;
     assert_eq!((report.counts.theirs, report.counts.missing, report.resent), (0, 1, 0));
     assert_eq!(trusted(&world, &empty, None).await.resent, 1);
+}
+
+/// Waits until a run wants the refused records, which it reads between comparing and writing; half a minute at most.
+async fn compared(owner: &PgPool) {
+    let sql = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'failed_record'::regclass
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let waiting = async {
+        while sqlx::query_scalar::<_, i64>(sql).fetch_one(owner).await.expect("counted") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the run comes so far");
+}
+
+/// A person was faster than the run: what has been sent again since its list was made cannot be in it.
+#[tokio::test]
+async fn what_is_sent_again_while_a_run_compares_is_not_called_missing_again() {
+    let (world, empty, _) = missing().await;
+    world.reconcile(&empty).await.expect("a report");
+    let id = ExceptionId(only(&world).await.id);
+    let owner = world.app.database.owner.clone().expect("a private cluster");
+    let mut held = owner.begin().await.expect("a transaction");
+    let lock = "LOCK TABLE failed_record IN ACCESS EXCLUSIVE MODE";
+    sqlx::query(lock).execute(&mut *held).await.expect("held");
+    let person = async {
+        compared(&owner).await;
+        assert_eq!(repair::resend(&world.app, world.tenant, &[id], "ada").await.expect("sent"), 1);
+        world.app.clock.advance(TimeDelta::minutes(1));
+        assert_eq!(world.deliver().await, 1);
+        held.rollback().await.expect("let go");
+    };
+    let (report, ()) = tokio::join!(trusted(&world, &empty, None), person);
+    assert_eq!(report.counts.missing, 1);
+    assert_eq!(only(&world).await.state, "resending");
+    // The next list is of a time at which it should be there.
+    trusted(&world, &empty, None).await;
+    assert_eq!(only(&world).await.state, "open");
 }
 
 /// What may have arrived is asked for, like what was delivered; what was refused is not there, and nobody is asked.
