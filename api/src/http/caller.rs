@@ -30,7 +30,7 @@ pub const FRAME_COOKIE: &str = "__Host-baton_frame";
 /// The same for the CSRF token of the frame.
 pub const FRAME_CSRF_COOKIE: &str = "__Host-baton_frame_csrf";
 
-/// The credential in `Authorization: Bearer`, or the bare API key in `x-api-key`.
+/// The credential in `Authorization: Bearer`.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credential) = value.split_once(' ')?;
