@@ -137,8 +137,12 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, settings: &Http
             () = stop.cancelled() => break,
         };
         let (stream, peer, place) = accepted;
+        // Each request has a part in the place: a web socket keeps its handshake's parts, and so the place, when the connection
+        // that it came by counts as finished.
+        let place = Arc::new(place);
         let router = router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(Arc::clone(&place));
             request.map(axum::body::Body::new)
         });
         let service = TowerToHyperService::new(router);
@@ -148,7 +152,6 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, settings: &Http
             if let Err(error) = connection.await {
                 tracing::debug!(error = &*error, "a connection broke");
             }
-            drop(place);
         });
     }
     drop(listener);
@@ -176,5 +179,95 @@ async fn accept(
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{Request, Response};
+    use futures_util::future::BoxFuture;
+    use futures_util::stream::{self, BoxStream};
+    use futures_util::{FutureExt as _, StreamExt as _};
+    use http::request::Parts;
+    use serde_json::{Map, Value};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::timeout;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+    use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+    use super::*;
+    use crate::http::graphql::{self, Authenticate, Caller, Engine, Limits, Refusal};
+
+    /// For whatever must come.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    /// A schema that nobody asks.
+    struct Nothing;
+
+    impl Engine for Nothing {
+        fn sdl(&self) -> String {
+            "type Query { nothing: Int }".to_owned()
+        }
+
+        fn execute(&self, _: Request) -> BoxFuture<'_, Response> {
+            async { Response::default() }.boxed()
+        }
+
+        fn subscribe(&self, _: Request) -> BoxStream<'static, Response> {
+            stream::empty().boxed()
+        }
+    }
+
+    impl Authenticate for Nothing {
+        fn http<'a>(&'a self, _: &'a Parts) -> BoxFuture<'a, Result<Caller, Refusal>> {
+            async { Ok(Caller::new(())) }.boxed()
+        }
+
+        fn socket<'a>(
+            &'a self,
+            parts: &'a Parts,
+            _: &'a Map<String, Value>,
+        ) -> BoxFuture<'a, Result<Caller, Refusal>> {
+            self.http(parts)
+        }
+    }
+
+    async fn web_socket(address: SocketAddr) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        let mut request = format!("ws://{address}/graphql").into_client_request().expect("a request");
+        let protocol = "graphql-transport-ws".parse().expect("a header");
+        request.headers_mut().insert("sec-websocket-protocol", protocol);
+        let opened = timeout(PATIENCE, connect_async(request)).await.expect("there is a place");
+        opened.expect("a web socket").0
+    }
+
+    #[tokio::test]
+    async fn a_web_socket_has_its_place_until_it_ends_and_holds_up_no_stop() {
+        let mut settings = Config::defaults().http;
+        settings.connections_max = 1;
+        settings.stop_limit_ms = 600_000;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let router =
+            graphql::router(Arc::new(Nothing), Arc::new(Nothing), Limits::default()).expect("a schema");
+        let stop = CancellationToken::new();
+        let told = stop.clone();
+        let serving = tokio::spawn(async move { serve(listener, router, &settings, told).await });
+
+        let mut socket = web_socket(address).await;
+        let mut second = TcpStream::connect(address).await.expect("the system takes it");
+        second.write_all(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.expect("sent");
+        let mut answer = [0; 12];
+        let early = timeout(Duration::from_millis(300), second.read_exact(&mut answer)).await;
+        assert!(early.is_err(), "the one place is taken: {early:?}");
+        socket.close(None).await.expect("it says good-bye");
+        while let Some(Ok(_)) = socket.next().await {}
+        let answered = timeout(PATIENCE, second.read_exact(&mut answer)).await;
+        answered.expect("the place is free").expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        drop(second);
+
+        let _open = web_socket(address).await;
+        stop.cancel();
+        timeout(PATIENCE, serving).await.expect("the server stops").expect("no panic");
     }
 }

@@ -1,4 +1,4 @@
-//! The schema over the real Postgres and libSQL, without HTTP: what is asked, by whom, and what it costs.
+//! The schema over the real Postgres and libSQL, without HTTP but for a web socket: what is asked, by whom, and what it costs.
 
 #[path = "graphql/access.rs"]
 mod access;
@@ -18,6 +18,8 @@ mod limits;
 mod progress;
 #[path = "graphql/rival.rs"]
 mod rival;
+#[path = "graphql/socket.rs"]
+mod socket;
 #[path = "graphql/statements.rs"]
 mod statements;
 #[path = "graphql/tenancy.rs"]

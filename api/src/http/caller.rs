@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 use service::App;
 use service::access::{self, Viewer};
-use tenants::{COOKIE_NAME, CSRF_HEADER, Session};
+use tenants::{COOKIE_NAME, CSRF_HEADER, Session, SessionOrigin};
 
 use super::address::ClientAddress;
 use super::graphql::{Authenticate, Caller, Refusal};
@@ -30,7 +30,7 @@ pub const FRAME_COOKIE: &str = "__Host-baton_frame";
 /// The same for the CSRF token of the frame.
 pub const FRAME_CSRF_COOKIE: &str = "__Host-baton_frame_csrf";
 
-/// The credential in `Authorization: Bearer`, or the bare API key in `x-api-key`.
+/// The credential in `Authorization: Bearer`.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credential) = value.split_once(' ')?;
@@ -113,10 +113,7 @@ impl Authenticate for Callers {
             let found = identify(&self.app, &parts.method, &parts.headers).await;
             let (mut identity, rest) = found.map_err(refusal)?;
             identity.cookies = parts.extensions.get::<CookieSlot>().cloned();
-            identity.origin.address =
-                parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| address.to_string());
-            let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-            identity.origin.user_agent = agent.map(str::to_owned);
+            identity.origin = origin(parts);
             Ok(caller(identity, rest))
         }
         .boxed()
@@ -139,11 +136,25 @@ impl Authenticate for Callers {
                 }
                 None => identify(&self.app, &Method::GET, &parts.headers).await,
             };
-            let (identity, rest) = found.map_err(refusal)?;
+            let (mut identity, rest) = found.map_err(refusal)?;
+            // One handshake would else buy any number of sign-ins, of which the quotas see nothing.
+            if identity.viewer.is_none() {
+                return Err(Refusal::unauthenticated(
+                    "sign in first: a web socket is for whoever is signed in",
+                ));
+            }
+            identity.origin = origin(parts);
             Ok(caller(identity, rest))
         }
         .boxed()
     }
+}
+
+/// Where a request comes from, as a session that it begins will say.
+fn origin(parts: &Parts) -> SessionOrigin {
+    let address = parts.extensions.get::<ClientAddress>().map(|ClientAddress(address)| address.to_string());
+    let agent = parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    SessionOrigin { address, user_agent: agent.map(str::to_owned), ..SessionOrigin::default() }
 }
 
 fn caller(identity: Identity, rest: Option<Duration>) -> Caller {

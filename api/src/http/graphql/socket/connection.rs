@@ -39,6 +39,7 @@ enum Phase {
 /// One web socket and its operations.
 pub(super) struct Connection {
     edge: Arc<Edge>,
+    /// Of the handshake. Kept to the socket's end: its place among the server's connections is in them.
     parts: Arc<Parts>,
     id: RequestId,
     socket: WebSocket,
