@@ -5,11 +5,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use service::database::testing::Cluster;
 use service::delivery::Tally;
-use service::delivery::testing::{FakeCrm, Step};
+use service::delivery::testing::{FakeCrm, Received, Step};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use tokio_util::sync::CancellationToken;
 
-use super::world::{ACME, GLOBEX, World};
+use super::world::{ACME, GLOBEX, NewLead, World};
 
 #[tokio::test]
 async fn a_worker_that_dies_between_sending_and_finishing_is_replaced_and_the_id_stays() {
@@ -217,4 +217,34 @@ async fn outcomes_wait_for_a_database_that_goes_away() {
     stop.cancel();
     running.await.expect("it ends well");
     assert_eq!(crm.count(), 1, "the outcome was kept, not the request repeated");
+}
+
+/// The database takes one outcome not even without the destination's words: the others are written all the same.
+#[tokio::test]
+async fn an_outcome_that_cannot_be_written_keeps_no_other_from_it() {
+    let world = World::new().await;
+    // The one at fault is answered first, so that it stands at the head of its batch.
+    let crm = FakeCrm::answering(|request: &Received| match request.json()["first_name"].as_str() {
+        Some("Mallory") => Step::status(200),
+        _ => Step::Delay(Duration::from_millis(300), Box::new(Step::status(200))),
+    })
+    .await;
+    let to = world.destination(ACME, "bonzo", &crm.url(), None).await;
+    let mallory = NewLead { first_name: Some("Mallory"), ..NewLead::default() };
+    let at_fault = world.lead(ACME, to, mallory).await;
+    let others = [world.kara(ACME, to).await, world.kara(ACME, to).await, world.kara(ACME, to).await];
+    let refuse = format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+         CREATE TRIGGER refuse BEFORE UPDATE ON delivery FOR EACH ROW
+             WHEN (NEW.id = '{}' AND NEW.state = 'delivered') EXECUTE FUNCTION refuse()",
+        at_fault.uuid()
+    );
+    world.execute_as_owner(refuse).await;
+    let worker = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(10));
+    worker.run_due_work().await.expect_err("one could not be written");
+    for id in others {
+        assert_eq!(world.delivery(ACME, id).await.state, "delivered");
+    }
+    let delivery = world.delivery(ACME, at_fault).await;
+    assert_eq!((delivery.state.as_str(), delivery.lease.is_some()), ("pending", true), "its lease will end");
 }
