@@ -135,18 +135,20 @@ fn reason(status: u16, words: &str) -> String {
 }
 
 /// A body, read once when a rule asks for it.
-struct Body(Option<Value>);
+struct Body {
+    json: Option<Value>,
+    /// There is one, and it is not JSON.
+    unreadable: bool,
+}
 
 impl Body {
     fn read(rules: &AnswerRules, body: &str) -> Self {
         let wanted = !rules.delivered.is_empty()
-            || !rules.barred.is_empty()
-            || !rules.refused.is_empty()
-            || !rules.retryable.is_empty()
+            || looks_for_no(rules)
             || !rules.words.is_empty()
             || rules.remote_id.is_some();
-        let json = body.trim_start().starts_with(['{', '[']);
-        Self(if wanted && json { serde_json::from_str(body).ok() } else { None })
+        let json: Option<Value> = if wanted { serde_json::from_str(body).ok() } else { None };
+        Self { unreadable: wanted && json.is_none() && !body.trim().is_empty(), json }
     }
 
     /// What a status of success means.
@@ -159,7 +161,9 @@ impl Body {
             Outcome::Refused { reason: said() }
         } else if any(&rules.retryable) {
             Outcome::Retryable { not_before: asked, reason: said(), rate_limited: false }
-        } else if rules.delivered.iter().all(|check| self.holds(check)) {
+        } else if !(self.unreadable && looks_for_no(rules))
+            && rules.delivered.iter().all(|check| self.holds(check))
+        {
             Outcome::Delivered { remote_id: self.remote_id(rules) }
         } else {
             let words =
@@ -169,7 +173,7 @@ impl Body {
     }
 
     fn holds(&self, check: &Check) -> bool {
-        let Some(body) = &self.0 else { return false };
+        let Some(body) = &self.json else { return false };
         at_path(body, &check.path).into_iter().any(|found| {
             let equal = check.equals.as_ref().is_none_or(|wanted| match wanted {
                 Value::Array(any) => any.contains(found),
@@ -186,12 +190,12 @@ impl Body {
 
     /// The destination's own id of the record.
     fn remote_id(&self, rules: &AnswerRules) -> Option<String> {
-        own_id(self.0.as_ref()?, rules.remote_id.as_deref()?)
+        own_id(self.json.as_ref()?, rules.remote_id.as_deref()?)
     }
 
     /// What the destination says is wrong.
     fn words(&self, rules: &AnswerRules) -> String {
-        let Some(body) = &self.0 else { return String::new() };
+        let Some(body) = &self.json else { return String::new() };
         let found = rules.words.iter().find_map(|path| {
             let words: Vec<String> =
                 at_path(body, path).into_iter().map(words_of).filter(|words| !words.is_empty()).collect();
@@ -200,6 +204,11 @@ impl Body {
         let words = found.unwrap_or_default();
         words.chars().filter(|c| !c.is_control()).take(REASON_CHARS_MAX).collect()
     }
+}
+
+/// Whether the body may say of an answer of success that the lead was not taken.
+fn looks_for_no(rules: &AnswerRules) -> bool {
+    !(rules.barred.is_empty() && rules.refused.is_empty() && rules.retryable.is_empty())
 }
 
 /// A scalar; the first of each member with its name, as Bonzo writes errors; the parts of a list.

@@ -126,6 +126,29 @@ fn a_service_that_always_answers_200_is_judged_by_its_body() {
     assert_eq!(reason, "HTTP 200: Zip is missing x");
 }
 
+/// A rule that looks for a no in the body cannot tell that there is none in a page of HTML.
+#[test]
+fn where_a_body_may_say_no_one_that_cannot_be_read_is_no_yes() {
+    let no = || vec![Check { path: "error".to_owned(), ..Check::default() }];
+    let silent = AnswerRules { remote_id: Some("id".to_owned()), ..AnswerRules::default() };
+    let table = [
+        (AnswerRules { barred: no(), ..AnswerRules::default() }, "unknown"),
+        (AnswerRules { refused: no(), ..AnswerRules::default() }, "unknown"),
+        (AnswerRules { retryable: no(), ..AnswerRules::default() }, "unknown"),
+        (silent, "delivered"),
+    ];
+    for (answer, outcome) in table {
+        let profile = Profile { answer, ..Profile::default() };
+        let judged = |body| judge_reply(&profile, &Reply { status: 200, retry_after: None, body }, now());
+        for unreadable in ["<html>error</html>", "OK", r#"{"error": "the rest is cut o"#] {
+            assert_eq!(judged(unreadable).as_str(), outcome, "{unreadable}");
+        }
+        for readable in ["", " \n", "{}", "[]", "null", r#""OK""#, r#"{"id":7}"#] {
+            assert_eq!(judged(readable).as_str(), "delivered", "{readable}");
+        }
+    }
+}
+
 #[test]
 fn a_status_may_mean_something_else_by_setting() {
     let statuses = [
