@@ -94,7 +94,7 @@ impl Api {
     /// The prospect of that id, as they write it; none when there is none.
     pub async fn prospect(&self, id: &str) -> Result<Option<Value>, Error> {
         let url = self.address(&format!("prospects/{}", segment(id)), &[])?;
-        let body = self.get_or_absent(url).await?;
+        let body = self.get_or_absent(url, None).await?;
         Ok(body.map(|mut body| match body.get_mut("data") {
             Some(data) => data.take(),
             None => body,
@@ -139,11 +139,11 @@ impl Api {
         collection: &str,
         take: &mut (dyn FnMut(&[Value]) -> Result<(), Error> + Send),
     ) -> Result<(), Error> {
-        let mut before = None;
+        let (mut before, mut last) = (None, None);
         for page in 1..=PAGES_MAX {
             let url =
                 self.address(collection, &[("page", page.to_string()), ("per_page", PER_PAGE.to_string())])?;
-            let body = self.get(url).await?;
+            let body = self.get(url, Some(Page { number: page, last })).await?;
             let Some(Value::Array(items)) = body.get("data") else {
                 return Err(refused(format!("page {page} of `{collection}` has no list `data`")));
             };
@@ -155,8 +155,8 @@ impl Api {
                 return Err(refused(format!("page {page} of `{collection}` is page {} again", page - 1)));
             }
             take(items)?;
-            // The last page that they name moves while we read; an empty page is the end in any case.
-            let last = body.pointer("/meta/last_page").and_then(Value::as_u64);
+            // The last page that they name moves while we read.
+            last = last_page(&body);
             if last.is_some_and(|last| page as u64 >= last) {
                 return Ok(());
             }
@@ -176,7 +176,7 @@ impl Api {
         }
         for (key, text) in wanted.searches() {
             let url = self.address("prospects", &[("search", text.to_owned())])?;
-            let body = self.get(url).await?;
+            let body = self.get(url, None).await?;
             let hits = body.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             let is_it = |record: &Record| match key {
                 "external_id" => {
@@ -202,17 +202,21 @@ impl Api {
         Ok(url)
     }
 
-    async fn get(&self, url: Url) -> Result<Value, Error> {
-        self.get_or_absent(url).await?.ok_or_else(|| refused("it answers 404 to a list".to_owned()))
+    async fn get(&self, url: Url, page: Option<Page>) -> Result<Value, Error> {
+        let body = self.get_or_absent(url, page).await?;
+        body.ok_or_else(|| refused("it answers 404 to a list".to_owned()))
     }
 
-    /// One answer, asked for again while that may help.
-    async fn get_or_absent(&self, url: Url) -> Result<Option<Value>, Error> {
+    /// One answer, asked for again while that may help. Of a list it is that page.
+    async fn get_or_absent(&self, url: Url, page: Option<Page>) -> Result<Option<Value>, Error> {
         let mut pause = self.pause;
         let mut tries = 1;
         loop {
             let reason = match self.once(url.clone()).await? {
-                Got::Body(body) => return Ok(Some(body)),
+                Got::Body(body) => match page.filter(|page| page.is_gap(&body)) {
+                    Some(page) => format!("page {} is empty, and it is not behind the last", page.number),
+                    None => return Ok(Some(body)),
+                },
                 Got::Absent => return Ok(None),
                 Got::Later { reason, after } => {
                     pause = after.unwrap_or(pause).min(PAUSE_MAX);
@@ -295,6 +299,28 @@ enum Got {
 impl Got {
     fn later(reason: &str) -> Self {
         Self::Later { reason: reason.to_owned(), after: None }
+    }
+}
+
+/// The last page of a list, as one of its pages names it.
+fn last_page(body: &Value) -> Option<u64> {
+    body.pointer("/meta/last_page").and_then(Value::as_u64)
+}
+
+/// A page of a list that is asked for.
+#[derive(Clone, Copy)]
+struct Page {
+    number: usize,
+    /// The last one, as the page before named it.
+    last: Option<u64>,
+}
+
+impl Page {
+    /// Whether it is empty though it should not be: then it is not the end of the list. A list of one page may be empty.
+    fn is_gap(self, body: &Value) -> bool {
+        let is_empty = body.get("data").and_then(Value::as_array).is_some_and(Vec::is_empty);
+        let last = last_page(body).or(self.last);
+        is_empty && last.is_some_and(|last| last >= self.number.max(2) as u64)
     }
 }
 

@@ -40,7 +40,7 @@ async fn world(leads: u32, script: Vec<Step>) -> (World, FakeCrm) {
     (world, api)
 }
 
-/// It asks to wait, fails, breaks off, answers HTML and failure with 200; the list moves between two pages, so a record
+/// It asks to wait, fails, breaks off, answers HTML, nothing and failure with 200; the list moves between two pages, so a record
 /// comes twice. All of it is read in the end, each record once.
 #[tokio::test]
 async fn a_list_is_read_to_its_end_through_every_fault_that_passes() {
@@ -51,6 +51,7 @@ async fn a_list_is_read_to_its_end_through_every_fault_that_passes() {
         Step::CutInBody { status: 200 },
         Step::body(200, "<html>maintenance</html>"),
         Step::body(200, r#"{"success": false, "message": "try later"}"#),
+        page(&[], 2, 2),
         page(&[prospect(2, 2), prospect(3, 3)], 2, 2),
     ];
     let (world, api) = world(4, script).await;
@@ -72,13 +73,17 @@ async fn a_list_is_read_to_its_end_through_every_fault_that_passes() {
 #[tokio::test]
 async fn half_a_list_judges_nothing() {
     let first = || page(&[prospect(1, 1)], 1, 3);
+    let five = |step: Step| vec![step; 5];
     let table: Vec<(&str, Vec<Step>)> = vec![
         ("the token", vec![Step::status(401)]),
         ("it is page 1 again", vec![first(), first()]),
         ("no list", vec![first(), Step::body(200, r#"{"data": {"id": 1}}"#)]),
         ("gone in the middle", vec![first(), Step::status(404)]),
         ("redirected", vec![first(), Step::header(302, "location", "http://10.0.0.1/")]),
-        ("never well", std::iter::once(first()).chain((0..5).map(|_| Step::status(500))).collect()),
+        ("nothing on page 2 of 3", [vec![first()], five(page(&[], 2, 3))].concat()),
+        ("nothing at all on it", [vec![first()], five(Step::body(200, r#"{"data": []}"#))].concat()),
+        ("nothing on page 1 of 2", five(page(&[], 1, 2))),
+        ("never well", [vec![first()], five(Step::status(500))].concat()),
     ];
     for (name, script) in table {
         let (world, _api) = world(2, script).await;
