@@ -178,7 +178,7 @@ impl Engine {
             if *limit > 0 {
                 slots.push((*destination, per_second, from));
             } else {
-                self.gates.pause(key, rate::after(from, per_second, 1));
+                self.gates.ration(key, rate::after(from, per_second, 1));
             }
         }
         wanted.retain(|(_, limit)| *limit > 0);

@@ -143,6 +143,9 @@ impl Engine {
         if started_at + deadline * steps >= job.leased_until {
             return self.release(&job);
         }
+        if let Some(given_back) = self.closed(&job) {
+            return given_back;
+        }
         let mut looked_up = None;
         if asked_first {
             match lookup::ask(&self.client, destination, (job.id, &job.lead), deadline).await {
@@ -155,6 +158,10 @@ impl Engine {
                 Found::NotAsked => {}
                 Found::Failed { answer } => return self.unasked(&job, destination, started_at, *answer),
             }
+            // Others may have been answered meanwhile.
+            if let Some(given_back) = self.closed(&job) {
+                return given_back;
+            }
         }
         let answer = self.client.send(&destination.endpoint, outgoing).await;
         let outcome = self.outcome(destination, &answer);
@@ -164,6 +171,12 @@ impl Engine {
     /// Gives a claimed delivery back as it was, due at once.
     pub(super) fn release(&self, job: &Job) -> Finished {
         self.unsent(job, State::Pending(self.clock.now()))
+    }
+
+    /// Gives it back when, since it was claimed, its destination has asked to be left alone or has let another one not in.
+    fn closed(&self, job: &Job) -> Option<Finished> {
+        let until = self.gates.closed_until(job.key(), job.version(), self.clock.now())?;
+        Some(self.unsent(job, State::Pending(until)))
     }
 
     fn unsent(&self, job: &Job, state: State) -> Finished {

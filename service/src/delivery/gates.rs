@@ -25,7 +25,12 @@ pub(super) struct Gates(Mutex<HashMap<Key, Gate>>);
 #[derive(Default)]
 struct Gate {
     failures: u16,
-    not_before: Option<DateTime<Utc>>,
+    /// Its rate limit has no place before; what is claimed has one.
+    rationed: Option<DateTime<Utc>>,
+    /// It asked to be left alone until then.
+    asked: Option<DateTime<Utc>>,
+    /// It was held as it was at that version.
+    held: Option<i32>,
     wanted: Option<Transition>,
 }
 
@@ -56,16 +61,36 @@ impl Gates {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the destination asked to be left alone beyond `now`.
+    /// Whether nothing more is to be claimed for the destination at that time.
     pub(super) fn is_paused(&self, key: Key, now: DateTime<Utc>) -> bool {
-        self.gates().get(&key).and_then(|gate| gate.not_before).is_some_and(|until| until > now)
+        self.gates().get(&key).and_then(|gate| gate.rationed.max(gate.asked)).is_some_and(|until| until > now)
     }
 
-    /// Leaves the destination alone until then.
+    /// Until when what was claimed at that version is not to be sent: the destination has asked to be left alone since, or is held,
+    /// and then the row says how long.
+    pub(super) fn closed_until(&self, key: Key, version: i32, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let gates = self.gates();
+        let gate = gates.get(&key)?;
+        let holding = match &gate.wanted {
+            Some(Transition::Hold { version, .. }) => Some(*version),
+            _ => None,
+        };
+        let is_held = gate.held.max(holding).is_some_and(|held| held >= version);
+        gate.asked.filter(|until| *until > now).or_else(|| is_held.then_some(now))
+    }
+
+    /// Claims nothing more for the destination until its rate limit has a place.
+    pub(super) fn ration(&self, key: Key, until: DateTime<Utc>) {
+        let mut gates = self.gates();
+        let gate = gates.entry(key).or_default();
+        gate.rationed = gate.rationed.max(Some(until));
+    }
+
+    /// Leaves the destination alone until then, as it asked.
     pub(super) fn pause(&self, key: Key, until: DateTime<Utc>) {
         let mut gates = self.gates();
         let gate = gates.entry(key).or_default();
-        gate.not_before = gate.not_before.max(Some(until));
+        gate.asked = gate.asked.max(Some(until));
     }
 
     /// Takes note of what an attempt said about the destination.
@@ -103,6 +128,9 @@ impl Gates {
             && gate.wanted.as_ref() == Some(transition)
         {
             gate.wanted = None;
+            if let Transition::Hold { version, .. } = transition {
+                gate.held = gate.held.max(Some(*version));
+            }
         }
     }
 }
@@ -264,5 +292,30 @@ mod tests {
         assert_eq!(gates.wanted(key()), Some(Transition::Close));
         gates.note(key(), Signal::Barred("HTTP 401".to_owned()), false, LIMITS);
         assert!(matches!(gates.wanted(key()), Some(Transition::Hold { .. })));
+    }
+
+    #[test]
+    fn what_is_claimed_waits_for_the_destination_and_not_for_its_own_place() {
+        let (gates, now) = (Gates::default(), DateTime::UNIX_EPOCH);
+        let (soon, later) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(2));
+        gates.ration(key(), later);
+        assert_eq!((gates.is_paused(key(), now), gates.closed_until(key(), 0, now)), (true, None));
+        gates.pause(key(), soon);
+        assert_eq!(gates.closed_until(key(), 0, now), Some(soon));
+        assert_eq!((gates.is_paused(key(), soon), gates.closed_until(key(), 0, soon)), (true, None));
+        assert!(!gates.is_paused(key(), later));
+    }
+
+    #[test]
+    fn a_hold_is_for_what_was_claimed_before_the_destination_was_changed() {
+        let (gates, now) = (Gates::default(), DateTime::UNIX_EPOCH);
+        let closed = || [3, 4, 5].map(|version| gates.closed_until(key(), version, now).is_some());
+        gates.note(key(), Signal::Barred("HTTP 401".to_owned()), false, Limits { version: 4, ..LIMITS });
+        assert_eq!(closed(), [true, true, false]);
+        gates.written(key(), &gates.wanted(key()).expect("it is held"));
+        assert_eq!((gates.wanted(key()), closed()), (None, [true, true, false]));
+        // The late word about what was there before the change.
+        gates.note(key(), Signal::Barred("HTTP 401".to_owned()), false, Limits { version: 3, ..LIMITS });
+        assert_eq!(closed(), [true, true, false]);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::time::Duration;
 
-use super::world::{ACME, GLOBEX, World, running};
+use super::world::{ACME, Delivery, GLOBEX, World, running};
 
 /// A receiver whose answer can be changed while it runs.
 async fn changing(status: u16) -> (FakeCrm, Arc<AtomicU16>) {
@@ -113,6 +113,40 @@ async fn credentials_that_were_changed_meanwhile_do_not_hold_it_again() {
     assert_eq!(crm.count(), 4, "no request more with the old one");
     stop.cancel();
     running.await.expect("it ends");
+}
+
+/// One is on its way and the others wait for their turn when the destination lets it not in, or asks to be left alone: they are not
+/// sent after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_claimed_already_heeds_the_answer_to_the_one_before_it() {
+    let world = World::new().await;
+    for first in [Step::status(401), Step::header(429, "Retry-After", "120")] {
+        let crm = FakeCrm::start([Step::Delay(Duration::from_millis(300), Box::new(first))]).await;
+        let to = world.destination(ACME, "webhook", &crm.url(), None).await;
+        world.set(ACME, to, json!({ "limits": { "concurrency": 1 } }), json!({})).await;
+        let ids = [world.kara(ACME, to).await, world.kara(ACME, to).await, world.kara(ACME, to).await];
+        let all = async |holds: fn(&Delivery) -> bool| {
+            for id in ids {
+                until(async || holds(&world.delivery(ACME, id).await)).await;
+            }
+        };
+        let (stop, running) =
+            running(world.worker_with(|settings| settings.client.deadline = Duration::from_secs(10)));
+        crm.wait_for(1).await;
+        all(|delivery| delivery.lease.is_none()).await;
+        assert_eq!(crm.count(), 1, "the others were claimed with it and given back");
+        world.clock.advance(TimeDelta::seconds(119));
+        world.wake.wake();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(crm.count(), 1, "not before its time");
+        world.clock.advance(TimeDelta::seconds(14));
+        world.retries().resume(ACME, to, "user_kim").await.expect("resumed");
+        world.wake.wake();
+        all(|delivery| delivery.state == "delivered").await;
+        assert_eq!(crm.count(), 4);
+        stop.cancel();
+        running.await.expect("it ends");
+    }
 }
 
 /// Waits until that holds, at most half a minute.
