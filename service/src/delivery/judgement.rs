@@ -61,22 +61,71 @@ impl Engine {
         started_at: DateTime<Utc>,
         answer: Answer,
     ) -> Finished {
-        let reason = match self.outcome(destination, &answer) {
-            barred @ Outcome::Barred { .. } => {
-                return self.judge(job, destination, barred, attempt_row(started_at, answer, Some("failed")));
-            }
-            Outcome::Refused { reason } | Outcome::Retryable { reason, .. } | Outcome::Unknown { reason } => {
-                reason
-            }
-            Outcome::Delivered { .. } => "the answer cannot be read".to_owned(),
+        let said = self.outcome(destination, &answer);
+        let attempt = attempt_row(started_at, answer, Some("failed"));
+        let reason = match &said {
+            Outcome::Delivered { .. } => "the answer cannot be read",
+            Outcome::Refused { reason }
+            | Outcome::Barred { reason }
+            | Outcome::Retryable { reason, .. }
+            | Outcome::Unknown { reason } => reason.as_str(),
         };
         let reason = format!("it may have arrived, and the destination does not say: {reason}");
+        if matches!(said, Outcome::Barred { .. }) {
+            return self.judge(job, destination, said, attempt);
+        }
         let outcome = Outcome::Unknown { reason };
-        self.judge(job, destination, outcome, attempt_row(started_at, answer, Some("failed")))
+        let Outcome::Retryable { not_before: Some(until), rate_limited: true, .. } = said else {
+            return self.judge(job, destination, outcome, attempt);
+        };
+        // It answers, so it is not in trouble; it asks for fewer requests, and not to be asked again before its time.
+        self.heed(job, destination, &said);
+        let mut finished = self.conclude(job, destination, outcome, attempt);
+        if let State::Pending(at) = &mut finished.state {
+            *at = until.max(*at);
+        }
+        finished
     }
 
     /// What follows.
     pub(super) fn judge(
+        &self,
+        job: &Job,
+        destination: &Destination,
+        outcome: Outcome,
+        attempt: Attempt,
+    ) -> Finished {
+        let in_vain = self.heed(job, destination, &outcome);
+        let mut finished = self.conclude(job, destination, outcome, attempt);
+        // A try that only shows whether the destination answers takes nothing of the lead's attempts.
+        if let State::Pending(at) = finished.state
+            && job.probe
+            && in_vain
+        {
+            finished.state = State::Refunded(at);
+        }
+        finished
+    }
+
+    /// Takes note of what that says about the destination. Answers whether it is in trouble.
+    fn heed(&self, job: &Job, destination: &Destination, outcome: &Outcome) -> bool {
+        let limits = &destination.plan.profile.limits;
+        let limits = gates::Limits {
+            version: job.version(),
+            failures: limits.breaker_failures,
+            pause: Duration::from_secs(limits.breaker_pause_s.into()),
+        };
+        if let Outcome::Retryable { not_before: Some(until), rate_limited: true, .. } = outcome {
+            self.gates.pause(job.key(), *until);
+        }
+        let signal = Signal::of(outcome);
+        let in_vain = matches!(signal, Signal::Trouble(_));
+        self.gates.note(job.key(), signal, job.probe, limits);
+        in_vain
+    }
+
+    /// The attempt, and what becomes of the delivery.
+    fn conclude(
         &self,
         job: &Job,
         destination: &Destination,
@@ -96,17 +145,6 @@ impl Engine {
             Outcome::Retryable { .. } => theirs,
             Outcome::Delivered { .. } | Outcome::Refused { .. } | Outcome::Barred { .. } => false,
         };
-        let limits = gates::Limits {
-            version: job.version(),
-            failures: profile.limits.breaker_failures,
-            pause: Duration::from_secs(profile.limits.breaker_pause_s.into()),
-        };
-        let signal = Signal::of(&outcome);
-        let in_vain = matches!(signal, Signal::Trouble(_));
-        if let Outcome::Retryable { not_before: Some(until), rate_limited: true, .. } = &outcome {
-            self.gates.pause(job.key(), *until);
-        }
-        self.gates.note(job.key(), signal, job.probe, limits);
         let policy = Policy {
             automatic: !profile.retry.by_person.contains(&job.lead.channel),
             repeatable: profile.is_repeatable(),
@@ -120,8 +158,6 @@ impl Engine {
             Next::Failed { code, reason, not_before } => State::Failed { code, reason, not_before },
             Next::Unknown { reason } => State::Unknown { reason },
             Next::Waits => State::Refunded(now),
-            // A try that only shows whether the destination answers takes nothing of the lead's attempts.
-            Next::Again { at } if job.probe && in_vain => State::Refunded(at),
             Next::Again { at } => State::Pending(at),
         };
         self.finished(job, state, Some(attempt))

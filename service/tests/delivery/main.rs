@@ -1,5 +1,6 @@
 //! Deliveries over the real Postgres and a receiver on a socket, with every kind of answer.
 
+mod asking;
 mod breaker;
 mod claiming;
 mod handover;

@@ -212,31 +212,6 @@ async fn what_nothing_can_be_asked_about_waits_for_a_person_where_a_copy_costs_s
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
 }
 
-/// The token is changed while nobody knows whether the lead arrived: it is still asked for before it goes out again.
-#[tokio::test]
-async fn a_lookup_that_is_not_let_in_takes_no_doubt_away() {
-    let world = World::new().await;
-    let crm = FakeCrm::answering(|request: &Received| match request.method.as_str() {
-        "POST" => Step::Cut,
-        _ if request.headers["authorization"] == "Bearer new-t0ken" => Step::body(200, HERE),
-        _ => Step::status(401),
-    })
-    .await;
-    let to = askable(&world, &crm).await;
-    let id = world.kara(ACME, to).await;
-    let worker = world.worker();
-    worker.run_due_work().await.expect("it runs");
-    world.clock.advance(TimeDelta::seconds(10));
-    worker.run_due_work().await.expect("it runs");
-    assert_eq!(world.breaker(ACME, to).await.0, "held");
-    world.set(ACME, to, json!({}), json!({ "token": "new-t0ken" })).await;
-    world.retries().resume(ACME, to, "user_kim").await.expect("resumed");
-    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
-    let methods: Vec<String> = crm.received().into_iter().map(|request| request.method).collect();
-    assert_eq!(methods, ["POST", "GET", "GET"]);
-    assert_eq!(world.delivery(ACME, id).await.remote_id.as_deref(), Some("77"));
-}
-
 /// A decision is good for one sending: should the worker die over it, there is something to decide again.
 #[tokio::test]
 async fn a_decision_is_used_up_by_the_sending_that_it_was_about() {
