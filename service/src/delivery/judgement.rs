@@ -61,7 +61,11 @@ impl Engine {
         started_at: DateTime<Utc>,
         answer: Answer,
     ) -> Finished {
-        let said = self.outcome(destination, &answer);
+        let mut said = self.outcome(destination, &answer);
+        if answer.status == Some(404) {
+            // Leads go elsewhere: that there is no such page does not say that they are not let in.
+            said = Outcome::Unknown { reason: "HTTP 404: there is no lookup at that address".to_owned() };
+        }
         let attempt = attempt_row(started_at, answer, Some("failed"));
         let reason = match &said {
             Outcome::Delivered { .. } => "the answer cannot be read",

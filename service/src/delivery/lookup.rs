@@ -48,7 +48,7 @@ pub(super) async fn ask(
         let mut answer = client.send(&destination.endpoint, question.outgoing).await;
         match answer.status {
             // Some services say so when a search finds nothing.
-            Some(404) => continue,
+            Some(404) if finds_nothing(&answer) => continue,
             Some(200..=299) if answer.failure.is_none() => {}
             _ => return Found::Failed { answer: Box::new(answer) },
         }
@@ -62,6 +62,12 @@ pub(super) async fn ask(
         }
     }
     Found::Absent
+}
+
+/// Whether a 404 is a search's: a page for people is a gateway's, or stands where no search is.
+fn finds_nothing(answer: &Answer) -> bool {
+    let is_said = answer.text.trim().is_empty() || serde_json::from_str::<Value>(&answer.text).is_ok();
+    answer.failure.is_none() && is_said
 }
 
 /// When a delivery came about, which its id knows: what the destination had before cannot be what was sent.

@@ -67,3 +67,31 @@ async fn a_429_to_a_lookup_is_obeyed_and_takes_no_doubt_away() {
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 2);
     assert_eq!(world.attempts(ACME, id).await[2].looked_up.as_deref(), Some("absent"));
 }
+
+/// A search that finds nothing may say 404, in words of its own or in none. Another's page under it says nothing of the lead.
+#[tokio::test]
+async fn a_404_to_a_lookup_is_an_answer_only_when_it_is_a_searchs() {
+    let world = World::new().await;
+    let page = "<html><h1>404 Not Found</h1></html>";
+    for (body, absent) in [("", true), (r#"{"message":"none found"}"#, true), (page, false)] {
+        let first = AtomicBool::new(true);
+        let crm = FakeCrm::answering(move |request: &Received| match request.method.as_str() {
+            "POST" if first.swap(false, Ordering::Relaxed) => Step::Cut,
+            "POST" => Step::body(201, r#"{"data":{"id":78}}"#),
+            _ => Step::body(404, body),
+        })
+        .await;
+        let to = askable(&world, &crm).await;
+        let id = world.kara(ACME, to).await;
+        let worker = world.worker();
+        worker.run_due_work().await.expect("it runs");
+        world.clock.advance(TimeDelta::seconds(10));
+        worker.run_due_work().await.expect("it runs");
+        let delivery = world.delivery(ACME, id).await;
+        let wanted = if absent { ("delivered", false) } else { ("pending", true) };
+        assert_eq!((delivery.state.as_str(), delivery.unsure), wanted, "{body}");
+        assert_eq!(world.breaker(ACME, to).await.0, "closed", "{body}");
+        let posts = crm.received().iter().filter(|request| request.method == "POST").count();
+        assert_eq!(posts, if absent { 2 } else { 1 }, "{body}");
+    }
+}
