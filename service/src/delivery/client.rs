@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +28,10 @@ const HEADER_KEPT_MAX: usize = 200;
 const RATE_HEADERS_MAX: usize = 12;
 /// A part of the URL that is at least so long may be a secret and is redacted wherever it is repeated.
 const SECRET_CHARS_MIN: usize = 8;
+/// What of a deadline connecting may take: it ends below it, so that "never connected" can be told from "never answered".
+const CONNECT_SHARE: f32 = 0.6;
+/// How often the longest time to connect is halved at most, for destinations with a deadline of their own.
+const HALVINGS: usize = 12;
 const REDACTED: &str = "[REDACTED]";
 /// Headers that help to understand an answer. `x-ratelimit-…` is kept too.
 const HEADERS_OF_INTEREST: [&str; 5] = ["content-type", "date", "retry-after", "server", "x-request-id"];
@@ -52,6 +57,8 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// The same with ever half the time to connect, each made when it is first needed.
+    hurried: Arc<[OnceLock<reqwest::Client>; HALVINGS]>,
     settings: Settings,
 }
 
@@ -129,21 +136,22 @@ pub(super) struct Outgoing {
 impl Client {
     /// A client with its connection pool.
     pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
-        let mut headers = HeaderMap::new();
-        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Baton/", env!("CARGO_PKG_VERSION"))));
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .default_headers(headers)
-            // Below the deadline, so that "never connected" can be told from "never answered".
-            .connect_timeout(settings.deadline.mul_f32(0.6))
-            .pool_max_idle_per_host(settings.idle_connections_max)
-            // Shorter than servers usually keep an idle connection, so that ours is seldom cut while in use.
-            .pool_idle_timeout(Duration::from_secs(30))
-            .dns_resolver(CheckingResolver { allow_private: settings.allow_private_addresses })
-            .build()?;
-        Ok(Self { http, settings })
+        let http = make(&settings, settings.deadline.mul_f32(CONNECT_SHARE))?;
+        Ok(Self { http, hurried: Arc::new(std::array::from_fn(|_| OnceLock::new())), settings })
+    }
+
+    /// The client for a request with that deadline. The library knows one time to connect for all requests of a client, so there are
+    /// a few, and this is the first whose time is no more than the deadline's share.
+    fn within(&self, deadline: Duration) -> &reqwest::Client {
+        let whole = self.settings.deadline;
+        let halved = (0..HALVINGS).find(|&times| whole / (1_u32 << times) <= deadline).unwrap_or(HALVINGS);
+        let Some(client) = halved.checked_sub(1).and_then(|index| self.hurried.get(index)) else {
+            return &self.http;
+        };
+        client.get_or_init(|| {
+            let connecting = (whole / (1_u32 << halved)).mul_f32(CONNECT_SHARE);
+            make(&self.settings, connecting).unwrap_or_else(|_| self.http.clone())
+        })
     }
 
     /// The operator's decisions.
@@ -160,14 +168,16 @@ impl Client {
 
     /// Sends and waits for the answer, up to the deadline.
     pub(super) async fn send(&self, to: &Endpoint, outgoing: Outgoing) -> Answer {
-        let started = Instant::now();
-        let deadline = tokio::time::Instant::now() + outgoing.deadline.min(self.settings.deadline);
+        let limit = outgoing.deadline.min(self.settings.deadline);
         let url = outgoing.url.unwrap_or_else(|| to.url.clone());
         let (request, read_max) = match outgoing.body {
-            Some(body) => (self.http.post(url).body(body), BODY_READ_MAX),
+            Some(body) => (self.within(limit).post(url).body(body), BODY_READ_MAX),
+            // A question hands nothing over: how it failed is all the same.
             None => (self.http.get(url), LOOKUP_READ_MAX),
         };
         let request = request.headers(outgoing.headers);
+        let started = Instant::now();
+        let deadline = tokio::time::Instant::now() + limit;
         let mut answer = Answer {
             duration: Duration::ZERO,
             status: None,
@@ -194,6 +204,23 @@ impl Client {
         answer.duration = started.elapsed();
         answer
     }
+}
+
+/// The library's client, with so much time to connect.
+fn make(settings: &Settings, connecting: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, HeaderValue::from_static(concat!("Baton/", env!("CARGO_PKG_VERSION"))));
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .default_headers(headers)
+        .connect_timeout(connecting)
+        .pool_max_idle_per_host(settings.idle_connections_max)
+        // Shorter than servers usually keep an idle connection, so that ours is seldom cut while in use.
+        .pool_idle_timeout(Duration::from_secs(30))
+        .dns_resolver(CheckingResolver { allow_private: settings.allow_private_addresses })
+        .build()
 }
 
 /// Reads the body up to the cap. What came before a failure is kept.

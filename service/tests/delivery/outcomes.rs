@@ -201,6 +201,23 @@ async fn a_destination_that_does_not_speak_tls_gets_nothing() {
     plain.abort();
 }
 
+/// It takes the connection and says nothing over it. Nothing of the lead has left, whatever the deadline of its own.
+#[tokio::test]
+async fn a_connection_that_hangs_is_no_answer_that_does_not_come() {
+    let world = World::new().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("https://{}/hook", silent.local_addr().expect("an address"));
+    let to = world.destination(ACME, "bonzo", &url, None).await;
+    let settings = serde_json::json!({ "request": { "deadline_ms": 1_000 } });
+    world.set(ACME, to, settings, serde_json::json!({})).await;
+    let id = world.kara(ACME, to).await;
+    let worker = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(6));
+    worker.run_due_work().await.expect("it runs");
+    let attempt = &world.attempts(ACME, id).await[0];
+    assert_eq!((attempt.outcome.as_str(), attempt.error_kind.as_deref()), ("retryable", Some("connect")));
+    assert!(!world.delivery(ACME, id).await.unsure);
+}
+
 /// A drip and a body without end are cut off; the status had come, so the lead is there.
 #[tokio::test]
 async fn a_body_that_never_ends_does_not_hold_the_worker() {

@@ -14,6 +14,8 @@ use super::template::{Template, Text};
 
 /// Most entries in any list of a profile: a profile is read on every claim's path.
 const ENTRIES_MAX: usize = 100;
+/// Shortest deadline: what a shorter one cuts off is seldom lost and always in doubt.
+const DEADLINE_MS_MIN: u64 = 1_000;
 
 /// A kind's profile with a tenant's settings over it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -309,6 +311,10 @@ impl Plan {
                     "host, content-length, content-type and webhook-… are Baton's own",
                 );
             }
+        }
+        if request.deadline_ms.is_some_and(|deadline| deadline < DEADLINE_MS_MIN) {
+            let message = format!("at least {DEADLINE_MS_MIN} milliseconds; without it the operator's holds");
+            return wrong("request.deadline_ms", &message);
         }
         if answer.statuses.keys().any(|status| status.len() != 3 || status.parse::<u16>().is_err()) {
             return wrong("answer.statuses", "a status has three digits, as in 409");

@@ -10,6 +10,7 @@ fn every_kinds_own_profile_is_sound() {
         let plan = Plan::new(kind, &json!({})).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
         assert_eq!(plan.profile.retry.by_person, ["sms", "voice"], "{kind:?}");
     }
+    Plan::new(Kind::Webhook, &json!({ "request": { "deadline_ms": 1000 } })).expect("a second is enough");
     let npa = Plan::new(Kind::Npa, &json!({})).expect("a plan");
     assert_eq!(npa.secrets, ["data_provider_dealer_token", "session_token"]);
     assert_eq!(npa.profile.unknown, OnUnknown::Ask);
@@ -39,6 +40,8 @@ fn wrong_settings_name_their_place() {
         (json!({ "request": { "headers": { "Host": "x" } } }), "request.headers"),
         (json!({ "request": { "headers": { "host": "x" } } }), "request.headers"),
         (json!({ "request": { "headers": { "x-a": "{oops" } } }), "request.headers.x-a"),
+        (json!({ "request": { "deadline_ms": 999 } }), "request.deadline_ms"),
+        (json!({ "request": { "deadline_ms": 0 } }), "request.deadline_ms"),
         (json!({ "answer": { "statuses": { "2xx": "delivered" } } }), "answer.statuses"),
         (json!({ "limits": { "concurrency": 0 } }), "limits.concurrency"),
         (json!({ "limits": { "per_second": 0 } }), "limits.per_second"),
