@@ -1,6 +1,7 @@
 //! A destination that does not answer, that lets nothing in, that takes only so many.
 
 use chrono::TimeDelta;
+use domain::ids::DeliveryId;
 use serde_json::json;
 use service::delivery::testing::{FakeCrm, Received, Step};
 use std::sync::Arc;
@@ -125,15 +126,10 @@ async fn what_is_claimed_already_heeds_the_answer_to_the_one_before_it() {
         let to = world.destination(ACME, "webhook", &crm.url(), None).await;
         world.set(ACME, to, json!({ "limits": { "concurrency": 1 } }), json!({})).await;
         let ids = [world.kara(ACME, to).await, world.kara(ACME, to).await, world.kara(ACME, to).await];
-        let all = async |holds: fn(&Delivery) -> bool| {
-            for id in ids {
-                until(async || holds(&world.delivery(ACME, id).await)).await;
-            }
-        };
         let (stop, running) =
             running(world.worker_with(|settings| settings.client.deadline = Duration::from_secs(10)));
         crm.wait_for(1).await;
-        all(|delivery| delivery.lease.is_none()).await;
+        all(&world, &ids, |delivery| delivery.lease.is_none()).await;
         assert_eq!(crm.count(), 1, "the others were claimed with it and given back");
         world.clock.advance(TimeDelta::seconds(119));
         world.wake.wake();
@@ -142,10 +138,17 @@ async fn what_is_claimed_already_heeds_the_answer_to_the_one_before_it() {
         world.clock.advance(TimeDelta::seconds(14));
         world.retries().resume(ACME, to, "user_kim").await.expect("resumed");
         world.wake.wake();
-        all(|delivery| delivery.state == "delivered").await;
+        all(&world, &ids, |delivery| delivery.state == "delivered").await;
         assert_eq!(crm.count(), 4);
         stop.cancel();
         running.await.expect("it ends");
+    }
+}
+
+/// Waits until that holds of each.
+async fn all(world: &World, ids: &[DeliveryId], holds: fn(&Delivery) -> bool) {
+    for &id in ids {
+        until(async || holds(&world.delivery(ACME, id).await)).await;
     }
 }
 
