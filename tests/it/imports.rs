@@ -3,7 +3,10 @@
 use chrono::TimeDelta;
 use domain::ids::{ImportId, TenantId};
 use serde_json::{Value, json};
+use service::Error;
+use service::database::Mode;
 use service::intake::imports::{LEASE_SECONDS, lease};
+use service::intake::listing::{self, FailedFilter};
 use service::intake::run::{Ended, run};
 use service::intake::sources::{self, NewSource, SourceChange};
 use service::intake::worker;
@@ -136,7 +139,7 @@ async fn an_error_that_passes_counts_nothing() {
     refuse_leads(&test, "57P01").await;
     for _ in 0..6 {
         let error = worker::run_waiting(&test.app).await.expect_err("it does not answer");
-        assert!(matches!(error, service::Error::Unavailable { .. }), "{error:?}");
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     }
     take_leads(&test).await;
     assert_eq!(worker::run_waiting(&test.app).await.expect("it runs"), 1);
@@ -188,4 +191,19 @@ async fn a_record_that_was_refused_and_is_taken_now_waits_no_longer() {
     assert_eq!((&refused(2)["state"], &refused(2)["lead_id"]), (&json!("corrected"), &bob["id"]));
     assert_eq!(refused(3)["state"], "open");
     assert!(refused(3)["reasons"].to_string().contains("UNKNOWN_STATE"), "{}", refused(3));
+}
+
+/// What Postgres cannot keep as text is wrong with the input, not with Baton: a NUL in a text, and one in JSON.
+#[tokio::test]
+async fn a_nul_is_invalid_input() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let nul = || "a\0b".to_owned();
+    let of_state = FailedFilter { states: vec![nul()], ..FailedFilter::default() };
+    let of_code = FailedFilter { code: Some(nul()), ..FailedFilter::default() };
+    for filter in [of_state, of_code] {
+        let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+        let refused = listing::count_failed_records(&tx, &filter, 1).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{filter:?}: {refused:?}");
+    }
 }
