@@ -5,11 +5,13 @@ use domain::ids::{ImportId, TenantId};
 use serde_json::{Value, json};
 use service::Error;
 use service::database::Mode;
-use service::intake::imports::{LEASE_SECONDS, lease};
+use service::intake::imports::{self, LEASE_SECONDS, ReceivedFile, lease};
 use service::intake::listing::{self, FailedFilter};
 use service::intake::run::{Ended, run};
 use service::intake::sources::{self, NewSource, SourceChange};
+use service::intake::submit::Submission;
 use service::intake::worker;
+use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgPool};
 use tests::data::{counts, import_file, import_state, rows, submit, token};
 use tests::{TestApp, source_id};
@@ -206,4 +208,32 @@ async fn a_nul_is_invalid_input() {
         let refused = listing::count_failed_records(&tx, &filter, 1).await;
         assert!(matches!(refused, Err(Error::Invalid { .. })), "{filter:?}: {refused:?}");
     }
+}
+
+/// A record and a file that say the same are two requests: the key of one is none for the other.
+#[tokio::test]
+async fn an_idempotency_key_belongs_to_one_kind_of_request() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let record = r#"{"First Name":"Ada","Email":"ada@example.com"}"#;
+    let send = async |key: &str| {
+        let submission = Submission { source: &source, record, channel: "api", idempotency_key: Some(key) };
+        service::intake::submit::submit(&test.app, tenant, submission).await
+    };
+    let upload = async |key: &str| {
+        let file = ReceivedFile {
+            name: "ada.json".to_owned(),
+            bytes: record.len() as u64,
+            hash: Sha256::digest(record).into(),
+            stored_as: None,
+        };
+        imports::receive(&test.app, tenant, &source, file, Some(key)).await
+    };
+    send("record").await.expect("an answer");
+    let refused = upload("record").await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    upload("file").await.expect("received");
+    let refused = send("file").await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
 }
