@@ -256,7 +256,7 @@ impl Plan {
 }
 
 /// A name as it is compared: outer blanks, their number inside and letter case do not matter.
-pub(super) fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for word in name.trim_start_matches('\u{feff}').split_whitespace() {
         if !text.is_empty() {
