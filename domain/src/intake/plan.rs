@@ -21,7 +21,7 @@ pub const CELL_BYTES_MAX: usize = 32 * 1024;
 /// What the rules need to know beside the record.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Today in the tenant's zone: a vehicle may be of next year's model, not of a later one.
+    /// Today in UTC: a vehicle may be of next year's model, not of a later one.
     pub today: NaiveDate,
     /// The regions whose telephone numbers the tenant accepts.
     pub phone_regions: Regions,
