@@ -37,6 +37,13 @@ impl Scene {
         assert_eq!(leads.len(), 1, "{leads:?}");
         leads.remove(0)
     }
+
+    /// What each revision has changed.
+    async fn changes(&self) -> Vec<Value> {
+        let mut events = rows(&self.test.app, self.tenant, &["lead_event"]).await;
+        events.retain(|event| event["kind"] == "updated");
+        events.into_iter().map(|event| event["data"]["changed"].clone()).collect()
+    }
 }
 
 /// Further phones and e-mails that are known already are no news, in whatever order and however many of them.
@@ -68,4 +75,27 @@ async fn a_number_that_is_repeated_keeps_its_extension() {
     assert_eq!(scene.send(&revised).await, Outcome::Updated);
     let lead = scene.lead().await;
     assert_eq!((&lead["phone_ext"], &lead["city"]), (&json!("12"), &json!("Denver")));
+}
+
+/// The channel that a record names is stored as its other values are, and so counts as a change once.
+#[tokio::test]
+async fn another_channel_is_a_revision_and_is_stored() {
+    let scene = Scene::new().await;
+    scene.send(&json!({ "id": 1, "name": "Ada", "phones": "3035550101" })).await;
+    assert_eq!(scene.lead().await["channel"], "api");
+    let named = json!({ "id": 1, "name": "Ada", "phones": "3035550101", "how": "sms" });
+    assert_eq!(scene.send(&named).await, Outcome::Updated);
+    assert_eq!(scene.lead().await["channel"], "sms");
+    let moved = json!({ "id": 1, "name": "Ada", "phones": "3035550101", "how": "sms", "city": "Denver" });
+    assert_eq!(scene.send(&moved).await, Outcome::Updated);
+    let blank = json!({ "id": 1, "name": "Ada", "phones": "3035550101", "city": "Boulder" });
+    assert_eq!(scene.send(&blank).await, Outcome::Updated);
+    assert_eq!(scene.lead().await["channel"], "sms", "what a record leaves blank is no change");
+    let wanted = [
+        json!({ "channel": ["api", "sms"] }),
+        json!({ "city": [null, "Denver"] }),
+        json!({ "city": ["Denver", "Boulder"] }),
+    ];
+    let changes = scene.changes().await;
+    assert!(changes.len() == 3 && wanted.iter().all(|one| changes.contains(one)), "{changes:?}");
 }
