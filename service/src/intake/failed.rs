@@ -8,7 +8,7 @@ use domain::intake::{Scratch, Verdict, column_key};
 use domain::lead::Issue;
 use entity::{Tenanted, failed_record, import};
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QuerySelect, Select};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
@@ -173,18 +173,17 @@ pub fn reasons(row: &failed_record::Model) -> Result<Vec<Issue>, Error> {
 
 /// A refused record of the tenant.
 pub async fn by_id(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
-    failed_record::Entity::of(tx.tenant())
-        .filter(failed_record::Column::Id.eq(id.uuid()))
-        .one(tx)
-        .await?
-        .ok_or_else(|| Error::not_found("refused record", id))
+    of_id(tx, id).one(tx).await?.ok_or_else(|| Error::not_found("refused record", id))
+}
+
+fn of_id(tx: &TenantTx, id: FailedRecordId) -> Select<failed_record::Entity> {
+    failed_record::Entity::of(tx.tenant()).filter(failed_record::Column::Id.eq(id.uuid()))
 }
 
 /// The refused record that somebody is about to resolve. Nobody else does so meanwhile: of two who correct it at once, the second
 /// one finds what the first has made of it, instead of making a second lead.
 async fn open_record(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
-    let record = failed_record::Entity::of(tx.tenant())
-        .filter(failed_record::Column::Id.eq(id.uuid()))
+    let record = of_id(tx, id)
         .lock(LockType::NoKeyUpdate)
         .one(tx)
         .await?
