@@ -126,9 +126,23 @@ impl From<sqlx::Error> for Error {
             {
                 Self::Unavailable { what: "the database", source: Box::new(error) }
             }
+            sqlx::Error::Database(ref database) if database.code().is_some_and(|code| is_no_text(&code)) => {
+                Self::Invalid {
+                    field: None,
+                    code: "NOT_TEXT".into(),
+                    message: "the text has a NUL character or bytes that are no UTF-8: send it without them"
+                        .to_owned(),
+                }
+            }
             other => Self::internal("a database statement", other),
         }
     }
+}
+
+/// Whether Postgres cannot keep what it was given as text: `character_not_in_repertoire`, and for JSON
+/// `untranslatable_character`.
+fn is_no_text(code: &str) -> bool {
+    matches!(code, "22021" | "22P05")
 }
 
 impl From<sea_orm::DbErr> for Error {

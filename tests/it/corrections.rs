@@ -6,10 +6,10 @@ use std::sync::Arc;
 use domain::ids::{FailedRecordId, TenantId};
 use entity::lead_source;
 use serde_json::json;
-use service::App;
 use service::intake::failed;
 use service::intake::sources::{self, NewSource};
 use service::intake::submit::{self, Outcome, Submission, Submitted};
+use service::{App, Error};
 use tests::TestApp;
 use tests::data::rows;
 
@@ -78,4 +78,30 @@ async fn a_corrected_record_without_an_id_is_the_mended_one() {
     let repeat = send(&test.app, tenant, &source, &mended).await;
     assert_eq!((repeat.outcome, repeat.lead), (Outcome::Duplicate, corrected.lead));
     assert_eq!(rows(&test.app, tenant, &["lead", "lead_event"]).await, before);
+}
+
+/// As in a mapping, letter case makes no other column; what is meant twice is told so.
+#[tokio::test]
+async fn a_column_is_corrected_by_its_name_in_any_letter_case() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = source_of_lists(&test, tenant).await;
+    let record =
+        r#"{"id": 1, "name": "Fay", "phones": "3035550199", "State": "Atlantis", "note": "a", "Note": "b"}"#;
+    let id = send(&test.app, tenant, &source, record).await.failed.expect("it is kept");
+    let twice =
+        [("STATE", "CO"), ("state", "NY")].map(|(column, value)| (column.to_owned(), value.to_owned()));
+    let twice = failed::correct(&test.app, tenant, id, &BTreeMap::from(twice), "user").await;
+    let told = matches!(&twice, Err(Error::Invalid { message, .. }) if message.contains("`State`"));
+    assert!(told, "{twice:?}");
+
+    let values =
+        [("STATE", "CO"), ("note", "c")].map(|(column, value)| (column.to_owned(), value.to_owned()));
+    let corrected = failed::correct(&test.app, tenant, id, &BTreeMap::from(values), "user").await;
+    assert_eq!(corrected.expect("an answer").outcome, Outcome::Accepted);
+    let leads = rows(&test.app, tenant, &["lead"]).await;
+    assert_eq!(
+        (&leads[0]["state"], &leads[0]["extra"]),
+        (&json!("CO"), &json!({ "note": "c", "Note": "b" }))
+    );
 }

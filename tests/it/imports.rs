@@ -2,11 +2,18 @@
 
 use chrono::TimeDelta;
 use domain::ids::{ImportId, TenantId};
+use entity::lead_source;
 use serde_json::{Value, json};
-use service::intake::imports::{LEASE_SECONDS, lease};
+use service::Error;
+use service::database::Mode;
+use service::intake::imports::{self, LEASE_SECONDS, ReceivedFile, lease};
+use service::intake::leads::Page;
+use service::intake::listing::{self, FailedFilter};
 use service::intake::run::{Ended, run};
 use service::intake::sources::{self, NewSource, SourceChange};
+use service::intake::submit::Submission;
 use service::intake::worker;
+use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgPool};
 use tests::data::{counts, import_file, import_state, rows, submit, token};
 use tests::{TestApp, source_id};
@@ -136,7 +143,7 @@ async fn an_error_that_passes_counts_nothing() {
     refuse_leads(&test, "57P01").await;
     for _ in 0..6 {
         let error = worker::run_waiting(&test.app).await.expect_err("it does not answer");
-        assert!(matches!(error, service::Error::Unavailable { .. }), "{error:?}");
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     }
     take_leads(&test).await;
     assert_eq!(worker::run_waiting(&test.app).await.expect("it runs"), 1);
@@ -159,25 +166,38 @@ async fn a_run_that_was_overtaken_ends_nothing() {
     assert!(test.uploads().is_empty());
 }
 
+/// A source with those fields.
+async fn own_source(test: &TestApp, tenant: TenantId, fields: Value) -> lead_source::Model {
+    let mapping = Some(json!({ "fields": fields }));
+    let new = NewSource { slug: "own".to_owned(), name: None, kind: "generic".to_owned(), mapping };
+    sources::create(&test.app, tenant, new).await.expect("a source")
+}
+
+/// The source, from now on with those fields.
+async fn mapped(
+    test: &TestApp,
+    tenant: TenantId,
+    source: &lead_source::Model,
+    fields: Value,
+) -> lead_source::Model {
+    let change = SourceChange { mapping: Some(json!({ "fields": fields })), ..SourceChange::default() };
+    sources::update(&test.app, tenant, source_id(source), change).await.expect("mapped anew")
+}
+
 /// A file is imported once more with a mended mapping: what is a lead now waits no longer, what is not says why as it is today.
 #[tokio::test]
 async fn a_record_that_was_refused_and_is_taken_now_waits_no_longer() {
     let test = TestApp::new().await;
     let tenant = test.tenant("acme").await;
-    let mapping = json!({ "fields": { "first_name": "Name", "phone": "Phone" } });
-    let new =
-        NewSource { slug: "own".to_owned(), name: None, kind: "generic".to_owned(), mapping: Some(mapping) };
-    let source = sources::create(&test.app, tenant, new).await.expect("a source");
+    let source = own_source(&test, tenant, json!({ "first_name": "Name", "phone": "Phone" })).await;
     let path = test.folder.path().join("own.csv");
     let file = "Name,Phone,Mobile,State\nAda,3035550101,,\nBob,,3035550102,\nCleo,12,,Atlantis\n";
     std::fs::write(&path, file).expect("written");
     let (first, _) = import_file(&test.app, tenant, &source, &path).await;
     assert_eq!(counts(&test.app, tenant, first).await.rejected, 2);
 
-    let mended =
-        json!({ "fields": { "first_name": "Name", "phone": ["Phone", "Mobile"], "state": "State" } });
-    let change = SourceChange { mapping: Some(mended), ..SourceChange::default() };
-    let source = sources::update(&test.app, tenant, source_id(&source), change).await.expect("mended");
+    let mended = json!({ "first_name": "Name", "phone": ["Phone", "Mobile"], "state": "State" });
+    let source = mapped(&test, tenant, &source, mended).await;
     let (second, _) = import_file(&test.app, tenant, &source, &path).await;
     let came = counts(&test.app, tenant, second).await;
     assert_eq!((came.accepted, came.duplicates, came.rejected), (1, 1, 1));
@@ -188,4 +208,73 @@ async fn a_record_that_was_refused_and_is_taken_now_waits_no_longer() {
     assert_eq!((&refused(2)["state"], &refused(2)["lead_id"]), (&json!("corrected"), &bob["id"]));
     assert_eq!(refused(3)["state"], "open");
     assert!(refused(3)["reasons"].to_string().contains("UNKNOWN_STATE"), "{}", refused(3));
+}
+
+/// A file is imported once more with a poorer mapping: what that one refuses is not said of the import that took it.
+#[tokio::test]
+async fn an_import_answers_for_no_later_refusal() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source =
+        own_source(&test, tenant, json!({ "first_name": "Name", "phone": ["Phone", "Mobile"] })).await;
+    let path = test.folder.path().join("own.csv");
+    std::fs::write(&path, "Name,Phone,Mobile\nAda,12,\nBob,,3035550102\n").expect("written");
+    let (first, _) = import_file(&test.app, tenant, &source, &path).await;
+    test.app.clock.advance(TimeDelta::seconds(1));
+    let source = mapped(&test, tenant, &source, json!({ "first_name": "Name", "phone": "Phone" })).await;
+    let (second, _) = import_file(&test.app, tenant, &source, &path).await;
+
+    let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+    for (import, wanted) in [(first, 1), (second, 2)] {
+        let filter = FailedFilter { import: Some(import), ..FailedFilter::default() };
+        let counted = listing::count_failed_records(&tx, &filter, 10).await.expect("a count");
+        assert_eq!(counted, wanted);
+        let page = Page { rows: 10, after: None, before: None, from_end: false };
+        let listed = listing::failed_records(&tx, &filter, page).await.expect("refused records").rows;
+        assert_eq!(listed.len(), wanted as usize);
+        assert_eq!(i64::from(wanted), counts(&test.app, tenant, import).await.rejected);
+    }
+}
+
+/// What Postgres cannot keep as text is wrong with the input, not with Baton: a NUL in a text, and one in JSON.
+#[tokio::test]
+async fn a_nul_is_invalid_input() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let nul = || "a\0b".to_owned();
+    let of_state = FailedFilter { states: vec![nul()], ..FailedFilter::default() };
+    let of_code = FailedFilter { code: Some(nul()), ..FailedFilter::default() };
+    for filter in [of_state, of_code] {
+        let tx = test.app.begin(tenant, Mode::ReadOnly).await.expect("a transaction");
+        let refused = listing::count_failed_records(&tx, &filter, 1).await;
+        assert!(matches!(refused, Err(Error::Invalid { .. })), "{filter:?}: {refused:?}");
+    }
+}
+
+/// A record and a file that say the same are two requests: the key of one is none for the other.
+#[tokio::test]
+async fn an_idempotency_key_belongs_to_one_kind_of_request() {
+    let test = TestApp::new().await;
+    let tenant = test.tenant("acme").await;
+    let source = test.source(tenant, "leadsource").await;
+    let record = r#"{"First Name":"Ada","Email":"ada@example.com"}"#;
+    let send = async |key: &str| {
+        let submission = Submission { source: &source, record, channel: "api", idempotency_key: Some(key) };
+        service::intake::submit::submit(&test.app, tenant, submission).await
+    };
+    let upload = async |key: &str| {
+        let file = ReceivedFile {
+            name: "ada.json".to_owned(),
+            bytes: record.len() as u64,
+            hash: Sha256::digest(record).into(),
+            stored_as: None,
+        };
+        imports::receive(&test.app, tenant, &source, file, Some(key)).await
+    };
+    send("record").await.expect("an answer");
+    let refused = upload("record").await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    upload("file").await.expect("received");
+    let refused = send("file").await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
 }

@@ -30,6 +30,7 @@ mod neighbours;
 mod overlap;
 mod program;
 mod reconciling;
+mod revisions;
 mod row_security;
 mod schema;
 mod sealing;

@@ -183,6 +183,12 @@ pub(super) fn stored<T>(
     })
 }
 
+/// The other way round: the stored words of enum values in a list that may be absent, by the table of both.
+pub(super) fn words<T: PartialEq>(table: &[(T, &str)], values: Option<Vec<T>>) -> Vec<String> {
+    let word = |value: T| table.iter().find(|(known, _)| *known == value).map(|(_, word)| (*word).to_owned());
+    values.into_iter().flatten().filter_map(word).collect()
+}
+
 /// A field's name as the schema writes it: `first_name` and `Idempotency-Key` as `firstName`, `idempotencyKey`.
 fn camel(name: &str) -> String {
     let mut upper = false;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::at_hand::{AtHand, Below, Getter};
 use super::big_int::BigInt;
-use super::error::{ApiError, UserError, expected, found, stored};
+use super::error::{ApiError, UserError, expected, found, stored, words};
 use super::id::{Id, each};
 use super::imports::{self, Import};
 use super::lead::{Issue, Lead, issues, stored_issues};
@@ -252,12 +252,10 @@ pub struct FailedRecordFilter {
 
 impl From<FailedRecordFilter> for listing::FailedFilter {
     fn from(filter: FailedRecordFilter) -> Self {
-        let word =
-            |state| STATES.iter().find(|(known, _)| *known == state).map(|(_, word)| (*word).to_owned());
         Self {
             import: filter.import_id.map(|id| id.0),
             sources: each(filter.source_ids.as_ref()),
-            states: filter.states.into_iter().flatten().filter_map(word).collect(),
+            states: words(&STATES, filter.states),
             code: filter.code,
         }
     }

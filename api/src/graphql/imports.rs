@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::at_hand::{AtHand, Below, Getter};
 use super::big_int::BigInt;
-use super::error::{ApiError, UserError, expected, found, stored};
+use super::error::{ApiError, UserError, expected, found, stored, words};
 use super::failed_records::{self, FailedRecordConnection};
 use super::id::{Id, each};
 use super::operation::{Reads, operation};
@@ -234,12 +234,7 @@ pub struct ImportFilter {
 
 impl From<ImportFilter> for listing::ImportFilter {
     fn from(filter: ImportFilter) -> Self {
-        let word =
-            |state| STATES.iter().find(|(known, _)| *known == state).map(|(_, word)| (*word).to_owned());
-        Self {
-            sources: each(filter.source_ids.as_ref()),
-            states: filter.states.into_iter().flatten().filter_map(word).collect(),
-        }
+        Self { sources: each(filter.source_ids.as_ref()), states: words(&STATES, filter.states) }
     }
 }
 

@@ -17,7 +17,7 @@ use super::rules::text::{raw, trim};
 use super::{COLUMNS_MAX, Cells, Plan, Scratch, Verdict, codes};
 
 /// How deeply arrays and objects may be nested in a record.
-pub const NESTING_MAX: usize = 64;
+pub const NESTING_MAX: u32 = 64;
 
 /// The texts of a plan's paths, in one buffer.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ impl Slots {
         self.ranges.resize(plan.labels.len(), (0, 0));
     }
 
-    fn walk(&mut self, plan: &Plan, value: &str, depth: usize, extra: &mut Extra) -> Result<(), Fault> {
+    fn walk(&mut self, plan: &Plan, value: &str, depth: u32, extra: &mut Extra) -> Result<(), Fault> {
         match value.as_bytes().first() {
             Some(b'{' | b'[') if depth > NESTING_MAX => Err(Fault::TooDeep),
             Some(b'{') => {
@@ -155,7 +155,7 @@ impl Slots {
         }
     }
 
-    fn walk_array(&mut self, plan: &Plan, value: &str, depth: usize, extra: &mut Extra) -> Result<(), Fault> {
+    fn walk_array(&mut self, plan: &Plan, value: &str, depth: u32, extra: &mut Extra) -> Result<(), Fault> {
         let elements: Vec<&RawValue> = serde_json::from_str(value).map_err(|error| broken(&error))?;
         if elements.iter().all(|element| !element.get().starts_with(['{', '['])) {
             let start = self.text.len();
@@ -254,7 +254,7 @@ fn no_object() -> Fault {
 struct Object<'a, 'p> {
     slots: &'a mut Slots,
     plan: &'p Plan,
-    depth: usize,
+    depth: u32,
     extra: &'a mut Extra,
 }
 

@@ -37,7 +37,7 @@ pub use fingerprint::fingerprint;
 pub use json::NESTING_MAX;
 pub use kind::{SourceKind, UnknownSourceKind};
 pub use mapping::{ColumnRef, ContactIdentity, FieldSpec, Identity, MappingError, MappingSpec};
-pub use plan::{CELL_BYTES_MAX, COLUMNS_MAX, Plan, Scratch, Settings, Verdict};
+pub use plan::{CELL_BYTES_MAX, COLUMNS_MAX, Plan, Scratch, Settings, Verdict, key as column_key};
 pub use plan_error::PlanError;
 pub use rules::phone::{Regions, UnknownRegion};
 pub use wire::{

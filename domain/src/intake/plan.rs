@@ -21,7 +21,7 @@ pub const CELL_BYTES_MAX: usize = 32 * 1024;
 /// What the rules need to know beside the record.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Today in the tenant's zone: a vehicle may be of next year's model, not of a later one.
+    /// Today in UTC: a vehicle may be of next year's model, not of a later one.
     pub today: NaiveDate,
     /// The regions whose telephone numbers the tenant accepts.
     pub phone_regions: Regions,
@@ -256,7 +256,7 @@ impl Plan {
 }
 
 /// A name as it is compared: outer blanks, their number inside and letter case do not matter.
-pub(super) fn key(name: &str) -> String {
+pub fn key(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for word in name.trim_start_matches('\u{feff}').split_whitespace() {
         if !text.is_empty() {

@@ -1,14 +1,14 @@
 //! Refused records: kept with their raw text and every reason, listed, exported, corrected, dismissed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::ids::{FailedRecordId, ImportId, SourceId, TenantId};
-use domain::intake::{Scratch, Verdict};
+use domain::intake::{Scratch, Verdict, column_key};
 use domain::lead::Issue;
 use entity::{Tenanted, failed_record, import};
 use sea_orm::sea_query::LockType;
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, QueryFilter, QuerySelect, Select};
 use sqlx::PgConnection;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
@@ -173,18 +173,17 @@ pub fn reasons(row: &failed_record::Model) -> Result<Vec<Issue>, Error> {
 
 /// A refused record of the tenant.
 pub async fn by_id(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
-    failed_record::Entity::of(tx.tenant())
-        .filter(failed_record::Column::Id.eq(id.uuid()))
-        .one(tx)
-        .await?
-        .ok_or_else(|| Error::not_found("refused record", id))
+    of_id(tx, id).one(tx).await?.ok_or_else(|| Error::not_found("refused record", id))
+}
+
+fn of_id(tx: &TenantTx, id: FailedRecordId) -> Select<failed_record::Entity> {
+    failed_record::Entity::of(tx.tenant()).filter(failed_record::Column::Id.eq(id.uuid()))
 }
 
 /// The refused record that somebody is about to resolve. Nobody else does so meanwhile: of two who correct it at once, the second
 /// one finds what the first has made of it, instead of making a second lead.
 async fn open_record(tx: &TenantTx, id: FailedRecordId) -> Result<failed_record::Model, Error> {
-    let record = failed_record::Entity::of(tx.tenant())
-        .filter(failed_record::Column::Id.eq(id.uuid()))
+    let record = of_id(tx, id)
         .lock(LockType::NoKeyUpdate)
         .one(tx)
         .await?
@@ -211,11 +210,10 @@ pub async fn correct(
     let source = sources::by_id(&tx, SourceId(record.source_id)).await?;
     let columns = columns_of(&tx, &record).await?;
     let plan = raw::plan(&source, columns.as_ref(), &app.intake_settings())?;
-    let mut all: BTreeMap<String, String> =
-        raw::values(&record.raw, columns.as_ref(), &plan).unwrap_or_default().into_iter().collect();
-    all.extend(values.iter().map(|(column, value)| (column.clone(), value.clone())));
-    let verdict = plan.read_values(&all, &mut Scratch::default());
-    let (lead, warnings, fingerprint) = match verdict {
+    let labels = plan.labels().iter().map(|label| (label.to_string(), String::new()));
+    let sent = raw::values(&record.raw, columns.as_ref(), &plan).into_iter().flatten();
+    let all = corrected(labels.chain(sent).collect(), values)?;
+    let (lead, warnings, fingerprint) = match plan.read_values(&all, &mut Scratch::default()) {
         Verdict::Accept { lead, warnings, fingerprint } => (lead, warnings, fingerprint),
         Verdict::Reject(reasons) => return refuse_again(tx, record, reasons).await,
         Verdict::Skip => {
@@ -254,6 +252,27 @@ pub async fn correct(
         failed: Some(id),
         reasons: warnings,
     })
+}
+
+/// The record with the corrected values in their columns. A column's name counts as in a mapping, whatever its letter case; where two
+/// are told apart by nothing else, as two keys of JSON may be, the exact one counts.
+fn corrected(
+    mut record: BTreeMap<String, String>,
+    values: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Error> {
+    let known: HashMap<String, String> = record.keys().map(|name| (column_key(name), name.clone())).collect();
+    let mut given = HashSet::new();
+    for (column, value) in values {
+        let name = match known.get(&column_key(column)) {
+            Some(name) if !record.contains_key(column) => name,
+            _ => column,
+        };
+        if !given.insert(name) {
+            return Err(Error::invalid("values", format!("the column `{name}` is given twice")));
+        }
+        record.insert(name.clone(), value.clone());
+    }
+    Ok(record)
 }
 
 async fn refuse_again(

@@ -1,4 +1,5 @@
-//! Idempotency keys: the same key with the same body is answered from memory, with another body refused.
+//! Idempotency keys: the same key with the same body is answered from memory, with another body or for
+//! another kind of request refused.
 
 use std::collections::HashMap;
 
@@ -94,7 +95,10 @@ fn answer<T: DeserializeOwned>(
             "this idempotency key was used with another body: send the same body again, or a new key".into(),
         ));
     }
-    serde_json::from_value(response).map_err(|error| Error::internal("reading idempotency.response", error))
+    // A file may say the same as a record. Only the answers tell the two requests apart.
+    serde_json::from_value(response).map_err(|_| {
+        Error::Conflict("this idempotency key was used for another kind of request: send a new key".into())
+    })
 }
 
 /// Remembers the answer; it commits with what it speaks of.

@@ -22,7 +22,8 @@ pub struct ImportFilter {
 /// Which refused records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FailedFilter {
-    /// Of that import's file: what an earlier import of the same file has kept already is not stored again, and belongs to both.
+    /// Of that import's file: what an earlier import of the same file has kept already is not stored again, and belongs to both. What
+    /// a later one refuses that this one took, under another mapping, is not its own.
     pub import: Option<ImportId>,
     /// Of these sources; all when empty.
     pub sources: Vec<SourceId>,
@@ -129,7 +130,16 @@ fn push_failed(query: &mut QueryBuilder<Postgres>, tenant: TenantId, filter: &Fa
             .push_bind(tenant.uuid())
             .push(" AND asked.id = ")
             .push_bind(import.uuid())
-            .push("))");
+            .push(
+                "))
+                 AND (import_id = ",
+            )
+            .push_bind(import.uuid())
+            .push(" OR created_at <= coalesce((SELECT finished_at FROM import WHERE tenant_id = ")
+            .push_bind(tenant.uuid())
+            .push(" AND id = ")
+            .push_bind(import.uuid())
+            .push("), 'infinity'))");
     }
     push_sources(query, &filter.sources);
     push_states(query, &filter.states);

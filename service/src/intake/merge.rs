@@ -74,18 +74,6 @@ pub enum Outcome {
     Duplicate,
 }
 
-impl Outcome {
-    /// As the outcome tables name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accept",
-            Self::Warned => "warn",
-            Self::Updated => "update",
-            Self::Duplicate => "duplicate",
-        }
-    }
-}
-
 /// A candidate's outcome, with the lead that it made or met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resolved {

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use compact_str::CompactString;
 use domain::ids::{ImportId, LeadId};
 use domain::intake::{Change, difference};
 use domain::journey::Step;
@@ -124,17 +125,18 @@ impl<'a> Meeting<'a> {
         if stored.fingerprint == fingerprint || self.seen.contains(&(found.lead, fingerprint)) {
             return Ok(Outcome::Duplicate);
         }
-        // What the record leaves blank is no change.
-        let mut changes = difference(&stored.lead, &candidate.lead);
-        changes.retain(|change| change.to.is_some());
+        // What would be stored decides: what the record leaves blank or what is known already is no change.
+        let lead = over(&candidate.lead, &stored.lead);
+        let changes = difference(&stored.lead, &lead);
         let was = stored.fingerprint;
         let (outcome, kind, of, data) = if !found.same_identity {
-            (Outcome::Duplicate, Step::Duplicate, fingerprint, news(&changes))
+            let data = news(&difference(&stored.lead, &candidate.lead));
+            (Outcome::Duplicate, Step::Duplicate, fingerprint, data)
         } else if changes.is_empty() {
             let data = serde_json::json!({ "trigger_date": candidate.lead.detail("trigger_date") });
             (Outcome::Duplicate, Step::Triggered, fingerprint, data)
         } else {
-            match self.revise(connection, found.lead, candidate, writing).await? {
+            match self.revise(connection, found.lead, (lead, candidate), writing).await? {
                 Revision::Applied => (Outcome::Updated, Step::Updated, was, change_data(&changes, "applied")),
                 Revision::Late => {
                     let data = change_data(&changes, "a later record of the same file had come first");
@@ -156,9 +158,10 @@ impl<'a> Meeting<'a> {
         &mut self,
         connection: &mut PgConnection,
         id: Uuid,
-        candidate: &'a Candidate,
+        revised: Revised<'a>,
         writing: Writing,
     ) -> Result<Revision, Error> {
+        let candidate = revised.1;
         let Some(stored) = self.known.get_mut(&id) else { return Ok(Revision::Late) };
         let import = self.origin.import.map(ImportId::uuid);
         if import.is_some()
@@ -167,9 +170,9 @@ impl<'a> Meeting<'a> {
         {
             return Ok(Revision::Late);
         }
-        let lead = over(&candidate.lead, &stored.lead);
+        let lead = revised.0.clone();
         if writing == Writing::OneByOne {
-            let alone = HashMap::from([(id, (lead.clone(), candidate))]);
+            let alone = HashMap::from([(id, revised)]);
             let mut savepoint = connection.begin().await?;
             match write(&mut savepoint, self.origin, &alone).await {
                 Ok(()) => savepoint.commit().await?,
@@ -180,7 +183,7 @@ impl<'a> Meeting<'a> {
                 Err(error) => return Err(error.into()),
             }
         } else {
-            self.pending.insert(id, (lead.clone(), candidate));
+            self.pending.insert(id, revised);
         }
         stored.lead = lead;
         stored.fingerprint = Uuid::from_u128(candidate.fingerprint);
@@ -226,18 +229,13 @@ fn over(newer: &Lead, older: &Lead) -> Lead {
     keep!(external_id, lead_type, channel, first_name, last_name, email, address, city, state, zip, zip4);
     if lead.phone.is_none() {
         lead.phone.clone_from(&older.phone);
+    }
+    // An extension belongs to its number.
+    if lead.phone == older.phone && lead.phone_ext.is_none() {
         lead.phone_ext.clone_from(&older.phone_ext);
     }
-    for phone in &older.alt_phones {
-        if !lead.alt_phones.contains(phone) && lead.phone.as_ref() != Some(phone) {
-            lead.alt_phones.push(phone.clone());
-        }
-    }
-    for email in &older.alt_emails {
-        if !lead.alt_emails.contains(email) && lead.email.as_ref() != Some(email) {
-            lead.alt_emails.push(email.clone());
-        }
-    }
+    lead.alt_phones = further(&older.alt_phones, &newer.alt_phones, lead.phone.as_ref());
+    lead.alt_emails = further(&older.alt_emails, &newer.alt_emails, lead.email.as_ref());
     for (name, value) in &older.details {
         if lead.detail(name).is_none() {
             lead.details.push((name.clone(), value.clone()));
@@ -251,6 +249,21 @@ fn over(newer: &Lead, older: &Lead) -> Lead {
         }
     }
     lead
+}
+
+/// Of both lists each value once, the older ones first: in an order that a repeat does not change. The primary one is not among them.
+fn further(
+    older: &[CompactString],
+    newer: &[CompactString],
+    primary: Option<&CompactString>,
+) -> Vec<CompactString> {
+    let mut all: Vec<CompactString> = Vec::with_capacity(older.len() + newer.len());
+    for value in older.iter().chain(newer) {
+        if primary != Some(value) && !all.contains(value) {
+            all.push(value.clone());
+        }
+    }
+    all
 }
 
 /// What each change was and is, by field.

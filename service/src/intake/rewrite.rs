@@ -18,13 +18,13 @@ use super::merge::{Candidate, Origin, scope};
 pub(super) type Revised<'a> = (Lead, &'a Candidate);
 
 const REVISE: &str = "UPDATE lead SET import_id = $2, record = n.record, fingerprint = n.fingerprint,
-        lead_type = n.lead_type, first_name = n.first_name, last_name = n.last_name,
+        lead_type = n.lead_type, channel = coalesce(n.channel, lead.channel), first_name = n.first_name, last_name = n.last_name,
         phone = n.phone, phone_ext = n.phone_ext, alt_phones = n.alt_phones, email = n.email, alt_emails = n.alt_emails,
         address = n.address, city = n.city, state = n.state, zip = n.zip, zip4 = n.zip4,
         details = n.details, extra = n.extra, warnings = n.warnings,
         phone_scope = CASE WHEN n.phone IS NOT NULL THEN coalesce(lead.phone_scope, n.phone_scope) END,
         email_scope = CASE WHEN n.email IS NOT NULL THEN coalesce(lead.email_scope, n.email_scope) END
-    FROM jsonb_to_recordset($3) AS n(id uuid, record integer, fingerprint uuid, lead_type text, first_name text,
+    FROM jsonb_to_recordset($3) AS n(id uuid, record integer, fingerprint uuid, lead_type text, channel text, first_name text,
         last_name text, phone text, phone_ext text, alt_phones text[], email text, alt_emails text[], address text,
         city text, state text, zip text, zip4 text, details jsonb, extra jsonb, warnings jsonb,
         phone_scope uuid, email_scope uuid)
@@ -43,6 +43,7 @@ struct Row<'a> {
     record: Option<i32>,
     fingerprint: Uuid,
     lead_type: Option<&'a str>,
+    channel: Option<&'a str>,
     first_name: Option<&'a str>,
     last_name: Option<&'a str>,
     phone: Option<&'a str>,
@@ -79,6 +80,7 @@ impl<'a> Row<'a> {
             record: origin.import.map(|_| candidate.record),
             fingerprint: Uuid::from_u128(candidate.fingerprint),
             lead_type: lead.lead_type.as_deref(),
+            channel: lead.channel.as_deref(),
             first_name: lead.first_name.as_deref(),
             last_name: lead.last_name.as_deref(),
             phone: lead.phone.as_deref(),

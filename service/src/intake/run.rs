@@ -25,7 +25,7 @@ use super::merge::{self, Origin, Outcome};
 use super::prepare::{self, Prepared};
 use super::reader::{Batch, FileError, Options, Reader, Shape};
 use super::together::{Part, Together};
-use super::{CONTENTION_RETRIES, ending, sources};
+use super::{CONTENTION_RETRIES, ending, sources, submit};
 use crate::app::App;
 use crate::database::Mode;
 use crate::error::Error;
@@ -348,7 +348,8 @@ async fn merge_batch(
     ending::goes_on(tx.connection(), leased).await?;
     tx.commit().await?;
     for one in &resolved {
-        metrics::counter!("baton_records_total", "outcome" => one.outcome.as_str()).increment(1);
+        let outcome = submit::Outcome::from(one.outcome).as_str();
+        metrics::counter!("baton_records_total", "outcome" => outcome).increment(1);
     }
     metrics::counter!("baton_records_total", "outcome" => "reject").increment(prepared.refused.len() as u64);
     Ok(true)

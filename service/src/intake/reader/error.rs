@@ -31,15 +31,17 @@ impl FileError {
     }
 }
 
-/// The codes of [`FileError`] and of [`Body::Malformed`](super::Body::Malformed).
+/// The codes of [`FileError`] and of [`Body::Malformed`](super::Body::Malformed). What the rules refuse too has their code.
 pub mod code {
+    use domain::intake::codes;
+
     /// File: no record and no header.
     pub const EMPTY_FILE: &str = "EMPTY_FILE";
     /// File: a workbook, an archive, a PDF, a web page or other content that is not text records.
     /// Record: it contains a NUL character, which no database column can hold.
     pub const NOT_TEXT: &str = "NOT_TEXT";
     /// File: the header has too many columns. Record: it has too many cells.
-    pub const TOO_MANY_COLUMNS: &str = "TOO_MANY_COLUMNS";
+    pub const TOO_MANY_COLUMNS: &str = codes::TOO_MANY_COLUMNS;
     /// File: the header row is too long, never ends or is not valid in the file's encoding.
     pub const HEADER_UNREADABLE: &str = "HEADER_UNREADABLE";
     /// File: the compressed stream ends before its end mark.
@@ -61,9 +63,9 @@ pub mod code {
     /// File: JSON was asked for, but no array or object stands there.
     pub const JSON_EXPECTED: &str = "JSON_EXPECTED";
     /// Record: a JSON value that is cut off, or whose brackets or strings do not match.
-    pub const MALFORMED_ROW: &str = "MALFORMED_ROW";
+    pub const MALFORMED_ROW: &str = codes::MALFORMED_ROW;
     /// Record: a JSON value nested too deep.
-    pub const JSON_TOO_DEEP: &str = "JSON_TOO_DEEP";
+    pub const JSON_TOO_DEEP: &str = codes::JSON_TOO_DEEP;
     /// Record: bytes that are not text in the file's encoding.
     pub const INVALID_ENCODING: &str = "INVALID_ENCODING";
     /// Record: a cell above the limit.

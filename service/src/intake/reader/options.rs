@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use domain::intake::{COLUMNS_MAX, NESTING_MAX};
+
 /// How a file is read: what the caller knows already, and the limits.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -17,7 +19,7 @@ pub struct Options {
     pub read_bytes: usize,
     /// Records a batch: batch `k` (from 0) holds the records `k × n + 1 ..= (k + 1) × n`. Default 4,096.
     pub batch_records: u32,
-    /// Columns of a header, and cells of a record, at most. Default 1,000.
+    /// Columns of a header, and cells of a record, at most. Default [`COLUMNS_MAX`], as in the rules.
     pub columns_max: usize,
     /// Bytes of one cell, decoded, at most. Default 1 MiB.
     pub cell_bytes_max: usize,
@@ -28,7 +30,8 @@ pub struct Options {
     pub batch_bytes_max: usize,
     /// Bytes of a refused record's raw text that are kept. Default 64 KiB.
     pub refused_raw_bytes_max: usize,
-    /// Nesting of objects and arrays in one JSON record at most; 64 is also the highest possible value. Default 64.
+    /// Nesting of objects and arrays in one JSON record at most; 64 is also the highest possible value. Default
+    /// [`NESTING_MAX`], as in the rules.
     pub json_depth_max: u32,
     /// Bytes of the whole file, expanded, at most. Default 4 GiB.
     pub expanded_bytes_max: u64,
@@ -59,12 +62,12 @@ impl Default for Options {
             sample_bytes: 1 << 20,
             read_bytes: 64 << 10,
             batch_records: 4_096,
-            columns_max: 1_000,
+            columns_max: COLUMNS_MAX,
             cell_bytes_max: 1 << 20,
             record_bytes_max: 4 << 20,
             batch_bytes_max: 32 << 20,
             refused_raw_bytes_max: 64 << 10,
-            json_depth_max: 64,
+            json_depth_max: NESTING_MAX,
             expanded_bytes_max: 4 << 30,
             gzip_ratio_max: 200,
         }
