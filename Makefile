@@ -6,7 +6,9 @@ SHELL := /bin/bash
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(shell cargo metadata --no-deps --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'),target)
 BATON := $(TARGET)/debug/baton
-DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/index.html dashboard/vite.config.ts dashboard/codegen.ts -type f -not -path '*/gql/*' 2>/dev/null)
+# Folders too: they change when a file goes.
+DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/*.html dashboard/*.ts dashboard/*.cjs dashboard/package.json -not -path '*/gql*' 2>/dev/null)
+DASHBOARD_TOOLS := $(shell find dashboard/e2e dashboard/dev dashboard/eslint.config.js dashboard/tsconfig.json 2>/dev/null)
 
 .PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests sqld schema dashboard-check browser-tests rill-test storage-test
 
@@ -78,8 +80,12 @@ dashboard/dist/index.html: dashboard/node_modules/.package-lock.json schema.grap
 	cd dashboard && npm run --silent build >/dev/null
 	@touch $@
 
-dashboard-check: dashboard/node_modules/.package-lock.json
+# Types, lints and unit tests say the same of the same files: what has passed is looked at again when one of them changes.
+dashboard-check: dashboard/node_modules/.checked
+
+dashboard/node_modules/.checked: dashboard/node_modules/.package-lock.json schema.graphql $(DASHBOARD_SOURCES) $(DASHBOARD_TOOLS)
 	cd dashboard && npm run --silent check
+	@touch $@
 
 browser-tests: dashboard binary
 	scripts/browser-test.sh $(BATON)

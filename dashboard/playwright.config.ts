@@ -1,4 +1,5 @@
 import { defineConfig } from '@playwright/test';
+import { args, executablePath } from './e2e/browser';
 
 const tenant = process.env.BATON_TENANT ?? 'acme';
 // The files of the second tenant; a new file is one of the first's.
@@ -28,13 +29,7 @@ export default defineConfig({
     reducedMotion: 'reduce',
     // Recording every step costs a third of the time; `--trace retain-on-failure` asks for it.
     trace: 'off',
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-        // All pages of a profile in one process: what it has compiled serves the next one.
-        '--process-per-site',
-      ],
-    },
+    // All pages of a profile in one process: what it has compiled serves the next one.
+    launchOptions: { executablePath, args: [...args, '--process-per-site'] },
   },
 });

@@ -6,7 +6,7 @@ set -euo pipefail
 have() {
   case "$1" in
     postgres) ls /usr/lib/postgresql/1[5-9]/bin/initdb >/dev/null 2>&1 || { command -v postgres && [ "$(initdb --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/')" -ge 15 ]; } >/dev/null 2>&1 ;;
-    chromium) [ -x "${CHROMIUM:-/usr/bin/chromium}" ] ;;
+    chromium) [ -x "${CHROMIUM:-/usr/bin/chromium-headless-shell}" ] ;;
     # What the dashboard's build tool runs on.
     node) command -v npm >/dev/null && node -e '
       const [major, minor] = process.versions.node.split(".").map(Number)
@@ -23,7 +23,7 @@ have() {
 package() {
   case "$1" in
     postgres | pgbench) echo postgresql ;;
-    chromium) echo chromium ;;
+    chromium) echo chromium-headless-shell ;;
     node) echo nodejs npm ;;
     python) echo python3 python3-venv ;;
     compiler) echo build-essential ;;
@@ -36,6 +36,7 @@ wanted() {
     postgres) echo 'PostgreSQL 15 or newer' ;;
     node) echo 'Node.js 20.19, or 22.12 and newer, with npm' ;;
     python) echo 'Python 3 with venv' ;;
+    chromium) echo 'Chromium without windows (another one: CHROMIUM=/path/to/it)' ;;
     *) echo "$1" ;;
   esac
 }

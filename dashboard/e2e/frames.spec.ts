@@ -1,4 +1,5 @@
 import { expect, test, type Browser, type Page } from '@playwright/test';
+import { args, executablePath } from './browser';
 import { startCrm, type Running } from './servers';
 import { fillIn, signIn } from './session';
 
@@ -9,12 +10,7 @@ let stranger: Running;
 let link = '';
 
 // As browsers will be: no cookies of other sites, other than partitioned ones.
-test.use({
-  launchOptions: {
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--test-third-party-cookie-phaseout'],
-  },
-});
+test.use({ launchOptions: { executablePath, args: [...args, '--test-third-party-cookie-phaseout'] } });
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async () => {

@@ -144,7 +144,8 @@ const BY_EMAIL: &str =
 
 /// Holds what waits of those of the leads that are on the list, and writes the step into their journeys.
 ///
-/// A delivery that is on its way at this moment is finished: nobody can call it back.
+/// A delivery that is on its way at this moment is finished: nobody can call it back. One whose lease has ended may have arrived: it is left to
+/// the worker that claims it next, which knows the list too, and says that nobody knows or holds it with its doubt.
 pub(crate) async fn hold(
     connection: &mut PgConnection,
     tenant: TenantId,
@@ -158,7 +159,7 @@ pub(crate) async fn hold(
     let held: Vec<Uuid> = sqlx::query_scalar(
         "WITH held AS (
              UPDATE delivery d SET state = 'held', reason = $3, due_at = $4
-             WHERE d.tenant_id = $1 AND d.lead_id = ANY($2) AND d.state = 'pending' AND (d.lease IS NULL OR d.due_at <= $4)
+             WHERE d.tenant_id = $1 AND d.lead_id = ANY($2) AND d.state = 'pending' AND d.lease IS NULL
                AND EXISTS (SELECT FROM lead l JOIN suppression s ON s.tenant_id = $1
                            AND (s.kind = 'phone' AND s.value = ANY(l.phone || coalesce(l.alt_phones, '{}'))
                              OR s.kind = 'email' AND s.value = ANY(l.email || coalesce(l.alt_emails, '{}')))

@@ -12,6 +12,7 @@ mod billing_late;
 mod billing_told;
 mod closed_doors;
 mod confirming;
+mod corrections;
 mod delivery;
 mod destinations;
 mod exact;

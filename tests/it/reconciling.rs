@@ -255,7 +255,7 @@ async fn a_proof_is_a_job_that_is_taken_over() {
     let (request, _) = world.upload("id,external_id,phone\nq-9,LS-9,3035550199\n");
     let report = run::run(app, tenant, request).await.expect("a report");
     assert_eq!(report.counts.missing, 1, "{report:?}");
-    assert_eq!(repair::resend_missing(app, tenant, destination, 10, "ada").await.expect("sent"), 1);
+    assert_eq!(repair::resend_missing(app, tenant, (destination, None), 10, "ada").await.expect("sent"), 1);
     deliver(app).await;
 
     let begun = proof::start(app, tenant, destination, "ada").await.expect("begun");

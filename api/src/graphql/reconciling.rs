@@ -160,7 +160,9 @@ impl ReconciliationMutations {
                         let message = format!("at most {RESEND_MAX} at a time; or name the destination");
                         Err(Error::invalid("ids", message))
                     }
-                    (None, Some(id)) => repair::resend_missing(app, tenant, id.0, u64::MAX, &actor).await,
+                    (None, Some(id)) => {
+                        repair::resend_missing(app, tenant, (id.0, None), u64::MAX, &actor).await
+                    }
                     _ => Err(Error::invalid("ids", "give either ids or a destination")),
                 }
             })

@@ -56,6 +56,12 @@ async fn a_refused_record_is_corrected_into_a_lead() {
     let columns = |code: &str| &reasons.iter().find(|reason| reason["code"] == code).unwrap()["columns"];
     assert_eq!(columns("INVALID_EMAIL"), &json!(["Email"]));
     assert!(columns("MISSING_CONTACT").as_array().unwrap().contains(&json!("Pri. Phone")), "{reasons:?}");
+    // What is named can be filled in, whether or not the record has it.
+    let values = shown["nodes"][0]["values"].as_array().unwrap();
+    let inputs: Vec<&Value> = values.iter().map(|value| &value["column"]).collect();
+    let mut named = reasons.iter().flat_map(|reason| reason["columns"].as_array().unwrap());
+    assert!(named.all(|column| inputs.contains(&column)), "{reasons:?} {inputs:?}");
+    assert!(values.contains(&json!({ "column": "Sec. Phone", "value": "" })), "{values:?}");
 
     let correct = "mutation($input: CorrectFailedRecordInput!) { correctFailedRecord(input: $input) {
         outcome lead { firstName phone channel events { kind } } failedRecord { state resolvedAt lead { phone } } reasons { code } error { code } } }";

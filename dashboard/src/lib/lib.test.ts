@@ -104,6 +104,12 @@ describe('faults', () => {
     expect(others).toEqual([]);
   });
 
+  it('marks the blank input of a value that the record lacks', () => {
+    const required = { field: 'state', code: 'INVALID_FIELD', message: 'The field is required and blank.', columns: ['address.state'] };
+    const blank = [{ column: 'name', value: 'Fay' }, { column: 'address.state', value: '' }];
+    expect([...assignReasons(blank, [required]).byColumn.entries()]).toEqual([[1, required]]);
+  });
+
   it('keeps reasons that speak of no column, or of none that is there', () => {
     const whole = { field: 'record', code: 'MALFORMED_ROW', message: 'Too many cells.', columns: [] };
     const unknown = { field: 'zip', code: 'INVALID_ZIP', message: 'Not a ZIP code.', columns: null };

@@ -75,6 +75,17 @@ impl Fault {
 type Extra = Vec<(CompactString, CompactString)>;
 
 impl Plan {
+    /// The texts of one JSON object as the rules read them: those of the mapping by [label](Self::labels), blank ones too, then
+    /// what the mapping does not name. [Read again](Self::read_values) they come to the same verdict. None for a text that is
+    /// refused as a whole.
+    pub fn cells_of(&self, text: &str) -> Option<Vec<(String, String)>> {
+        let mut slots = Slots::default();
+        let extra = slots.fill(self, text).ok()?;
+        let named = (0..slots.len()).map(|slot| (self.labels[slot].to_string(), slots.cell(slot).to_owned()));
+        let others = extra.into_iter().map(|(name, text)| (name.into_string(), text.into_string()));
+        Some(named.chain(others).collect())
+    }
+
     /// The verdict on the record that the slots were filled from.
     pub(super) fn read_slots(&self, filled: Result<Extra, Fault>, scratch: &mut Scratch) -> Verdict {
         match filled {
@@ -112,7 +123,7 @@ impl Slots {
         let mut extra = Extra::new();
         for (name, value) in values {
             self.path.clear();
-            self.path.push_str(name.trim());
+            self.path.push_str(name);
             let start = self.text.len();
             self.text.push_str(value);
             self.keep(plan, start, &mut extra)?;

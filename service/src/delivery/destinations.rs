@@ -12,8 +12,8 @@ use domain::delivery::{Kind, Plan};
 use domain::ids::{DestinationId, TenantId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use sqlx::PgConnection;
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, PgConnection};
 use standardwebhooks::Webhook;
 use uuid::Uuid;
 
@@ -64,6 +64,10 @@ pub(super) type Key = (TenantId, DestinationId);
 #[derive(Default)]
 pub(super) struct Destinations(Mutex<HashMap<Key, (Instant, Known)>>);
 
+/// The columns of a [`Row`].
+const COLUMNS: &str = "id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until, \
+    credentials_sealed, settings, first_name_fallback, version";
+
 #[derive(sqlx::FromRow)]
 struct Row {
     id: Uuid,
@@ -96,11 +100,9 @@ impl Destinations {
         if missing.is_empty() {
             return Ok(found);
         }
-        let rows: Vec<Row> = sqlx::query_as(
-            "SELECT id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until,
-                    credentials_sealed, settings, first_name_fallback, version
-             FROM destination WHERE tenant_id = $1 AND id = ANY ($2)",
-        )
+        let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM destination WHERE tenant_id = $1 AND id = ANY ($2)"
+        )))
         .bind(tenant.uuid())
         .bind(&missing)
         .fetch_all(connection)
@@ -146,11 +148,9 @@ pub(super) async fn masked(
     destination: DestinationId,
     open: &Opener<'_>,
 ) -> Result<Option<Result<Destination, String>>, Error> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT id, kind, url_sealed, url_masked, signing_sealed, signing_old_sealed, signing_old_until,
-                credentials_sealed, settings, first_name_fallback, version
-         FROM destination WHERE tenant_id = $1 AND id = $2",
-    )
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM destination WHERE tenant_id = $1 AND id = $2"
+    )))
     .bind(tenant.uuid())
     .bind(destination.uuid())
     .fetch_optional(connection)

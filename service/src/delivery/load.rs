@@ -29,7 +29,14 @@ struct Counts {
 /// Deliveries to one destination that wait or are on their way.
 struct Queue {
     waiting: usize,
+    concurrency: usize,
     turns: Arc<Semaphore>,
+}
+
+impl Queue {
+    fn of(concurrency: usize) -> Self {
+        Self { waiting: 0, concurrency, turns: Arc::new(Semaphore::new(concurrency)) }
+    }
 }
 
 /// A delivery's place, from its claim until its outcome is committed.
@@ -80,15 +87,16 @@ impl Load {
     }
 
     /// Takes a place for a claimed delivery to a destination of that concurrency. A claim is bounded by
-    /// [`Load::allowance`], so this never waits. Another concurrency counts from when the queue was empty once.
+    /// [`Load::allowance`], so this never waits. A concurrency that was changed counts from here on; what was taken before
+    /// goes out by the old one meanwhile, so for a moment there may be as many on their way as both allow.
     pub(super) fn take(self: &Arc<Self>, key: Key, concurrency: usize) -> (Place, Turn) {
         let mut counts = self.counts();
         counts.held += 1;
         *counts.by_tenant.entry(key.0).or_default() += 1;
-        let queue = counts
-            .by_destination
-            .entry(key)
-            .or_insert_with(|| Queue { waiting: 0, turns: Arc::new(Semaphore::new(concurrency)) });
+        let queue = counts.by_destination.entry(key).or_insert_with(|| Queue::of(concurrency));
+        if queue.concurrency != concurrency {
+            *queue = Queue { waiting: queue.waiting, ..Queue::of(concurrency) };
+        }
         queue.waiting += 1;
         let turns = Arc::clone(&queue.turns);
         (Place { load: Arc::clone(self), tenant: key.0 }, Turn { load: Arc::clone(self), key, turns })
@@ -172,5 +180,18 @@ mod tests {
         assert_eq!(load.waiting(key(1)), 29);
         held.clear();
         assert_eq!((load.waiting(key(1)), load.held()), (0, 0));
+    }
+
+    #[test]
+    fn a_changed_concurrency_counts_though_the_queue_is_never_empty() {
+        let load = Arc::new(Load::new(1_000));
+        let before = load.take(key(1), 10);
+        for concurrency in [2, 2, 30] {
+            let (_place, turn) = load.take(key(1), concurrency);
+            assert_eq!((turn.turns.available_permits(), load.waiting(key(1))), (concurrency, 2));
+        }
+        assert_eq!(before.1.turns.available_permits(), 10);
+        let (first, second) = (load.take(key(1), 2), load.take(key(1), 2));
+        assert!(Arc::ptr_eq(&first.1.turns, &second.1.turns), "they take turns with one another");
     }
 }

@@ -26,7 +26,7 @@
 //! [`Worker`] finds tenant and destination and claims (`store`); those of leads that were sent in one by one it claims for the worker in
 //! the same transaction ([`Wake::claim_with`]), so that nothing waits for the disk a second time → the worker builds the request from the
 //! destination's template (`request`), asks first when it must (`lookup`), sends (`engine`, [`client`]) → `domain::delivery` judges
-//! the answer and names the next step → `store` commits it, and with it what others do at that moment (`settled`).
+//! the answer and names the next step (`judgement`) → `store` commits it, and with it what others do at that moment (`settled`).
 //!
 //! Deliberately absent here: making deliveries (that is intake's, in the lead's own statement).
 //!
@@ -48,6 +48,7 @@ pub mod dry_run;
 mod engine;
 mod facts;
 mod gates;
+mod judgement;
 mod load;
 mod lookup;
 pub mod manage;

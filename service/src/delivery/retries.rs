@@ -9,7 +9,7 @@ use domain::ids::{DeliveryId, DestinationId, LeadId, TenantId};
 use domain::journey::Step;
 use serde_json::{Value, json};
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::settled::{End, Settled, settled};
@@ -23,6 +23,15 @@ const BATCH: i64 = 1_000;
 const ATTEMPTS_END: i16 = 32_000;
 /// The ends that a destination's trouble brings about, and not the lead's content.
 const OF_AN_INCIDENT: [&str; 3] = [Code::Barred.as_str(), Code::Retryable.as_str(), Code::Exhausted.as_str()];
+
+/// Makes those `wanted` of the tenant `$1` pending again, due at `$2`, or when the destination said it takes them. `$3`: it is decided that
+/// unknown ones are sent all the same. Of what failed or is held nobody was told that it may have arrived, so nothing is decided about it.
+const AGAIN: &str = "UPDATE delivery
+    SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL, finished_at = NULL,
+        failed_once = true, decided = decided OR ($3 AND state = 'unknown'),
+        due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $2) ELSE $2 END
+    WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
+    RETURNING id, lead_id";
 
 /// What a retry needs beside its arguments.
 #[derive(Clone, Copy)]
@@ -40,7 +49,7 @@ pub struct Retries<'a> {
 /// Who has seen that what is sent again is not at the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// A person: nothing is left to look up.
+    /// A person: nothing is left to look up, unless a request since may have arrived.
     ByAPerson,
     /// Nobody, and the list may have been older than it was taken for: the destination is asked first, where it can be asked.
     ByNobody,
@@ -123,28 +132,23 @@ impl Retries<'_> {
         ids.dedup();
         let repeatable = repeatable(tx.connection(), tenant).await?;
         let decided = in_doubt == InDoubt::Send;
-        let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        let statement = format!(
             "WITH wanted AS MATERIALIZED (
                  SELECT id FROM delivery
-                 WHERE tenant_id = $1 AND id = ANY ($2) AND attempts < $4 AND (state IN ('failed', 'held')
-                    OR state = 'unknown' AND ($5 OR destination_id = ANY ($6)))
+                 WHERE tenant_id = $1 AND id = ANY ($5) AND attempts < $4 AND (state IN ('failed', 'held')
+                    OR state = 'unknown' AND ($3 OR destination_id = ANY ($6)))
                  ORDER BY id FOR UPDATE
-             )
-             UPDATE delivery
-             SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 finished_at = NULL, failed_once = true, decided = decided OR $5,
-                 due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $3) ELSE $3 END
-             WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
-             RETURNING id, lead_id",
-        )
-        .bind(tenant.uuid())
-        .bind(&ids)
-        .bind(now)
-        .bind(ATTEMPTS_END)
-        .bind(decided)
-        .bind(&repeatable)
-        .fetch_all(tx.connection())
-        .await?;
+             ) {AGAIN}"
+        );
+        let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(AssertSqlSafe(statement))
+            .bind(tenant.uuid())
+            .bind(now)
+            .bind(decided)
+            .bind(ATTEMPTS_END)
+            .bind(&ids)
+            .bind(&repeatable)
+            .fetch_all(tx.connection())
+            .await?;
         let in_doubt: Vec<Uuid> = sqlx::query_scalar(
             "SELECT id FROM delivery WHERE tenant_id = $1 AND id = ANY ($2) AND state = 'unknown'
                AND NOT ($3 OR destination_id = ANY ($4)) ORDER BY id",
@@ -193,29 +197,25 @@ impl Retries<'_> {
         loop {
             let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
             let now = self.clock.now();
-            let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            let statement = format!(
                 "WITH wanted AS MATERIALIZED (
-                 SELECT id FROM delivery
-                 WHERE tenant_id = $1 AND state IN ('failed', 'held') AND id > $2 AND attempts < $6
-                   AND ($3::uuid IS NULL OR destination_id = $3) AND ($7::text[] = '{}' OR code = ANY ($7))
-                 ORDER BY id LIMIT $5 FOR UPDATE
-             )
-             UPDATE delivery
-             SET state = 'pending', budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 finished_at = NULL, failed_once = true,
-                 due_at = CASE WHEN state = 'failed' THEN greatest(due_at, $4) ELSE $4 END
-             WHERE tenant_id = $1 AND id = ANY (ARRAY(SELECT id FROM wanted))
-             RETURNING id, lead_id",
-            )
-            .bind(tenant.uuid())
-            .bind(after)
-            .bind(destination.map(DestinationId::uuid))
-            .bind(now)
-            .bind(BATCH)
-            .bind(ATTEMPTS_END)
-            .bind(codes)
-            .fetch_all(tx.connection())
-            .await?;
+                     SELECT id FROM delivery
+                     WHERE tenant_id = $1 AND state IN ('failed', 'held') AND id > $5 AND attempts < $4
+                       AND ($6::uuid IS NULL OR destination_id = $6) AND ($7::text[] = '{{}}' OR code = ANY ($7))
+                     ORDER BY id LIMIT $8 FOR UPDATE
+                 ) {AGAIN}"
+            );
+            let retried: Vec<(Uuid, Uuid)> = sqlx::query_as(AssertSqlSafe(statement))
+                .bind(tenant.uuid())
+                .bind(now)
+                .bind(false)
+                .bind(ATTEMPTS_END)
+                .bind(after)
+                .bind(destination.map(DestinationId::uuid))
+                .bind(codes)
+                .bind(BATCH)
+                .fetch_all(tx.connection())
+                .await?;
             let Some(last) = retried.iter().map(|(id, _)| *id).max() else { break };
             self.record(tx.connection(), (tenant, now), (Step::Retried, actor), &retried).await?;
             tx.commit().await?;
@@ -227,8 +227,9 @@ impl Retries<'_> {
     }
 
     /// Sends again what was delivered and is not there, or came to any other end than a rejection: for reconciliation,
-    /// which has compared both sides. Writes the event `resent`. Answers how many; those that are under way, rejected
-    /// or not the tenant's are left out. Within the caller's transaction; up to a thousand at a time; the caller wakes the worker after it.
+    /// which has compared both sides. What may have arrived is asked for first all the same, where it can be. Writes the event `resent`.
+    /// Answers how many; those that are under way, rejected or not the tenant's are left out. Within the caller's transaction; up to a
+    /// thousand at a time; the caller wakes the worker after it.
     pub async fn resend(
         &self,
         connection: &mut PgConnection,
@@ -241,7 +242,7 @@ impl Retries<'_> {
         let resent: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "UPDATE delivery
              SET state = 'pending', due_at = $3, budget_from = attempts, lease = NULL, reason = NULL, code = NULL,
-                 remote_id = NULL, finished_at = NULL, unsure = $5, decided = true, failed_once = failed_once OR state <> 'delivered'
+                 remote_id = NULL, finished_at = NULL, unsure = unsure OR $5, decided = true, failed_once = failed_once OR state <> 'delivered'
              WHERE tenant_id = $1 AND id = ANY ($2) AND state IN ('delivered', 'failed', 'held', 'unknown')
                AND attempts < $4
              RETURNING id, lead_id",

@@ -2,7 +2,6 @@
 
 use domain::intake::{Plan, Settings};
 use entity::{import, lead_source};
-use serde_json::Value;
 
 use super::sources;
 use crate::error::Error;
@@ -38,12 +37,12 @@ pub fn plan(
     plan.map_err(|error| Error::invalid("mapping", error.to_string()))
 }
 
-/// The record's values by column, in the order of the file. None when it is broken JSON or no object. A row that is
-/// too short has its missing cells blank, what a row has too much is joined to its last column.
+/// The record's values by column, in the order of the file; of JSON as [`Plan::cells_of`] gives them. None when that is refused as
+/// a whole. A row that is too short has its missing cells blank, what a row has too much is joined to its last column.
 pub fn values(raw: &str, columns: Option<&Columns>, plan: &Plan) -> Option<Vec<(String, String)>> {
     match columns {
         Some(columns) => csv_values(raw, columns.delimiter, plan),
-        None => json_values(raw),
+        None => plan.cells_of(raw),
     }
 }
 
@@ -67,26 +66,4 @@ fn csv_values(raw: &str, delimiter: u8, plan: &Plan) -> Option<Vec<(String, Stri
         }
     }
     Some(values)
-}
-
-pub(crate) fn json_values(raw: &str) -> Option<Vec<(String, String)>> {
-    let Ok(Value::Object(object)) = serde_json::from_str(raw) else { return None };
-    let mut values = Vec::new();
-    flatten("", &Value::Object(object), &mut values);
-    Some(values)
-}
-
-/// Leaves by dotted path. The parser has bounded the depth.
-fn flatten(path: &str, value: &Value, values: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                flatten(&path, value, values);
-            }
-        }
-        Value::Null => values.push((path.to_owned(), String::new())),
-        Value::String(text) => values.push((path.to_owned(), text.clone())),
-        other => values.push((path.to_owned(), other.to_string())),
-    }
 }

@@ -20,12 +20,12 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+use super::list::json_values;
 use super::progress::Progress;
 use crate::app::App;
 use crate::delivery::address::{self, CheckingResolver};
 use crate::delivery::manage;
 use crate::error::Error;
-use crate::intake::raw::json_values;
 use crate::secrets::{Context, Purpose};
 
 /// Records a page; the most that the service gives.

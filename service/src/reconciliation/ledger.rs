@@ -28,9 +28,16 @@ pub(super) async fn write(connection: &mut PgConnection, entry: &Entry<'_>) -> R
     gone(connection, entry).await
 }
 
-/// What was resolved opens again; what was sent again, delivered, and is still missing, too.
+/// The note of what was sent again and came to another end than delivery.
+pub(super) const NOT_TAKEN: &str = "sent again and not taken";
+/// The note of what was sent again and may have arrived.
+pub(super) const NOT_KNOWN: &str = "sent again, and it is not known whether it arrived";
+
+/// What was resolved opens again; what was sent again, delivered, and is still missing, too – unless it was sent again while the run was
+/// comparing: then it cannot be in the list, which is of the time `$6`.
 const REOPENS: &str = "(e.state = 'resolved' OR (e.state = 'resending' AND e.kind = 'missing' AND EXISTS (
-    SELECT FROM delivery d WHERE d.tenant_id = e.tenant_id AND d.id = e.delivery_id AND d.state <> 'pending')))";
+    SELECT FROM delivery d WHERE d.tenant_id = e.tenant_id AND d.id = e.delivery_id
+      AND d.state = 'delivered' AND d.finished_at <= $6)))";
 
 async fn seen_again(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(), Error> {
     let statement = format!(
@@ -49,6 +56,7 @@ async fn seen_again(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<
         .bind(entry.run.uuid())
         .bind(entry.now)
         .bind(entry.actor)
+        .bind(entry.scope.as_of)
         .execute(connection)
         .await?;
     Ok(())
@@ -67,8 +75,7 @@ async fn not_taken(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(
              RETURNING e.id, e.delivery_id
          )
          INSERT INTO reconciliation_step (tenant_id, exception_id, id, at, actor, state, note)
-         SELECT $1, again.id, $3, $4, $5, 'open', CASE d.state WHEN 'unknown' THEN 'sent again, and it is not known whether it arrived'
-                                                               ELSE 'sent again and not taken' END
+         SELECT $1, again.id, $3, $4, $5, 'open', CASE d.state WHEN 'unknown' THEN $6::text ELSE $7::text END
          FROM again JOIN delivery d ON d.tenant_id = $1 AND d.id = again.delivery_id",
     )
     .bind(entry.tenant)
@@ -76,6 +83,8 @@ async fn not_taken(connection: &mut PgConnection, entry: &Entry<'_>) -> Result<(
     .bind(entry.run.uuid())
     .bind(entry.now)
     .bind(entry.actor)
+    .bind(NOT_KNOWN)
+    .bind(NOT_TAKEN)
     .execute(connection)
     .await?;
     Ok(())

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use domain::intake::Regions;
 use domain::reconciliation::list::Field;
 use domain::reconciliation::{Mapping, Record, Table};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use super::workbook;
 use crate::error::Error;
-use crate::intake::raw::json_values;
 use crate::intake::reader::{Batch, Body, FileError, Format, Options, Reader};
 
 /// Rows that are handed on at once.
@@ -152,6 +152,29 @@ fn read_text(
         }
     }
     Ok(fields)
+}
+
+/// A JSON object's leaves by dotted path, an array as it is written. None when the text is no object.
+pub(super) fn json_values(text: &str) -> Option<Vec<(String, String)>> {
+    let Ok(Value::Object(object)) = serde_json::from_str(text) else { return None };
+    let mut values = Vec::new();
+    flatten("", &Value::Object(object), &mut values);
+    Some(values)
+}
+
+/// The parser has bounded the depth.
+fn flatten(path: &str, value: &Value, values: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                flatten(&path, value, values);
+            }
+        }
+        Value::Null => values.push((path.to_owned(), String::new())),
+        Value::String(text) => values.push((path.to_owned(), text.clone())),
+        other => values.push((path.to_owned(), other.to_string())),
+    }
 }
 
 fn open(path: &Path) -> Result<File, Error> {

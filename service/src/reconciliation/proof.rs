@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::api::Wanted;
 use super::background::Working;
-use super::{plans, repair, run};
+use super::{ledger, plans, repair, run};
 use crate::app::App;
 use crate::database::{Mode, TenantTx};
 use crate::error::Error;
@@ -28,9 +28,9 @@ use crate::jobs::{self, How, Job};
 pub struct Proved {
     /// Found there: resolved.
     pub found: u64,
-    /// Delivered again and still not there: open.
+    /// Sent again and still not there: open.
     pub absent: u64,
-    /// Not delivered yet.
+    /// Still on its way.
     pub waiting: u64,
 }
 
@@ -191,7 +191,8 @@ struct Resent {
     email: Option<String>,
 }
 
-/// Looks up at the destination's API what was sent again and has been delivered since. Without an API the next list proves it.
+/// Looks up at the destination's API what was sent again, and has been delivered since or may have arrived. Without an API the next list
+/// proves it.
 pub async fn prove(
     app: &App,
     tenant: TenantId,
@@ -219,12 +220,24 @@ pub async fn prove(
                 phone: lead.phone,
                 email: lead.email,
             };
-            let there = lead.state == "delivered" && api.find(&mapping, &wanted).await?.is_some();
-            if settle(app, (tenant, destination), lead.id, there, actor).await? {
+            // Of any other end we know ourselves that it is not there.
+            let may_be = matches!(lead.state.as_str(), "delivered" | "unknown");
+            let there = may_be && api.find(&mapping, &wanted).await?.is_some();
+            let reason = if there { "sent again and found there" } else { absence(&lead.state) };
+            if settle(app, (tenant, destination), lead.id, (there, reason), actor).await? {
                 let count = if there { &mut proved.found } else { &mut proved.absent };
                 *count += 1;
             }
         }
+    }
+}
+
+/// What is told of a lead that was sent again, came to that state and was not found.
+fn absence(state: &str) -> &'static str {
+    match state {
+        "delivered" => "sent again and still not there",
+        "unknown" => ledger::NOT_KNOWN,
+        _ => ledger::NOT_TAKEN,
     }
 }
 
@@ -256,7 +269,7 @@ async fn settle(
     app: &App,
     (tenant, destination): (TenantId, DestinationId),
     difference: Uuid,
-    there: bool,
+    (there, reason): (bool, &str),
     actor: &str,
 ) -> Result<bool, Error> {
     let mut tx = app.begin(tenant, Mode::ReadWrite).await?;
@@ -270,11 +283,7 @@ async fn settle(
     if still.is_none() {
         return Ok(false);
     }
-    let (state, reason) = if there {
-        (State::Resolved, "sent again and found there")
-    } else {
-        (State::Open, "sent again and still not there")
-    };
+    let state = if there { State::Resolved } else { State::Open };
     repair::to(app, &mut tx, &[difference], state, Some(reason), actor).await?;
     // A proof that is under way counts what the night or a command looks up beside it: it has it in its total.
     sqlx::query(

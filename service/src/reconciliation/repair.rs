@@ -1,6 +1,6 @@
 //! Putting right: what is missing is sent again, which [`super::proof`] looks up; what is there after all is called delivered.
 
-use domain::ids::{DeliveryId, DestinationId, ExceptionId, LeadId, TenantId};
+use domain::ids::{DeliveryId, DestinationId, ExceptionId, LeadId, ReconciliationId, TenantId};
 use domain::reconciliation::State;
 use domain::sla::Event;
 use uuid::Uuid;
@@ -39,13 +39,13 @@ pub async fn resend(app: &App, tenant: TenantId, ids: &[ExceptionId], actor: &st
     Ok(sent)
 }
 
-/// Sends again what is missing at a destination, oldest first, up to `most`. Where two people may have become one there,
-/// a person has to look first: those are left out, and so is what we know ourselves not to be delivered. Nobody has looked at each of the others, so that the destination is asked before each is
-/// sent, where it can be asked.
+/// Sends again what is missing at a destination, oldest first, up to `most`; of a run, only what that run has found. Where two people may
+/// have become one there, a person has to look first: those are left out, and so is what we know ourselves not to be delivered. Nobody has
+/// looked at each of the others, so that the destination is asked before each is sent, where it can be asked.
 pub async fn resend_missing(
     app: &App,
     tenant: TenantId,
-    destination: DestinationId,
+    (destination, of): (DestinationId, Option<ReconciliationId>),
     most: u64,
     actor: &str,
 ) -> Result<u64, Error> {
@@ -61,12 +61,13 @@ pub async fn resend_missing(
                ON d.tenant_id = e.tenant_id AND d.exception_id = e.id AND d.run_id = e.last_run_id
              JOIN delivery ours ON ours.tenant_id = e.tenant_id AND ours.id = e.delivery_id AND ours.state = 'delivered'
              WHERE e.tenant_id = $1 AND e.destination_id = $2 AND e.state = 'open' AND e.kind = 'missing'
-               AND NOT d.merge_suspected
+               AND NOT d.merge_suspected AND ($4::uuid IS NULL OR e.last_run_id = $4)
              ORDER BY e.id LIMIT $3 FOR UPDATE OF e",
         )
         .bind(tenant.uuid())
         .bind(destination.uuid())
         .bind(batch)
+        .bind(of.map(ReconciliationId::uuid))
         .fetch_all(tx.connection())
         .await?;
         if pairs.is_empty() {

@@ -170,8 +170,9 @@ pub(super) async fn carry_out(
     }
     let (mut report, most) = ended?;
     if !request.dry_run && most > 0 && report.counts.missing > 0 {
-        report.resent =
-            repair::resend_missing(app, tenant, request.destination, most, &request.actor).await?;
+        // What an older list called missing, of which nobody knows when it was made, is not this one's to send.
+        let found = (request.destination, Some(id));
+        report.resent = repair::resend_missing(app, tenant, found, most, &request.actor).await?;
     }
     Ok(report)
 }
@@ -259,8 +260,10 @@ async fn compare(
     } else {
         tx.commit().await?;
     }
-    // What was handed over after an old export was made is not on it: to send that again by itself would double it.
-    let most = if run.as_of_known { u64::from(plan.auto_resend_max.unsigned_abs()) } else { 0 };
+    // What was handed over after an old export was made is not on it: to send that again by itself would double it. A list without a single
+    // record says more about the list than about the leads.
+    let is_trusted = run.as_of_known && counts.theirs > 0;
+    let most = if is_trusted { u64::from(plan.auto_resend_max.unsigned_abs()) } else { 0 };
     Ok((Report { run, counts, differences, resent: 0 }, most))
 }
 

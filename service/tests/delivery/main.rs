@@ -6,5 +6,6 @@ mod handover;
 mod outcomes;
 mod retrying;
 mod safety;
+mod suppressed;
 mod unsure;
 mod world;

@@ -12,21 +12,21 @@ use service::delivery::{Error, InDoubt, Retried, Seen};
 use super::world::{ACME, NewLead, World};
 
 /// A destination of kind `bonzo_api`, which can be asked.
-async fn askable(world: &World, crm: &FakeCrm) -> DestinationId {
+pub(super) async fn askable(world: &World, crm: &FakeCrm) -> DestinationId {
     let to = world.destination(ACME, "bonzo_api", &crm.url(), None).await;
     world.set(ACME, to, json!({}), json!({ "token": "t0ken-t0ken" })).await;
     to
 }
 
 /// A destination that cannot be asked and where a copy costs something.
-async fn dear(world: &World, crm: &FakeCrm) -> DestinationId {
+pub(super) async fn dear(world: &World, crm: &FakeCrm) -> DestinationId {
     let to = world.destination(ACME, "webhook", &crm.url(), None).await;
     world.set(ACME, to, json!({ "unknown": "ask" }), json!({})).await;
     to
 }
 
 /// A worker dies when so many requests have come, none of them answered.
-async fn die_while_sending(world: &World, crm: &FakeCrm, requests: usize) {
+pub(super) async fn die_while_sending(world: &World, crm: &FakeCrm, requests: usize) {
     let doomed = world.worker_with(|settings| settings.client.deadline = Duration::from_secs(30));
     tokio::select! {
         _ = doomed.run_due_work() => panic!("the receiver does not answer"),
@@ -34,7 +34,7 @@ async fn die_while_sending(world: &World, crm: &FakeCrm, requests: usize) {
     }
 }
 
-const HERE: &str = r#"{"data":[{"id":77,"external_id":"LS-1001","phone":"+13035550101"}]}"#;
+pub(super) const HERE: &str = r#"{"data":[{"id":77,"external_id":"LS-1001","phone":"+13035550101"}]}"#;
 
 #[tokio::test]
 async fn what_arrived_in_silence_is_found_and_not_sent_again() {
@@ -357,4 +357,24 @@ async fn what_is_sent_again_unseen_is_asked_for_first() {
     assert_eq!(resend(&world, &[id], Seen::ByAPerson).await, 1);
     assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
     assert_eq!(methods(), ["POST", "GET", "POST"]);
+}
+
+/// That a lead was missing says nothing of the request that a person had made since, which may have arrived.
+#[tokio::test]
+async fn what_a_person_sends_again_is_asked_for_where_it_may_have_arrived() {
+    let world = World::new().await;
+    let crm = FakeCrm::answering(|request: &Received| match request.method.as_str() {
+        "POST" => Step::Cut,
+        _ => Step::body(200, HERE),
+    })
+    .await;
+    let to = askable(&world, &crm).await;
+    let spoken = NewLead { first_name: Some("Kara"), channel: Some("voice"), ..NewLead::default() };
+    let id = world.lead(ACME, to, spoken).await;
+    let worker = world.worker();
+    assert_eq!(worker.run_due_work().await.expect("it runs").unknown, 1);
+    assert_eq!(resend(&world, &[id], Seen::ByAPerson).await, 1);
+    assert_eq!(worker.run_due_work().await.expect("it runs").delivered, 1);
+    let methods: Vec<String> = crm.received().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["POST", "GET"]);
 }

@@ -14,7 +14,7 @@ use service::reconciliation::{repair, run};
 
 use crate::world::World;
 
-async fn only(world: &World) -> ExceptionRow {
+pub(super) async fn only(world: &World) -> ExceptionRow {
     let ids = world.rows("SELECT to_jsonb(id) FROM reconciliation_exception").await;
     assert_eq!(ids.len(), 1, "one difference, however often it is found");
     let id: uuid::Uuid = serde_json::from_value(ids[0].clone()).expect("an id");
@@ -22,11 +22,11 @@ async fn only(world: &World) -> ExceptionRow {
     exceptions::by_id(&tx, ExceptionId(id)).await.expect("the difference")
 }
 
-const EMPTY: &str = "id,external_id,phone\n7,LS-99,970-556-0099\n";
+pub(super) const EMPTY: &str = "id,external_id,phone\n7,LS-99,970-556-0099\n";
 const BACK: &str = "id,external_id,phone\n7,LS-99,970-556-0099\n8,LS-1,970-556-0001\n";
 
 /// A world with one lead that is not in their list, whose other record is theirs alone.
-async fn missing() -> (World, std::path::PathBuf, std::path::PathBuf) {
+pub(super) async fn missing() -> (World, std::path::PathBuf, std::path::PathBuf) {
     let world = World::new().await;
     world.lead(1).await;
     assert_eq!(world.deliver().await, 1);
@@ -96,7 +96,7 @@ async fn a_missing_lead_is_sent_again_and_proved() {
     };
     plans::change(&world.app, world.tenant, world.destination, change).await.expect("a plan");
     world.reconcile(&empty).await.expect("a report");
-    let sent = repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada").await;
+    let sent = repair::resend_missing(&world.app, world.tenant, (world.destination, None), 10, "ada").await;
     assert_eq!(sent.expect("sent"), 1);
     assert_eq!(only(&world).await.state, "resending");
     let prove = || proof::prove(&world.app, world.tenant, world.destination, "ada");
@@ -159,7 +159,7 @@ async fn what_is_sent_again_and_may_have_arrived_is_for_a_person() {
     };
     manage::update(&world.app, world.tenant, world.destination, change).await.expect("changed");
     world.reconcile(&empty).await.expect("a report");
-    let missing = || repair::resend_missing(&world.app, world.tenant, world.destination, 10, "ada");
+    let missing = || repair::resend_missing(&world.app, world.tenant, (world.destination, None), 10, "ada");
     assert_eq!(missing().await.expect("sent"), 1);
     assert_eq!(world.deliver().await, 0);
     world.reconcile(&empty).await.expect("a report");

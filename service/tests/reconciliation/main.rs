@@ -5,4 +5,5 @@ mod curated;
 mod exceptions;
 mod lists;
 mod pairs;
+mod sent_again;
 mod world;

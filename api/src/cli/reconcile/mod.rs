@@ -273,7 +273,7 @@ async fn work(context: &Context, app: &App, tenant: TenantId, command: Command) 
                     let tx = app.begin(tenant, Mode::ReadOnly).await?;
                     let destination = DestinationId(manage::by_slug(&tx, &slug).await?.id);
                     drop(tx);
-                    repair::resend_missing(app, tenant, destination, u64::MAX, &actor).await?
+                    repair::resend_missing(app, tenant, (destination, None), u64::MAX, &actor).await?
                 }
                 None => repair::resend(app, tenant, &ids, &actor).await?,
             };
