@@ -1,8 +1,8 @@
 //! The processes that stay: the server and the worker, from their start to their orderly end.
 //!
 //! The end, on SIGINT or SIGTERM: no new connection is taken, requests under way are finished within a limit, the workers stop
-//! (deliveries on their way are finished, an import stops after its batch and goes on next time), the database is closed, and the
-//! last process that used the private Postgres stops it. A second signal ends the process at once.
+//! (deliveries on their way are finished, an import is let go and goes on from its last batch in whichever process comes next), the
+//! database is closed, and the last process that used the private Postgres stops it. A second signal ends the process at once.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use type_safe_id::{DynamicType, TypeSafeId};
 use uuid::Uuid;
@@ -31,6 +32,11 @@ fn show(prefix: &'static str, uuid: Uuid, f: &mut fmt::Formatter<'_>) -> fmt::Re
     write!(f, "{}", TypeSafeId::from_type_and_uuid(kind, uuid))
 }
 
+fn made_at(uuid: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = uuid.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 macro_rules! id {
     ($(#[$doc:meta] $name:ident = $prefix:literal;)+) => {$(
         #[$doc]
@@ -44,6 +50,11 @@ macro_rules! id {
             /// The `UUID` inside.
             pub const fn uuid(self) -> Uuid {
                 self.0
+            }
+
+            /// When it was made, to the millisecond; none when it is no `UUIDv7`.
+            pub fn made_at(self) -> Option<DateTime<Utc>> {
+                made_at(self.0)
             }
         }
 
@@ -177,5 +188,12 @@ mod tests {
         assert!(text.to_uppercase().parse::<LeadId>().is_err());
         assert!("lead_".parse::<LeadId>().is_err());
         assert!("lead_é".parse::<LeadId>().is_err());
+    }
+
+    #[test]
+    fn an_id_knows_when_it_was_made() {
+        let id = LeadId(Uuid::from_u128(0x0193_4b5c_8d6e_7f00_8123_4567_89ab_cdef));
+        assert_eq!(id.made_at(), DateTime::from_timestamp_millis(0x0193_4b5c_8d6e));
+        assert_eq!(LeadId(Uuid::nil()).made_at(), None);
     }
 }

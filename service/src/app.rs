@@ -364,6 +364,7 @@ impl From<delivery::Error> for Error {
             refused @ (delivery::Error::NotRetryable { .. } | delivery::Error::NotUnknown { .. }) => {
                 Self::Conflict(refused.to_string().into())
             }
+            refused @ delivery::Error::InvalidRemoteId => Self::invalid("remoteId", refused.to_string()),
             other => Self::internal("delivery", other),
         }
     }

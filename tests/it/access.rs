@@ -216,6 +216,22 @@ async fn a_suspended_tenant_lets_nobody_in_and_loses_nothing() {
     assert_eq!(log.lines().count(), 2, "{log}");
 }
 
+/// Asks who is signed in, from that network address.
+async fn ask_from(web: &Web, address: &str, header: Option<(&str, &str)>) -> Answer {
+    let mut request = http::Request::post("/graphql").header("content-type", "application/json");
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let body = json!({ "query": "{ viewer { id } }" }).to_string();
+    send_from(web, address, request.body(body.into()).expect("a request")).await
+}
+
+async fn send_from(web: &Web, address: &str, mut request: http::Request<axum::body::Body>) -> Answer {
+    let peer: std::net::SocketAddr = format!("{address}:4000").parse().expect("an address");
+    request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+    web.send(request).await
+}
+
 /// Too many requests are told when to come again; an office at work is not.
 #[tokio::test]
 async fn whoever_asks_too_often_is_told_when_to_come_again() {
@@ -231,15 +247,7 @@ async fn whoever_asks_too_often_is_told_when_to_come_again() {
     };
     let web = Web::with(std::sync::Arc::clone(&test.app), limits);
     let from = async |address: &str, credential: Option<&str>| {
-        let mut request = http::Request::post("/graphql").header("content-type", "application/json");
-        if let Some(credential) = credential {
-            request = request.header("authorization", credential);
-        }
-        let mut request =
-            request.body(json!({ "query": "{ viewer { id } }" }).to_string().into()).expect("a request");
-        let peer: std::net::SocketAddr = format!("{address}:4000").parse().expect("an address");
-        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
-        web.send(request).await
+        ask_from(&web, address, credential.map(|text| ("authorization", text))).await
     };
     for left in [2, 1, 0] {
         let answer = from("203.0.113.1", Some(&token)).await;
@@ -274,6 +282,44 @@ async fn whoever_asks_too_often_is_told_when_to_come_again() {
         let answer = from("203.0.113.4", None).await;
         assert_eq!(answer.headers["ratelimit-policy"], "\"address\";q=2;w=60");
         assert!(answer.headers["ratelimit"].to_str().expect("text").contains(&format!("r={left};")));
+    }
+}
+
+/// What looks like a credential and is nobody's spends the address as if it were none.
+#[tokio::test]
+async fn a_credential_of_nobody_is_as_none() {
+    let test = TestApp::new().await;
+    let acme = test.tenant("acme").await;
+    let owner = user(&test, acme, Role::Owner, NewPassword::Absent).await;
+    let token = token_of(&test, acme, &owner).await;
+    let limits = throttle::Settings { per_address: 2, ..throttle::Settings::default() };
+    let web = Web::with(std::sync::Arc::clone(&test.app), limits);
+    let cookie = format!("{}=made-up", tenants::COOKIE_NAME);
+    for (address, name, made_up) in
+        [("203.0.113.1", "cookie", cookie.as_str()), ("203.0.113.2", "authorization", "Basic made-up")]
+    {
+        for number in 1..=2 {
+            let answer = ask_from(&web, address, Some((name, &format!("{made_up}-{number}")))).await;
+            let code = answer.json()["errors"][0]["extensions"]["code"].clone();
+            assert_eq!((answer.status.as_u16(), code), (200, json!("UNAUTHENTICATED")), "{name} {number}");
+        }
+        let refused = ask_from(&web, address, Some((name, &format!("{made_up}-3")))).await;
+        assert_eq!(refused.problem(), (429, "LIMIT_EXCEEDED".to_owned()), "{name}");
+        assert_eq!(ask_from(&web, address, None).await.problem().0, 429, "{name}");
+    }
+    for _ in 0..3 {
+        let answer = ask_from(&web, "203.0.113.3", Some(("authorization", &token))).await;
+        assert!(answer.json()["errors"].is_null(), "{}", answer.text());
+    }
+    // Where access begins, nothing that comes along is a credential.
+    for (number, status) in [(1, 400), (2, 400), (3, 429)] {
+        let body = format!("grant_type=refresh_token&refresh_token=guess-{number}");
+        let request = http::Request::post("/t/acme/oauth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("authorization", format!("Basic made-up-{number}"))
+            .body(body.into())
+            .expect("a request");
+        assert_eq!(send_from(&web, "203.0.113.4", request).await.status.as_u16(), status, "{number}");
     }
 }
 

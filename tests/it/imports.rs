@@ -1,5 +1,8 @@
 //! Imports that meet trouble: what costs a record, what costs a try, and what ends them.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use domain::ids::{ImportId, TenantId};
 use entity::lead_source;
@@ -17,6 +20,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, PgPool};
 use tests::data::{counts, import_file, import_state, rows, submit, token};
 use tests::{TestApp, source_id};
+use tokio_util::sync::CancellationToken;
 
 /// The conversation of a lead, as a provider of the kind `npa` sends it.
 fn conversation(number: u32, channel: &str) -> Value {
@@ -182,6 +186,38 @@ async fn mapped(
 ) -> lead_source::Model {
     let change = SourceChange { mapping: Some(json!({ "fields": fields })), ..SourceChange::default() };
     sources::update(&test.app, tenant, source_id(source), change).await.expect("mapped anew")
+}
+
+/// A process that is stopped in good order lets its import go at once, and leaves nothing behind that would hold it.
+#[tokio::test]
+async fn an_orderly_stop_gives_the_import_to_the_next_process() {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let test = TestApp::new().await;
+    let (tenant, import) = waiting(&test).await;
+    let mut lock = owner(&test).begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE lead IN EXCLUSIVE MODE").execute(&mut *lock).await.expect("locked");
+    let users = Arc::strong_count(&test.app);
+    let stop = CancellationToken::new();
+    let working = tokio::spawn(worker::work(Arc::clone(&test.app), stop.clone()));
+    let begun = async {
+        while rows(&test.app, tenant, &["import"]).await[0]["encoding"].is_null() {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, begun).await.expect("it has begun and waits for the table");
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, working).await.expect("it leaves").expect("no panic");
+    let next = lease(&test.app, tenant, import, None).await.expect("no error").expect("it is free");
+    let left = async {
+        while Arc::strong_count(&test.app) > users {
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, left).await.expect("no heartbeat goes on");
+    lock.rollback().await.expect("unlocked");
+    let ended = run(&test.app, &next).await.expect("an end");
+    assert!(matches!(&ended, Ended::Done(counts) if counts.accepted == 1), "{ended:?}");
 }
 
 /// A file is imported once more with a mended mapping: what is a lead now waits no longer, what is not says why as it is today.

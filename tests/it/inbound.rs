@@ -1,7 +1,7 @@
 //! Reports of destinations: recognised, stored, given their effect once, in any order; and the suppression list that they feed.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::ids::{DestinationId, LeadId, TenantId};
+use domain::ids::{DestinationId, InboundHookId, LeadId, TenantId};
 use domain::inbound::Kind;
 use domain::journey::{Stage, Step, stage};
 use http::StatusCode;
@@ -203,6 +203,31 @@ async fn a_report_before_its_delivery_waits() {
     world.test.app.clock.advance(TimeDelta::hours(2));
     world.work().await;
     assert_eq!(world.hooks().await[1], ("ignored".to_owned(), Some("no lead matches the report".to_owned())));
+}
+
+/// A report that names no time tells of when it came, also when a person has it processed again a day later.
+#[tokio::test]
+async fn a_report_without_a_time_keeps_the_one_that_it_came_at() {
+    let world = World::new(Kind::Npa).await;
+    let lead = world.lead(1).await;
+    let clock = &world.test.app.clock;
+    let came_at = clock.now();
+    assert_eq!(world.report(&json!({"recordID": "p-1", "status": "contacted"})).await, StatusCode::ACCEPTED);
+    clock.advance(TimeDelta::hours(2));
+    world.work().await;
+    assert_eq!(world.hooks().await[0].0, "ignored", "its lead is not delivered yet");
+    deliver(&world.test.app).await;
+    clock.advance(TimeDelta::hours(22));
+    let tx = world.test.app.begin(world.tenant, Mode::ReadOnly).await.expect("a transaction");
+    let page = Page { rows: 100, after: None, before: None, from_end: false };
+    let rows = inbound::reads::list(&tx, &HookFilter::default(), page).await.expect("reports").rows;
+    drop(tx);
+    let ids = [InboundHookId(rows[0].id)];
+    let again = inbound::process::again(&world.test.app, world.tenant, &ids).await;
+    assert_eq!(again.expect("queued"), 1);
+    world.work().await;
+    let steps = world.steps(lead).await;
+    assert!(steps.contains(&(Step::Contacted, came_at)), "{steps:?}");
 }
 
 /// Who opts out hears no more: what waits is held, a new lead of the same person is kept and held, others go out.

@@ -1,5 +1,6 @@
 //! `baton doctor`: what is wrong with this installation, and what to do about it.
 
+use std::error::Error as _;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use service::database::Target;
 use service::database::doctor::{self, Finding, State};
 use service::mail::{self, Mailer};
+use tenants::ServerOptions;
 
 use super::failure::chain;
 use super::{Done, Failure, Output, Row};
@@ -41,7 +43,10 @@ pub(crate) async fn run(config: Result<Config, config::Error>, output: &Output) 
     };
     exposure(&config, &mut findings);
     folder(&config.data_dir, &mut findings);
-    tenants_databases(&config, &mut findings);
+    match config.app_settings().tenants_server {
+        Some(server) => tenants_server(&server, &mut findings).await,
+        None => tenants_folder(&config.data_dir.join("tenants"), &mut findings),
+    }
     private_key(&config, &mut findings);
     mail_server(config.app_settings().mail, &mut findings).await;
     let known: Vec<String> =
@@ -127,13 +132,28 @@ fn remedy_of(kind: ErrorKind) -> &'static str {
     }
 }
 
-fn tenants_databases(config: &Config, findings: &mut Vec<Finding>) {
-    if !config.tenants.url.is_empty() {
-        findings.push(ok("tenants' databases", format!("at a server: {}", config.tenants.url)));
-        return;
-    }
-    let tenants = config.data_dir.join("tenants");
-    match fs::read_dir(&tenants) {
+/// How long another server is waited for.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+fn no_answer() -> String {
+    format!("no answer in {} seconds", ANSWER_LIMIT.as_secs())
+}
+
+/// Whether the server that keeps the tenants' databases answers. Nothing is made there.
+async fn tenants_server(server: &ServerOptions, findings: &mut Vec<Finding>) {
+    const NAME: &str = "tenants' databases";
+    const REMEDY: &str = "check tenants.url and its token (BATON_TENANTS__TOKEN), that the server runs, and that it is reachable from here by its tenants' names";
+    let why = match tokio::time::timeout(ANSWER_LIMIT, server.probe()).await {
+        Ok(Ok(())) => return findings.push(ok(NAME, format!("at a server, which answers: {}", server.url))),
+        // The error itself tells of a tenant that there is not.
+        Ok(Err(error)) => error.source().map_or_else(|| chain(&error), chain),
+        Err(_) => no_answer(),
+    };
+    findings.push(fault(NAME, State::Fail, format!("{}: {why}", server.url), REMEDY));
+}
+
+fn tenants_folder(tenants: &Path, findings: &mut Vec<Finding>) {
+    match fs::read_dir(tenants) {
         Ok(entries) => {
             let count = entries
                 .flatten()
@@ -189,15 +209,14 @@ fn private_key(config: &Config, findings: &mut Vec<Finding>) {
 
 /// Whether the mail server, if one is set, answers and lets Baton in. Nothing is sent.
 async fn mail_server(settings: mail::Settings, findings: &mut Vec<Finding>) {
-    const LIMIT: Duration = Duration::from_secs(5);
     const REMEDY: &str = "check the host, port, encryption, user and password of [mail], and that the server is reachable from here";
     let Some(host) = &settings.host else { return };
     let server = format!("{host}:{}", settings.port);
     let probe = async { Mailer::new(&settings)?.probe().await };
-    let why = match tokio::time::timeout(LIMIT, probe).await {
+    let why = match tokio::time::timeout(ANSWER_LIMIT, probe).await {
         Ok(Ok(())) => return findings.push(ok("mail", format!("{server} answers and lets Baton in"))),
         Ok(Err(error)) => chain(&error),
-        Err(_) => format!("no answer in {} seconds", LIMIT.as_secs()),
+        Err(_) => no_answer(),
     };
     findings.push(fault("mail", State::Warn, format!("{server}: {why}"), REMEDY));
 }
@@ -205,6 +224,8 @@ async fn mail_server(settings: mail::Settings, findings: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use service::mail::testing::MailServer;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -229,6 +250,43 @@ mod tests {
         let mut findings = Vec::new();
         mail_server(mail::Settings::default(), &mut findings).await;
         assert!(findings.is_empty(), "no server is set");
+    }
+
+    /// Answers one request with that status. The port.
+    async fn answering(status: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.expect("a request");
+            let mut read = [0; 4096];
+            socket.read(&mut read).await.expect("a request");
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            socket.write_all(answer.as_bytes()).await.expect("somebody listens");
+            while socket.read(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn the_server_of_the_tenants_databases_is_asked() {
+        for (port, state, word) in [
+            // It has no database of nobody's, and says so.
+            (answering("404 Not Found").await, State::Ok, "answers"),
+            (answering("401 Unauthorized").await, State::Fail, "refuses the token"),
+            (answering("502 Bad Gateway").await, State::Fail, "502"),
+            (1, State::Fail, "could not be reached"),
+        ] {
+            let url = format!("http://{{tenant}}.localhost:{port}");
+            let server = ServerOptions { url: url.clone(), token: None, admin_url: None, admin_key: None };
+            let mut findings = Vec::new();
+            tenants_server(&server, &mut findings).await;
+            let [found] = &findings[..] else { panic!("{findings:?}") };
+            assert!(found.state == state && found.what.contains(word), "{found:?}");
+            assert!(found.what.contains(&url), "{found:?}");
+            let remedy = found.remedy.as_deref().unwrap_or_default();
+            let names_settings = remedy.contains("tenants.url") && remedy.contains("BATON_TENANTS__TOKEN");
+            assert_eq!(names_settings, state == State::Fail, "{found:?}");
+        }
     }
 
     #[test]

@@ -217,10 +217,6 @@ impl DeliveryMutations {
     ) -> Result<RetryDeliveryPayload, ApiError> {
         let operation = operation(context)?;
         let viewer = operation.viewer()?;
-        let remote_id = remote_id.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        if remote_id.as_ref().is_some_and(|text| text.len() > 200 || text.contains(char::is_control)) {
-            return Err(ApiError::invalid("remoteId", "the destination's own id has at most 200 characters"));
-        }
         let (retries, actor) = (operation.app.retries(), viewer.actor.to_string());
         let confirm = async { Ok(retries.confirm(viewer.tenant, id.0, remote_id.as_deref(), &actor).await?) };
         if let Err(error) = expected(operation.change(confirm).await)? {

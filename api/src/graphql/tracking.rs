@@ -340,7 +340,7 @@ fn checked(since: DateTime<Utc>, until: DateTime<Utc>) -> Result<DateTime<Utc>, 
 #[derive(SimpleObject)]
 struct RetryFailedLeadsPayload {
     retried: u64,
-    /// Not retried: they are not failed or held any more, or are not there.
+    /// Not retried: they are not failed, held or unknown any more, or are not there.
     skipped: u64,
     /// Left, because they may have arrived already, at a destination that can neither be asked nor recognises a copy.
     in_doubt: Vec<ID>,
@@ -361,7 +361,7 @@ pub(super) struct TrackingMutations;
 
 #[Object]
 impl TrackingMutations {
-    /// Gives each of those failed or held deliveries a second chance; at most 100.
+    /// Gives each of those failed, held or unknown deliveries a second chance; at most 100.
     async fn retry_failed_leads(
         &self,
         context: &Context<'_>,
@@ -380,8 +380,8 @@ impl TrackingMutations {
         Ok(RetryFailedLeadsPayload { retried, skipped, in_doubt })
     }
 
-    /// Gives all failed and held deliveries that the filter finds a second chance, the oldest first, 10000 in one call. Those that may
-    /// have arrived already are left.
+    /// Gives all failed and held deliveries that the filter finds a second chance, the oldest first, 10000 in one call; also the unknown
+    /// ones where a second copy does no harm: their destination can be asked first, or recognises a copy. Other unknown ones are left.
     async fn retry_all_failed_leads(
         &self,
         context: &Context<'_>,

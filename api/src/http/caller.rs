@@ -20,6 +20,7 @@ use tenants::{COOKIE_NAME, CSRF_HEADER, Session, SessionOrigin};
 use super::address::ClientAddress;
 use super::graphql::{Authenticate, Caller, Refusal};
 use super::problem::Problem;
+use super::throttle::Unproven;
 use crate::graphql::{CookieSlot, Identity, SessionCookies, SetCookies};
 
 /// The cookie that a page's script reads its CSRF token from after a reload.
@@ -112,6 +113,13 @@ impl Authenticate for Callers {
         async move {
             let found = identify(&self.app, &parts.method, &parts.headers).await;
             let (mut identity, rest) = found.map_err(refusal)?;
+            if identity.viewer.is_none() && !spend_address(parts) {
+                return Err(Refusal::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "LIMIT_EXCEEDED",
+                    "too many requests of this address prove nobody: try again in a minute",
+                ));
+            }
             identity.cookies = parts.extensions.get::<CookieSlot>().cloned();
             identity.origin = origin(parts);
             Ok(caller(identity, rest))
@@ -136,18 +144,28 @@ impl Authenticate for Callers {
                 }
                 None => identify(&self.app, &Method::GET, &parts.headers).await,
             };
-            let (mut identity, rest) = found.map_err(refusal)?;
             // One handshake would else buy any number of sign-ins, of which the quotas see nothing.
-            if identity.viewer.is_none() {
-                return Err(Refusal::unauthenticated(
-                    "sign in first: a web socket is for whoever is signed in",
-                ));
+            let proven = found.map_err(refusal).and_then(|(identity, rest)| {
+                if identity.viewer.is_none() {
+                    let message = "sign in first: a web socket is for whoever is signed in";
+                    return Err(Refusal::unauthenticated(message));
+                }
+                Ok((identity, rest))
+            });
+            if proven.as_ref().is_err_and(|refusal| refusal.status == StatusCode::UNAUTHORIZED) {
+                spend_address(parts);
             }
+            let (mut identity, rest) = proven?;
             identity.origin = origin(parts);
             Ok(caller(identity, rest))
         }
         .boxed()
     }
+}
+
+/// Of a request that proves nobody. False: its address has proven nobody too often.
+fn spend_address(parts: &Parts) -> bool {
+    parts.extensions.get::<Unproven>().is_none_or(Unproven::spend)
 }
 
 /// Where a request comes from, as a session that it begins will say.

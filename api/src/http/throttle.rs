@@ -1,9 +1,10 @@
 //! How often somebody may ask, and what every answer carries.
 //!
 //! Two quotas. A credential's is spent by each of its requests. An address's is spent by what proves nobody: requests
-//! without a credential to the routes that ask for one, and those that were answered 401; so guessing is slow while an
-//! office behind one address works at full speed. Both are told as the IETF draft says (`RateLimit-Policy`, `RateLimit`,
-//! draft-ietf-httpapi-ratelimit-headers-10). Counts are of this process alone.
+//! without a credential to the routes that ask for one, those that were answered 401, and those whose credential turned
+//! out to be nobody's ([`Unproven`]); so guessing is slow while an office behind one address works at full speed. Both are
+//! told as the IETF draft says (`RateLimit-Policy`, `RateLimit`, draft-ietf-httpapi-ratelimit-headers-10). Counts are of
+//! this process alone.
 
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
@@ -53,6 +54,10 @@ impl Throttle {
         Arc::new(Self { settings, clock, hasher: RandomState::new(), empty_at_us })
     }
 
+    fn address_quota(&self) -> Quota {
+        Quota { requests: self.settings.per_address, window_s: WINDOW_S }
+    }
+
     fn judge(&self, quota: Quota, key: u64, spend: bool) -> Verdict {
         let now = self.clock.now().timestamp_micros();
         let mut kept = self.empty_at_us.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,6 +66,20 @@ impl Throttle {
             kept.put(key, verdict.empty_at_us);
         }
         verdict
+    }
+}
+
+/// Goes with a request that has not spent its address's quota, for whoever finds that it proves nobody.
+#[derive(Clone)]
+pub struct Unproven {
+    throttle: Arc<Throttle>,
+    address: u64,
+}
+
+impl Unproven {
+    /// Spends one request of the address. False: none was left.
+    pub fn spend(&self) -> bool {
+        self.throttle.judge(self.throttle.address_quota(), self.address, true).allowed
     }
 }
 
@@ -73,16 +92,17 @@ pub async fn throttle(State(throttle): State<Arc<Throttle>>, request: Request, n
     response
 }
 
-async fn judged(throttle: &Throttle, mut request: Request, next: Next) -> Response {
+async fn judged(throttle: &Arc<Throttle>, mut request: Request, next: Next) -> Response {
     let settings = &throttle.settings;
     let from = address::of(request.extensions(), request.headers(), &settings.proxies);
     if let Some(from) = from {
         request.extensions_mut().insert(from);
     }
     let credential = credential(request.headers()).map(|text| throttle.hasher.hash_one(text));
-    let anonymous = credential.is_none() && asks_for_proof(request.uri().path());
+    let path = request.uri().path();
+    let anonymous = asks_for_proof(path) && (credential.is_none() || begins_access(path));
     let of_address = from.map(|ClientAddress(address)| throttle.hasher.hash_one(address));
-    let address_quota = Quota { requests: settings.per_address, window_s: WINDOW_S };
+    let address_quota = throttle.address_quota();
     let address_verdict = of_address.map(|key| throttle.judge(address_quota, key, anonymous));
     if let Some(verdict) = address_verdict.filter(|verdict| !verdict.allowed) {
         return refused("address", address_quota, verdict);
@@ -92,9 +112,14 @@ async fn judged(throttle: &Throttle, mut request: Request, next: Next) -> Respon
     if let Some(verdict) = verdict.filter(|verdict| !verdict.allowed) {
         return refused("credential", credential_quota, verdict);
     }
+    let unproven =
+        of_address.filter(|_| !anonymous).map(|address| Unproven { throttle: Arc::clone(throttle), address });
+    if let Some(unproven) = &unproven {
+        request.extensions_mut().insert(unproven.clone());
+    }
     let mut response = next.run(request).await;
-    if let (Some(key), false, StatusCode::UNAUTHORIZED) = (of_address, anonymous, response.status()) {
-        throttle.judge(address_quota, key, true);
+    if let (Some(unproven), StatusCode::UNAUTHORIZED) = (unproven, response.status()) {
+        unproven.spend();
     }
     if let Some(verdict) = verdict.filter(|_| settings.per_credential > 0) {
         tell(response.headers_mut(), "credential", credential_quota, verdict);
@@ -121,6 +146,11 @@ fn asks_for_proof(path: &str) -> bool {
     ["/graphql", "/ingest/", "/imports/", "/reports/", "/t/", "/r/"]
         .iter()
         .any(|route| path.starts_with(route))
+}
+
+/// Signing in with a provider and asking for tokens: no cookie and no header that comes along proves anybody beforehand.
+fn begins_access(path: &str) -> bool {
+    path.starts_with("/t/")
 }
 
 fn refused(name: &str, quota: Quota, verdict: Verdict) -> Response {

@@ -58,16 +58,6 @@ impl State {
         };
         if possible { Ok(to) } else { Err(InvalidStep { from: self, to }) }
     }
-
-    /// Where it stands after a run has seen the difference again. What a person accepted stays accepted; a lead on its way
-    /// is given its time.
-    #[must_use]
-    pub const fn seen_again(self) -> Self {
-        match self {
-            Self::Resolved => Self::Open,
-            other => other,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -72,9 +72,5 @@ fn finds_nothing(answer: &Answer) -> bool {
 
 /// When a delivery came about, which its id knows: what the destination had before cannot be what was sent.
 fn came_about(id: DeliveryId) -> DateTime<Utc> {
-    let time = id.uuid().get_timestamp().and_then(|time| {
-        let (seconds, nanos) = time.to_unix();
-        DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
-    });
-    time.unwrap_or(DateTime::UNIX_EPOCH)
+    id.made_at().unwrap_or(DateTime::UNIX_EPOCH)
 }

@@ -70,6 +70,9 @@ pub use settled::{End, Settled};
 pub use tally::Tally;
 pub use worker::{Handover, Wake, Worker};
 
+/// The longest id of a destination's own that a person may give.
+const REMOTE_ID_CHARS_MAX: usize = 200;
+
 /// What can go wrong around deliveries. What goes wrong *with* one is its outcome and no error.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -94,6 +97,12 @@ pub enum Error {
         /// Its state.
         state: String,
     },
+    /// What a person gives as the destination's own id cannot be one.
+    #[error(
+        "the destination's own id has at most {} characters, and no control character",
+        REMOTE_ID_CHARS_MAX
+    )]
+    InvalidRemoteId,
     /// Only what came to a bad end can be retried.
     #[error("the delivery is {state}; only a failed, held or unknown one can be retried")]
     NotRetryable {
@@ -118,6 +127,13 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// A destination's own id of a lead as a person gives it; none where only blanks are given.
+fn given_id(text: Option<&str>) -> Result<Option<&str>, Error> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty());
+    let is_id = |text: &str| text.chars().count() <= REMOTE_ID_CHARS_MAX && !text.contains(char::is_control);
+    if text.is_none_or(is_id) { Ok(text) } else { Err(Error::InvalidRemoteId) }
 }
 
 fn is_passing(error: &sqlx::Error) -> bool {

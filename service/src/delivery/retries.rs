@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::settled::{End, Settled, settled};
-use super::{Error, Wake, gates};
+use super::{Error, Wake, gates, given_id};
 use crate::database::{Mode, TenantTx};
 use crate::runtime::{Clock, Ids};
 
@@ -259,7 +259,7 @@ impl Retries<'_> {
     }
 
     /// A person says that an unknown delivery has arrived: it is delivered, under the destination's own id when they
-    /// know it. Writes the event `confirmed`.
+    /// know it (blanks around it do not count). Writes the event `confirmed`.
     pub async fn confirm(
         &self,
         tenant: TenantId,
@@ -267,6 +267,7 @@ impl Retries<'_> {
         remote_id: Option<&str>,
         actor: &str,
     ) -> Result<(), Error> {
+        let remote_id = given_id(remote_id)?;
         let mut tx = TenantTx::begin(self.pool, tenant, Mode::ReadWrite).await?;
         let now = self.clock.now();
         let confirmed: Option<(Uuid, Uuid, Uuid)> = sqlx::query_as(

@@ -186,7 +186,9 @@ async fn settle(
             match find(tx.connection(), tenant, destination, &checked.report.about).await? {
                 Some(lead) => {
                     written.lead = Some(lead);
-                    let place = Place { tenant, destination, lead, received_at: row.received_at };
+                    // Processed again, it is received anew; its id is what it came with.
+                    let came_at = hook.made_at().unwrap_or(row.received_at);
+                    let place = Place { tenant, destination, lead, came_at };
                     (written.state, written.result) =
                         apply(app, tx.connection(), place, &checked.report).await?;
                 }
@@ -239,7 +241,7 @@ struct Place {
     tenant: TenantId,
     destination: DestinationId,
     lead: LeadId,
-    received_at: DateTime<Utc>,
+    came_at: DateTime<Utc>,
 }
 
 /// Writes what the report says. Answers the report's state and what was done.
@@ -249,10 +251,10 @@ async fn apply(
     place: Place,
     report: &Report,
 ) -> Result<(&'static str, String), Error> {
-    let Place { tenant, destination, lead, received_at } = place;
+    let Place { tenant, destination, lead, came_at } = place;
     let mut done = Vec::new();
     let now = app.clock.now();
-    let at = report.at.unwrap_or(received_at);
+    let at = report.at.unwrap_or(came_at);
     let linked = links::report(connection, (tenant, destination, lead), &report.links, at).await?;
     for step in &report.steps {
         if record(app, connection, place, *step, at, &report.said, &linked).await? {

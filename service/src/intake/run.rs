@@ -17,6 +17,7 @@ use domain::ids::{ImportId, SourceId, TenantId};
 use domain::intake::{Scratch, Settings};
 use entity::lead_source;
 use tokio::sync::{Mutex, mpsc};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::copy::CopyRows;
 use super::failed::{self, RefusedOrigin};
@@ -56,9 +57,10 @@ pub struct FileRules {
 /// Runs an import to its end. An error means that it can go on later from where it is; a file that waits is given up after several
 /// in a row.
 pub async fn run(app: &Arc<App>, leased: &Leased) -> Result<Ended, Error> {
-    let heartbeat = tokio::spawn(heartbeat(Arc::clone(app), leased.clone()));
+    // Whoever drops the run ends the heartbeat, too: it would hold the import for nobody.
+    let heartbeat = AbortOnDropHandle::new(tokio::spawn(heartbeat(Arc::clone(app), leased.clone())));
     let ended = steps(app, leased).await;
-    heartbeat.abort();
+    drop(heartbeat);
     let ended = match ended {
         Err(error) => ending::interrupted(app, leased, error).await,
         ended => ended,

@@ -16,7 +16,7 @@ use crate::error::Error;
 /// The fallback when another process received the file.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Works until it is told to stop; what is running then is left to go on later from its last batch.
+/// Works until it is told to stop; what is running then is let go, and goes on from its last batch in whichever process takes it.
 pub async fn work(app: Arc<App>, stop: CancellationToken) {
     let woken = app.wake.imports_notified();
     let mut running = JoinSet::new();
@@ -28,8 +28,8 @@ pub async fn work(app: Arc<App>, stop: CancellationToken) {
             match lease_waiting(&app, free).await {
                 Ok(leased) => {
                     for one in leased {
-                        let app = Arc::clone(&app);
-                        running.spawn(async move { one_import(&app, one).await });
+                        let (app, stop) = (Arc::clone(&app), stop.clone());
+                        running.spawn(async move { one_import(&app, one, &stop).await });
                     }
                 }
                 Err(error) => {
@@ -41,12 +41,14 @@ pub async fn work(app: Arc<App>, stop: CancellationToken) {
             }
         }
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = stop.cancelled() => break,
             () = notified => {}
             Some(_) = running.join_next(), if !running.is_empty() => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
+    // Each has the same word, and gives its lease up before it ends.
+    while running.join_next().await.is_some() {}
 }
 
 /// Runs every waiting import, one after the other, until none waits. For tests and one-shot commands.
@@ -64,9 +66,17 @@ pub async fn run_waiting(app: &Arc<App>) -> Result<usize, Error> {
     }
 }
 
-async fn one_import(app: &Arc<App>, leased: Leased) {
+async fn one_import(app: &Arc<App>, leased: Leased, stop: &CancellationToken) {
     let id = ImportId(leased.import.id);
-    match run::run(app, &leased).await {
+    let ended = tokio::select! {
+        ended = run::run(app, &leased) => ended,
+        () = stop.cancelled() => {
+            run::release(app, &leased).await;
+            tracing::info!(import.id = %id, "import let go");
+            return;
+        }
+    };
+    match ended {
         Ok(run::Ended::Done(counts)) => {
             tracing::info!(import.id = %id, records = counts.records, "import done");
         }

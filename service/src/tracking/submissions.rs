@@ -131,8 +131,10 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page) -> Result<Rows<Sub
     Ok(cut(rows, page))
 }
 
-/// Gives the failed and held ones that the filter finds a second chance, up to so many, the oldest first; some at a time: what was done
-/// stays done when a later part fails. Those that may have arrived already are left, where a copy would do harm: each is a decision. Beside what it came to stands whether there may be more.
+/// Gives the failed, held and unknown ones that the filter finds a second chance, up to so many, the oldest first; some at a time: what was
+/// done stays done when a later part fails. An unknown one, which may have arrived already, goes along where a second copy does no harm: the
+/// destination can be asked first, or recognises it. Elsewhere it is left: each is a decision. Beside what it came to stands whether there
+/// may be more.
 pub async fn retry_all(
     app: &App,
     tenant: TenantId,

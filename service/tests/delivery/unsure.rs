@@ -129,7 +129,12 @@ async fn where_a_copy_costs_something_a_person_decides() {
         "each is a decision"
     );
 
-    retries.confirm(ACME, arrived, Some("p-1"), "user_kim").await.expect("confirmed");
+    for no_id in ["é".repeat(201), "p\n1".to_owned()] {
+        let refused = retries.confirm(ACME, arrived, Some(&no_id), "user_kim").await;
+        assert!(matches!(refused, Err(Error::InvalidRemoteId)), "{refused:?}");
+    }
+    assert_eq!(world.delivery(ACME, arrived).await.state, "unknown");
+    retries.confirm(ACME, arrived, Some(" p-1 "), "user_kim").await.expect("confirmed");
     let delivery = world.delivery(ACME, arrived).await;
     assert_eq!((delivery.state.as_str(), delivery.remote_id.as_deref()), ("delivered", Some("p-1")));
     let again = retries.confirm(ACME, arrived, None, "user_kim").await.expect_err("it is known by now");

@@ -73,6 +73,11 @@ impl ServerOptions {
             Some(Some(_)) | None => None,
         }
     }
+
+    /// Asks the server once, for a database that no tenant has: fails unless it answers. Nothing is made there.
+    pub async fn probe(&self) -> Result<(), Error> {
+        Server::new(self.clone())?.exists(TenantId(uuid::Uuid::nil())).await.map(drop)
+    }
 }
 
 /// The address with that tenant in it; `libsql` is what others call https.

@@ -67,7 +67,7 @@ pub(crate) enum Failed {
         #[arg(long)]
         in_doubt: bool,
     },
-    /// Give all that the filter finds a second chance, but for those that may have arrived already.
+    /// Give all that the filter finds a second chance; one that may have arrived already, only where a second copy does no harm.
     RetryAll {
         #[command(flatten)]
         choice: Choice,

@@ -90,7 +90,7 @@ export function RetryAll({ filter, narrowed, onDone }: { filter: SubmissionFilte
       <Button size="xs" variant="default" leftSection={<IconRefresh size={14} aria-hidden="true" />} onClick={open}>Retry all</Button>
       <Confirm opened={asking} onClose={close} onConfirm={() => { void confirm(); }} busy={fetching} title="Retry all failed leads?" action="Retry all">
         <Text size="sm">
-          Every failed or held lead{narrowed ? ' that fits the filters' : ''} is sent again, also beyond this page. Those that may have arrived already are left: each is a decision.
+          Every failed or held lead{narrowed ? ' that fits the filters' : ''} is sent again, also beyond this page. One that may have arrived already is sent again only where a second copy does no harm; the others are left: each is a decision.
         </Text>
       </Confirm>
     </>
