@@ -259,7 +259,8 @@ mod tests {
         tokio::spawn(async move {
             let (mut socket, _) = listener.accept().await.expect("a request");
             let mut read = [0; 4096];
-            socket.read(&mut read).await.expect("a request");
+            let asked = socket.read(&mut read).await.expect("a request");
+            assert!(asked > 0, "it hung up");
             let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             socket.write_all(answer.as_bytes()).await.expect("somebody listens");
             while socket.read(&mut read).await.is_ok_and(|bytes| bytes > 0) {}
