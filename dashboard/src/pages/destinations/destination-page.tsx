@@ -16,6 +16,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DestinationQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
+import { useReload } from '../../lib/reload';
 import { spanNames, spans, Statistics } from '../deliveries/statistics';
 import { destinationKinds, Flow } from './destinations-page';
 import { DryRun } from './dry-run';
@@ -58,7 +59,7 @@ export type DestinationDetail = NonNullable<DestinationQuery['destination']>;
 export function DestinationPage() {
   const { id = '' } = useParams();
   const [{ data, error, fetching }, again] = useQuery({ query: DestinationDocument, variables: { id } });
-  const reload = () => { again({ requestPolicy: 'network-only' }); };
+  const reload = useReload(again);
   const destination = data?.destination;
   if (!destination) {
     return (

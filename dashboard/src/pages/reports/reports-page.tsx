@@ -17,6 +17,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { InboundConfirmation, InboundHooksQuery, InboundState } from '../../gql/graphql';
 import { plural } from '../../lib/format';
+import { useReload } from '../../lib/reload';
 import { EndpointDrawer } from './endpoint-drawer';
 
 const InboundHooksDocument = graphql(`
@@ -78,7 +79,7 @@ export function ReportsPage() {
   const names = new Map((choices?.destinations ?? []).map(({ id, name }) => [id, name]));
   const rows = data?.inboundHooks.nodes ?? [];
   const processable = rows.filter(({ state }) => mayProcess(state)).map(({ id }) => id);
-  const reload = () => { again({ requestPolicy: 'network-only' }); };
+  const reload = useReload(again);
   const active = destination !== '' || chosen !== '';
 
   async function process(ids: readonly string[]) {

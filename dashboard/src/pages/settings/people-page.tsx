@@ -13,6 +13,7 @@ import { Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { PeopleQuery } from '../../gql/graphql';
+import { useReload } from '../../lib/reload';
 import { roleNames } from '../../lib/roles';
 import { EditUser } from './edit-user';
 import { InviteUser } from './invite-user';
@@ -50,7 +51,7 @@ export function PeoplePage() {
   const [edited, setEdited] = useState<UserRow | null>(null);
   const [revoked, setRevoked] = useState<InvitationRow | null>(null);
   const [{ fetching }, revoke] = useMutation(RevokeInvitationDocument);
-  const reload = () => { again({ requestPolicy: 'network-only' }); };
+  const reload = useReload(again);
 
   async function takeBack() {
     if (!revoked) return;

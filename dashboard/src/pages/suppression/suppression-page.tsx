@@ -18,6 +18,7 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SuppressionsQuery } from '../../gql/graphql';
 import { formatPhone } from '../../lib/format';
+import { useReload } from '../../lib/reload';
 
 const SuppressionsDocument = graphql(`
   query Suppressions($search: String) {
@@ -55,7 +56,7 @@ export function SuppressionPage() {
   const [removing, setRemoving] = useState<Row | null>(null);
   const [{ fetching: busy }, unsuppress] = useMutation(UnsuppressDocument);
   const rows = data?.suppressions;
-  const reload = () => { again({ requestPolicy: 'network-only' }); };
+  const reload = useReload(again);
 
   async function remove(row: Row) {
     const payload = succeeded(await unsuppress({ id: row.id }), (answer) => answer.unsuppress);
