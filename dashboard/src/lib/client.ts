@@ -1,5 +1,6 @@
 import { cacheExchange, Client, fetchExchange, mapExchange, type CombinedError } from '@urql/core';
 import { persistedExchange } from '@urql/exchange-persisted';
+import { currentExchange } from './current';
 import { frameLink } from './embedding';
 
 declare module '@urql/core' {
@@ -80,6 +81,7 @@ export function makeClient(): Client {
         },
       }),
       cacheExchange,
+      currentExchange,
       persistedExchange({
         preferGetForPersistedQueries: false,
         enableForMutation: true,

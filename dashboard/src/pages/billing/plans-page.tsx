@@ -12,7 +12,6 @@ import { Panel } from '../../components/panel';
 import { EmptyState, ErrorState } from '../../components/states';
 import { graphql } from '../../gql';
 import type { RatePlansQuery } from '../../gql/graphql';
-import { useReload } from '../../lib/reload';
 import { formatCalendarDay } from '../../lib/zone';
 import classes from './billing.module.css';
 import { formatMoney } from './money';
@@ -57,7 +56,7 @@ export function PlansPage() {
   const [{ data, error }, again] = useQuery({ query: RatePlansDocument });
   const [edited, setEdited] = useState<Plan | 'new' | null>(null);
   const [adding, setAdding] = useState(false);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
     <>
       <PageHeader title="Rate plans" back={{ to: '/billing', label: 'Billing' }} lead="What actions cost. A version is never changed; a new one takes effect with the first period that begins on its day or later.">

@@ -19,7 +19,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DeliveriesQuery, DeliveryFilter } from '../../gql/graphql';
 import { formatCount, formatName, plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import classes from './deliveries.module.css';
 import { DeliveryDrawer } from './delivery-drawer';
 import { spanNames, spans, Statistics } from './statistics';
@@ -120,7 +119,7 @@ export function DeliveriesPage() {
   const active = destinations !== '' || states !== '' || httpStatus !== '';
   const all = destinationData?.destinations ?? [];
   const oneDestination = list('destination').length === 1 ? list('destination')[0] : undefined;
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
 
   return (
     <>

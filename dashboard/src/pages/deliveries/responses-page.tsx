@@ -16,7 +16,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { ResponseAnalyticsQuery } from '../../gql/graphql';
 import { formatCount, formatDuration, formatShare, humanise } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { formatTime } from '../../lib/zone';
 import classes from './deliveries.module.css';
 import { DeliveryDrawer } from './delivery-drawer';
@@ -63,7 +62,7 @@ export function ResponsesPage() {
   const [{ data, error, fetching }, again] = useQuery({ query: ResponseAnalyticsDocument, variables: { since, destination: destination || null } });
   const names = new Map((data?.destinations ?? []).map(({ id, name }) => [id, name]));
   const analytics = data?.responseAnalytics;
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
     <>
       <PageHeader title="Responses" back={{ to: '/deliveries', label: 'Deliveries' }} lead="What destinations answer, how fast, and what goes wrong. Counted from every attempt.">

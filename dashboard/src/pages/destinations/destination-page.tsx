@@ -16,7 +16,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { DestinationQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { spanNames, spans, Statistics } from '../deliveries/statistics';
 import { destinationKinds, Flow } from './destinations-page';
 import { DryRun } from './dry-run';
@@ -59,7 +58,7 @@ export type DestinationDetail = NonNullable<DestinationQuery['destination']>;
 export function DestinationPage() {
   const { id = '' } = useParams();
   const [{ data, error, fetching }, again] = useQuery({ query: DestinationDocument, variables: { id } });
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   const destination = data?.destination;
   if (!destination) {
     return (

@@ -14,7 +14,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { FailedLeadsQuery } from '../../gql/graphql';
 import { formatCount, formatName, plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { DeliveryDrawer } from '../deliveries/delivery-drawer';
 import classes from '../deliveries/deliveries.module.css';
 import { Rates } from './rates';
@@ -80,7 +79,7 @@ export function FailedPage() {
   const shown = rows.filter(({ id }) => chosen.has(id));
   const active = [destinations, sources, channel, span].some((one) => one !== '');
   const none = resolved ? 'Nothing had to be resolved' : 'No lead waits for a person';
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   const { retrying, retry, question } = useRetries(() => { setChosen(new Set()); reload(); });
   const names = new Map((choices?.destinations ?? []).map(({ id, name }) => [id, name]));
 

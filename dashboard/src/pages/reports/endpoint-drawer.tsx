@@ -10,7 +10,6 @@ import { ErrorState } from '../../components/states';
 import { Status } from '../../components/status';
 import { graphql } from '../../gql';
 import type { InboundEndpointQuery, InboundKind } from '../../gql/graphql';
-import { useReload } from '../../lib/reload';
 
 const InboundEndpointDocument = graphql(`
   query InboundEndpoint($destination: ID!) {
@@ -70,7 +69,7 @@ function One({ destination }: { destination: string }) {
   const [secret, setSecret] = useState<string | null>(null);
   const [asking, setAsking] = useState<'rotate' | 'close' | null>(null);
   const [problem, setProblem] = useState<FieldError | null>(null);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   if (error && !data) return <ErrorState error={error} onRetry={reload} />;
   if (!data && fetching) return <Skeleton height={180} aria-busy="true" />;
   const endpoint = data?.inboundEndpoint;

@@ -17,7 +17,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { InboundConfirmation, InboundHooksQuery, InboundState } from '../../gql/graphql';
 import { plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { EndpointDrawer } from './endpoint-drawer';
 
 const InboundHooksDocument = graphql(`
@@ -79,7 +78,7 @@ export function ReportsPage() {
   const names = new Map((choices?.destinations ?? []).map(({ id, name }) => [id, name]));
   const rows = data?.inboundHooks.nodes ?? [];
   const processable = rows.filter(({ state }) => mayProcess(state)).map(({ id }) => id);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   const active = destination !== '' || chosen !== '';
 
   async function process(ids: readonly string[]) {

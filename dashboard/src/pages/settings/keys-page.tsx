@@ -15,7 +15,6 @@ import { Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { ApiKeyKind, ApiKeysQuery, Role } from '../../gql/graphql';
-import { useReload } from '../../lib/reload';
 import { roleNames, roleOptions } from '../../lib/roles';
 import { dayAfter, startOfDay } from '../../lib/zone';
 
@@ -49,7 +48,7 @@ export function KeysPage() {
   const [secret, setSecret] = useState<string | null>(null);
   const [revoked, setRevoked] = useState<KeyRow | null>(null);
   const [{ fetching }, revoke] = useMutation(RevokeApiKeyDocument);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
 
   async function refuse() {
     if (!revoked) return;

@@ -13,7 +13,6 @@ import { Status } from '../../components/status';
 import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { PeopleQuery } from '../../gql/graphql';
-import { useReload } from '../../lib/reload';
 import { roleNames } from '../../lib/roles';
 import { EditUser } from './edit-user';
 import { InviteUser } from './invite-user';
@@ -51,7 +50,7 @@ export function PeoplePage() {
   const [edited, setEdited] = useState<UserRow | null>(null);
   const [revoked, setRevoked] = useState<InvitationRow | null>(null);
   const [{ fetching }, revoke] = useMutation(RevokeInvitationDocument);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
 
   async function takeBack() {
     if (!revoked) return;

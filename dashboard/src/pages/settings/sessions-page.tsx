@@ -13,7 +13,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SessionsQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import classes from './settings.module.css';
 
 const SessionsDocument = graphql(`
@@ -42,7 +41,7 @@ function browserName(userAgent: string | null | undefined): string {
 export function SessionsPage() {
   const [{ data, error }, again] = useQuery({ query: SessionsDocument });
   const [{ fetching }, end] = useMutation(EndSessionsDocument);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
 
   async function ended(id: string | null) {
     const done = succeeded(await end({ id }), (answer) => answer.endSessions);

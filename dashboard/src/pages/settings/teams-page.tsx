@@ -10,7 +10,6 @@ import { EmptyState, ErrorState } from '../../components/states';
 import { graphql } from '../../gql';
 import type { TeamsQuery } from '../../gql/graphql';
 import { formatCount } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { EditTeam } from './edit-team';
 
 const TeamsDocument = graphql(`
@@ -43,7 +42,7 @@ export function TeamsPage() {
   const [{ data, error }, again] = useQuery({ query: TeamsDocument });
   const [edited, setEdited] = useState<TeamRow | 'new' | null>(null);
   const [{ fetching }, set] = useMutation(UpdateAccessSettingsDocument);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
 
   async function narrow(only: boolean) {
     const answer = await set({ only });

@@ -13,7 +13,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SlaCalendarsQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import classes from './sla.module.css';
 import { weekdays, weekHours } from './words';
 
@@ -46,7 +45,7 @@ export function CalendarsPage() {
   const [{ data, error }, again] = useQuery({ query: SlaCalendarsDocument });
   const [creating, setCreating] = useState(false);
   const [edited, setEdited] = useState<Row | null>(null);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
     <>
       <PageHeader title="Calendars" back={{ to: '/sla', label: 'Service levels' }} lead="When somebody works. Policies in business time count these hours only; a change is a new version of each policy that uses the calendar.">

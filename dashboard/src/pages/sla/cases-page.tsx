@@ -17,7 +17,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SlaBookingState, SlaCasesQuery } from '../../gql/graphql';
 import { formatShare, plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { formatTime, instantOf } from '../../lib/zone';
 import { useClocks } from './filter';
 import classes from './sla.module.css';
@@ -249,7 +248,7 @@ export function CasesPage() {
   const [parameters] = useSearchParams();
   const [{ data, error }, again] = useQuery({ query: SlaCasesDocument, variables: { first: 20, after: parameters.get('after') } });
   const [setting, setSetting] = useState(false);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
     <>
       <PageHeader title="Cases" back={{ to: '/sla', label: 'Service levels' }} lead="When adherence falls below the threshold, a case opens and help can be booked; it closes when adherence has recovered, or when somebody closes it.">

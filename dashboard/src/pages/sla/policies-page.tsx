@@ -12,7 +12,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SlaPoliciesQuery } from '../../gql/graphql';
 import { plural } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 import { PolicyForm } from './policy-form';
 import { clockName, lasting } from './words';
 
@@ -59,7 +58,7 @@ export function PoliciesPage() {
   const [{ data, error }, again] = useQuery({ query: SlaPoliciesDocument });
   const [creating, setCreating] = useState(false);
   const [edited, setEdited] = useState<PolicyRow | null>(null);
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
   return (
     <>
       <PageHeader title="Policies" back={{ to: '/sla', label: 'Service levels' }} lead="What is promised for which leads. Other terms are a new version; a lead keeps the one that applied when its clock started.">

@@ -18,7 +18,6 @@ import { Time } from '../../components/time';
 import { graphql } from '../../gql';
 import type { SuppressionsQuery } from '../../gql/graphql';
 import { formatPhone } from '../../lib/format';
-import { useReload } from '../../lib/reload';
 
 const SuppressionsDocument = graphql(`
   query Suppressions($search: String) {
@@ -56,7 +55,7 @@ export function SuppressionPage() {
   const [removing, setRemoving] = useState<Row | null>(null);
   const [{ fetching: busy }, unsuppress] = useMutation(UnsuppressDocument);
   const rows = data?.suppressions;
-  const reload = useReload(again);
+  const reload = () => { again({ requestPolicy: 'network-only' }); };
 
   async function remove(row: Row) {
     const payload = succeeded(await unsuppress({ id: row.id }), (answer) => answer.unsuppress);
