@@ -19,6 +19,8 @@ trap finish EXIT
 
 port=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
 export BATON_DATA_DIR="$work/data" BATON_HTTP__LISTEN="127.0.0.1:$port" BATON_DELIVERY__ALLOW_PRIVATE_ADDRESSES=true
+# What is compiled of the tests serves the next run too.
+export PWTEST_CACHE_DIR="$PWD/dashboard/node_modules/.cache/playwright"
 # Not exported: to the program every BATON_ name is a key of its configuration.
 url="http://127.0.0.1:$port" email=admin@example.com password="correct horse battery"
 

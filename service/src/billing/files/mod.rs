@@ -34,6 +34,9 @@ mod xlsx;
 
 /// Lines that are read at a time.
 const LINES_AT_ONCE: u32 = 5_000;
+/// A file longer than this goes up in parts of this size, the least that S3 takes; up to eight of them are under way, and in memory. S3
+/// takes ten thousand parts: a file may have 52 GB.
+const PART_BYTES: usize = 5 << 20;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -292,7 +295,8 @@ async fn store(app: &App, stored_as: &str, file: File) -> Result<(), Error> {
     let failed =
         |error: std::io::Error| Error::Unavailable { what: "the object storage", source: Box::new(error) };
     let store: Arc<dyn ObjectStore> = Arc::clone(&app.storage);
-    let mut writer = object_store::buffered::BufWriter::new(store, StorePath::from(stored_as));
+    let place = StorePath::from(stored_as);
+    let mut writer = object_store::buffered::BufWriter::with_capacity(store, place, PART_BYTES);
     let mut file = tokio::fs::File::from_std(file);
     match tokio::io::copy(&mut file, &mut writer).await {
         Ok(_) => writer.shutdown().await.map_err(failed),
