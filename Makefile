@@ -54,9 +54,10 @@ doc:
 docs:
 	cargo doc --workspace --no-deps --document-private-items --open
 
+# Without a second start of the runner for each test, which only matters to who suspends it.
 rust-tests: sqld
 	@if command -v cargo-nextest >/dev/null; then \
-	  cargo nextest run --workspace --locked --no-fail-fast --test-threads $$(( $$(nproc) + 1 )); \
+	  NEXTEST_DOUBLE_SPAWN=0 cargo nextest run --workspace --locked --no-fail-fast --test-threads $$(( $$(nproc) + 1 )); \
 	else cargo test --workspace --lib --bins --tests --locked; fi
 
 doc-tests: binary

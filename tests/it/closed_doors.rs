@@ -2,8 +2,6 @@
 //! not, no lead is lost, and all arrive once when a person has put the addresses right.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,11 +9,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::ids::TenantId;
 use service::access::{self, NewTenant};
+use service::database::testing::made_data_dir;
 use service::delivery::manage::{self, DestinationChange};
 use service::delivery::testing::{FakeCrm, Received, Step};
 use service::intake::sources::{self, NewSource};
 use service::runtime::Clock;
-use tempfile::TempDir;
 use tests::data::{deliver, destination, rows, submit};
 use tests::fixture_noon;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -47,9 +45,7 @@ async fn without_tls(silent: Arc<AtomicBool>, accepted: Arc<AtomicUsize>) -> Str
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn doors_that_lead_elsewhere_or_nowhere_lose_and_double_nothing() {
-    let folder = TempDir::new().expect("a folder");
-    // Postgres runs as another user when this program runs as root.
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let folder = made_data_dir().await;
     let app = open(folder.path(), Clock::manual(fixture_noon())).await;
     let new = NewTenant { slug: "acme".to_owned(), name: None, time_zone: None };
     let tenant = TenantId(access::create_tenant(&app, new).await.expect("a tenant").id);

@@ -6,7 +6,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use axum::{Json, Router};
 use domain::ids::{DeliveryId, ImportId, LeadId, TenantId};
 use serde_json::Value;
 use service::access::{self, NewTenant};
+use service::database::testing::made_data_dir;
 use service::intake::imports::{self, ReceivedFile};
 use service::intake::sources::{self, NewSource};
 use service::runtime::{Clock, Ids};
@@ -128,9 +128,7 @@ struct Scene {
 
 impl Scene {
     async fn new(records: u32) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        // Postgres runs as another user when this program runs as root.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let folder = made_data_dir().await;
         let receiver = Receiver::start().await;
         let app = open(folder.path(), Clock::manual(fixture_noon())).await;
         let new = NewTenant { slug: "acme".to_owned(), name: None, time_zone: None };
@@ -270,7 +268,7 @@ async fn ten_kills_lose_and_double_nothing() {
 /// Two workers share the work and the private Postgres; one is killed, and the other one does the rest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_workers_one_is_killed() {
-    let mut scene = Scene::new(16_000).await;
+    let mut scene = Scene::new(8_000).await;
     // The first one has the import, and has started the server.
     let first = Worker::start(scene.folder.path(), 0).await;
     let mut second = Worker::start(scene.folder.path(), 0).await;

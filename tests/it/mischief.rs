@@ -3,8 +3,6 @@
 //! and of each that it may have a person is told.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +15,7 @@ use serde_json::{Value, json};
 use service::App;
 use service::access::{self, NewTenant};
 use service::database::Mode;
+use service::database::testing::made_data_dir;
 use service::delivery::manage::{self, NewDestination};
 use service::delivery::testing::{FakeCrm, Received, Step};
 use service::intake::sources::{self, NewSource};
@@ -129,9 +128,7 @@ impl Scene {
 
     /// With that lookup.
     async fn with(lookup: Value) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        // Postgres runs as another user when this program runs as root.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let folder = made_data_dir().await;
         let app = open(folder.path(), Clock::manual(fixture_noon())).await;
         let new = NewTenant { slug: "acme".to_owned(), name: None, time_zone: None };
         let tenant = TenantId(access::create_tenant(&app, new).await.expect("a tenant").id);

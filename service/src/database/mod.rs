@@ -106,6 +106,7 @@ impl Database {
 
     async fn open_private(settings: &Settings, options: cluster::Options) -> Result<Self> {
         let cluster = Cluster::join(options).await?;
+        cluster.ensure_database().await?;
         let app_role = AppRole::without_password();
         let owner =
             connect(&settings.pool, cluster.owner_options(), settings.pool.owner_connections_max).await?;
@@ -197,9 +198,11 @@ const IDLE_UNTESTED: Duration = Duration::from_secs(2);
 /// A pool of `size` connections, with one of them made now, so that a wrong setting is found here.
 async fn connect(settings: &PoolSettings, options: PgConnectOptions, size: u32) -> Result<PgPool> {
     let (server, role) = (place(&options), options.get_username().to_owned());
-    let options = options
-        .application_name(&settings.application_name)
-        .statement_cache_capacity(settings.statement_cache);
+    let connected = pool(settings, size).connect_with(as_set(settings, options)).await;
+    connected.map_err(|source| Error::Connect { server, role, source })
+}
+
+fn pool(settings: &PoolSettings, size: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(size)
         // By default the pool asks the server at each turn whether the connection still lives: a round trip that a
@@ -214,9 +217,10 @@ async fn connect(settings: &PoolSettings, options: PgConnectOptions, size: u32) 
             })
         })
         .acquire_timeout(settings.acquire_timeout)
-        .connect_with(options)
-        .await
-        .map_err(|source| Error::Connect { server, role, source })
+}
+
+fn as_set(settings: &PoolSettings, options: PgConnectOptions) -> PgConnectOptions {
+    options.application_name(&settings.application_name).statement_cache_capacity(settings.statement_cache)
 }
 
 fn with_role(owner: PgConnectOptions, role: &AppRole) -> PgConnectOptions {

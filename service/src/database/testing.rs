@@ -2,21 +2,27 @@
 //!
 //! The cluster is in a fixed folder, in memory where there is room, gives up durability, and stays for some seconds after
 //! its last user, so that a runner with one process per test does not start it anew each time. The schema is made
-//! once per build of the test program, as a template; a test's database is a copy of it.
+//! once per build of the test program, as a template; a test's database is a copy of it. A test that needs a server of
+//! its own has a data folder instead.
 
 use std::fmt::Debug;
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::cluster::{self, Durability, OWNER, Options};
 use super::roles::{self, APP_ROLE, AppRole};
-use super::{Database, PoolSettings, connect, system};
+use super::{Database, PoolSettings, as_set, connect, pool, system};
 
 /// How long the cluster stays after its last user.
 const LINGER: Duration = Duration::from_secs(20);
@@ -26,17 +32,20 @@ const IN_MEMORY: (&str, u64) = ("/dev/shm", 4 << 30);
 /// The advisory lock, in database `postgres`, of whoever makes a template or tidies up.
 const LOCK: i64 = 0x6261_746f_6e5f_7432;
 
+/// Databases whose tests have ended in this process. The next test drops them, and those of processes that have ended: it has a
+/// connection for it, and each costs some fifteen milliseconds.
+static ENDED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
 /// The cluster of the test run.
 #[derive(Debug)]
 pub struct Cluster(cluster::Cluster);
 
-/// A database that a test has for itself, and that goes when this is dropped.
+/// A database that a test has for itself. After it has been dropped, it goes when the next one is made.
 #[derive(Debug)]
 pub struct FreshDatabase {
     /// Its pools.
     pub database: Database,
     name: String,
-    maintenance: PgConnectOptions,
     options: (PgConnectOptions, PgConnectOptions),
 }
 
@@ -74,24 +83,24 @@ impl Cluster {
         Failure: Debug,
     {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let maintenance = self.owner_options("postgres");
-        let mut connection = maintenance.connect().await.expect("the test cluster answers");
+        let mut connection =
+            self.owner_options("postgres").connect().await.expect("the test cluster answers");
         execute(&mut connection, format!("SELECT pg_advisory_lock({LOCK})")).await;
         let known = databases(&mut connection).await.expect("the databases can be listed");
-        tidy(&mut connection, &known).await;
         let template = self.template(&mut connection, &known, setup).await;
         execute(&mut connection, format!("SELECT pg_advisory_unlock({LOCK})")).await;
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("baton_test_{}_{number}", std::process::id());
-        // A killed test of the same process number may have left it.
-        drop_database(&mut connection, &name).await;
+        for ended in known.iter().filter(|known| **known == name || is_over(known)) {
+            drop_database(&mut connection, ended).await;
+        }
         // Through the log, which is the server's own choice, a copy costs three times as much where nothing waits for a disk.
         execute(&mut connection, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
             .await;
         connection.close().await.expect("the connection closes");
         let options = (self.owner_options(&name), self.options(&name, APP_ROLE));
-        let database = open(&name, &options).await;
-        FreshDatabase { database, name, maintenance, options }
+        let database = open(&name, &options);
+        FreshDatabase { database, name, options }
     }
 
     /// The template's name; makes it if this build of the test program has none among the known databases.
@@ -141,11 +150,6 @@ impl Cluster {
 }
 
 impl FreshDatabase {
-    /// Another pair of pools on the same database, as after a restart.
-    pub async fn reopen(&self) -> Database {
-        open(&self.name, &self.options).await
-    }
-
     /// The database's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -163,21 +167,38 @@ impl FreshDatabase {
 }
 
 impl Drop for FreshDatabase {
-    /// Drops the database, on a thread with a runtime of its own: the test's runtime may be ending.
     fn drop(&mut self) {
-        let maintenance = self.maintenance.clone();
-        let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async {
-                let mut connection = maintenance.connect().await?;
-                connection.execute(AssertSqlSafe(statement)).await?;
-                connection.close().await
-            })
-        });
-        // What cannot be dropped now is dropped at the next run.
-        let _ = dropping.join();
+        ENDED.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
     }
+}
+
+/// A data folder that any user may enter: Postgres runs as another one when this program runs as root.
+pub fn data_dir() -> TempDir {
+    let folder = TempDir::new().expect("a folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+    folder
+}
+
+/// The same with a private cluster that does not run: a copy of one that is made once for all tests, in a tenth of the time.
+pub async fn made_data_dir() -> TempDir {
+    let folder = place().join(format!("baton-test-made-{}", system::effective_user()));
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o711)).expect("a mode");
+    let lock = fs::File::create(folder.join("copy.lock")).expect("a lock");
+    lock.lock().expect("it is free at last");
+    if !folder.join("data/PG_VERSION").exists() {
+        let options =
+            Options { folder: folder.clone(), durability: Durability::None, linger: Duration::ZERO };
+        let made = cluster::Cluster::join(options).await.expect("it can be made");
+        made.leave().await.expect("it stops");
+    }
+    let data_dir = data_dir();
+    let root = data_dir.path().join("postgres");
+    fs::create_dir(&root).expect("a folder");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o711)).expect("a mode");
+    let copied = Command::new("cp").arg("-a").arg(folder.join("data")).arg(&root).status();
+    assert!(copied.expect("cp runs").success());
+    data_dir
 }
 
 fn place() -> PathBuf {
@@ -186,11 +207,15 @@ fn place() -> PathBuf {
     if roomy { PathBuf::from(folder) } else { std::env::temp_dir() }
 }
 
-async fn open(name: &str, (owner, app): &(PgConnectOptions, PgConnectOptions)) -> Database {
+/// Connects when a connection is first used.
+fn open(name: &str, (owner, app): &(PgConnectOptions, PgConnectOptions)) -> Database {
     let settings = PoolSettings::default();
+    let lazily = |options: &PgConnectOptions, size| {
+        pool(&settings, size).connect_lazy_with(as_set(&settings, options.clone()))
+    };
     Database {
-        app: connect(&settings, app.clone(), 16).await.expect("the restricted role may connect"),
-        owner: Some(connect(&settings, owner.clone(), 4).await.expect("the owner may connect")),
+        app: lazily(app, 16),
+        owner: Some(lazily(owner, 4)),
         app_role: AppRole::without_password(),
         server: format!("a test's, database {name}"),
         cluster: None,
@@ -212,14 +237,12 @@ async fn databases(connection: &mut PgConnection) -> Result<Vec<String>, sqlx::E
     sqlx::query_scalar(sql).fetch_all(connection).await
 }
 
-/// Drops the databases of tests that were killed.
-async fn tidy(connection: &mut PgConnection, known: &[String]) {
-    for name in known.iter().filter(|name| name.starts_with("baton_test_")) {
-        let process = name.split('_').nth(2).and_then(|process| process.parse().ok());
-        if process.is_some_and(|process| !system::alive(process)) {
-            drop_database(connection, name).await;
-        }
-    }
+/// Whether the test has ended that a database was made for, or its process has.
+fn is_over(database: &str) -> bool {
+    let Some(rest) = database.strip_prefix("baton_test_") else { return false };
+    let process = rest.split('_').next().and_then(|process| process.parse().ok());
+    let ended = ENDED.lock().unwrap_or_else(PoisonError::into_inner);
+    ended.iter().any(|name| name == database) || process.is_some_and(|process| !system::alive(process))
 }
 
 fn hash(value: &impl Hash) -> u64 {

@@ -3,13 +3,13 @@
 use domain::ids::TenantId;
 use sea_orm::{ConnectionTrait, FromQueryResult, Statement};
 use service::database::roles::{self, AppRole};
-use service::database::testing::{Cluster, FreshDatabase};
+use service::database::testing::{Cluster, FreshDatabase, data_dir};
 use service::database::{Database, Mode, Settings, TenantTx, doctor};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
-use super::world::{data_dir, owner};
+use super::world::owner;
 
 const ACME: TenantId = TenantId(Uuid::from_u128(1));
 const GLOBEX: TenantId = TenantId(Uuid::from_u128(2));
@@ -249,6 +249,7 @@ async fn each_test_has_a_database_of_its_own_that_goes_with_it() {
     assert_eq!(count(owner(&second.database)).await, 6);
     let name = first.name().to_owned();
     drop(first);
+    let _third = fresh().await;
     let read = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)";
     let there: bool =
         sqlx::query_scalar(read).bind(name).fetch_one(owner(&second.database)).await.expect("a row");

@@ -7,13 +7,12 @@ use std::time::Duration;
 
 use domain::ids::TenantId;
 use service::database::cluster::{Cluster, Error, Options};
+use service::database::testing::{data_dir, made_data_dir};
 use service::database::{Database, Mode, Settings, doctor};
 use sqlx::{ConnectOptions, Executor, PgPool};
 use uuid::Uuid;
 
-use super::world::{
-    OtherProcess, data_dir, eventually, is_alive, kill, open, owner, parent_of, server, settings,
-};
+use super::world::{OtherProcess, eventually, is_alive, kill, open, owner, parent_of, server, settings};
 
 async fn write(database: &Database, text: &str) {
     owner(database).execute("CREATE TABLE IF NOT EXISTS kept (text text)").await.expect("a table");
@@ -45,7 +44,7 @@ async fn the_second_start_finds_what_the_first_left_and_nothing_runs_between() {
 
 #[tokio::test]
 async fn a_dropped_database_stops_the_server_too() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let database = open(folder.path()).await;
     let process = server(&database);
     drop(database);
@@ -54,7 +53,7 @@ async fn a_dropped_database_stops_the_server_too() {
 
 #[tokio::test]
 async fn processes_share_the_server_and_the_last_one_out_stops_it() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let here = open(folder.path()).await;
     let process = server(&here);
     let again = open(folder.path()).await;
@@ -86,7 +85,7 @@ async fn joining_all_at_once_makes_one_cluster() {
 
 #[tokio::test]
 async fn the_server_outlives_the_kill_of_who_started_it() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let starter = OtherProcess::start(folder.path());
     let database = open(folder.path()).await;
     let process = server(&database);
@@ -100,7 +99,7 @@ async fn the_server_outlives_the_kill_of_who_started_it() {
 
 #[tokio::test]
 async fn after_the_kill_of_its_only_user_the_server_stops_and_the_next_start_finds_the_data() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let database = open(folder.path()).await;
     write(&database, "kept").await;
     database.close().await.expect("it closes");
@@ -120,7 +119,7 @@ async fn after_the_kill_of_its_only_user_the_server_stops_and_the_next_start_fin
 
 #[tokio::test]
 async fn a_killed_supervisor_takes_the_server_along_and_a_user_starts_both_again() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let database = open(folder.path()).await;
     write(&database, "kept").await;
     let process = server(&database);
@@ -135,7 +134,7 @@ async fn a_killed_supervisor_takes_the_server_along_and_a_user_starts_both_again
 
 #[tokio::test]
 async fn a_killed_server_is_started_again() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     // In earnest: without durability the row might be lost.
     let database = Database::open(&Settings::private(folder.path())).await.expect("it opens");
     write(&database, "kept").await;
@@ -159,7 +158,7 @@ async fn a_killed_server_is_started_again() {
 
 #[tokio::test]
 async fn a_stale_file_with_the_number_of_a_living_program_blocks_nothing() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let database = open(folder.path()).await;
     write(&database, "kept").await;
     let data = folder.path().join("postgres/data");
@@ -239,7 +238,7 @@ async fn a_cluster_of_a_version_that_is_not_installed_is_named() {
 
 #[tokio::test]
 async fn the_servers_log_holds_no_data_of_a_lead() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     let database = open(folder.path()).await;
     let owner = owner(&database);
     owner.execute("CREATE TABLE lead (phone text PRIMARY KEY)").await.expect("a table");
@@ -256,7 +255,7 @@ async fn the_servers_log_holds_no_data_of_a_lead() {
 
 #[tokio::test]
 async fn settings_of_the_operator_win() {
-    let folder = data_dir();
+    let folder = made_data_dir().await;
     open(folder.path()).await.close().await.expect("it closes");
     let own = folder.path().join("postgres/data/conf.d/own.conf");
     fs::write(&own, "work_mem = '37MB'\n").expect("a file");

@@ -2,23 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use service::database::cluster::Durability;
 use service::database::{Database, Settings};
-use tempfile::TempDir;
 
 const FOLDER: &str = "BATON_TEST_DATA_DIR";
-
-/// A data folder of its own that any user may enter.
-pub fn data_dir() -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-    folder
-}
 
 /// Settings of a private cluster that need not survive a power failure.
 pub fn settings(data_dir: &Path) -> Settings {

@@ -209,9 +209,7 @@ impl Cluster {
     /// Becomes a user of the cluster: makes it if there is none, starts it if it does not run.
     pub async fn join(options: Options) -> Result<Self> {
         let joined = tokio::task::spawn_blocking(move || Self::join_blocking(options)).await;
-        let cluster = joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-        cluster.ensure_database().await.map_err(Error::Database)?;
-        Ok(cluster)
+        joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
     }
 
     fn join_blocking(options: Options) -> Result<Self> {
@@ -232,7 +230,12 @@ impl Cluster {
         Ok(Self(Arc::new(Shared { folders, options, major, socket, membership })))
     }
 
-    async fn ensure_database(&self) -> Result<(), sqlx::Error> {
+    /// Makes [`DATABASE`] if it is not there.
+    pub async fn ensure_database(&self) -> Result<()> {
+        self.make_database().await.map_err(Error::Database)
+    }
+
+    async fn make_database(&self) -> Result<(), sqlx::Error> {
         let mut connection = self.options("postgres", OWNER).connect().await?;
         let found: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
             .bind(DATABASE)
